@@ -1,0 +1,33 @@
+# Verbale. `make help` lists what there is.
+# Compiled dependencies live outside the checkout, so that a fresh clone does not compile RocksDB again.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/verbale/target
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help setup build test check demo bench install clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclang, and Rust if there is none
+	@missing=""; \
+	command -v g++ >/dev/null || missing="$$missing g++"; \
+	ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1 || missing="$$missing libclang-dev"; \
+	command -v cargo >/dev/null || missing="$$missing cargo"; \
+	command -v python3 >/dev/null || missing="$$missing python3"; \
+	if [ -n "$$missing" ]; then echo "Installing with apt-get:$$missing"; \
+	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; fi
+
+build: setup ## compile the `verbale` program
+	cargo build --locked
+
+check: setup ## formatting, lints and documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features --lib -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
+
+test: check ## everything that proves that it works
+	cargo test --locked
+
+clean: ## remove what was compiled
+	rm -rf $(CARGO_TARGET_DIR)

@@ -1,0 +1,18 @@
+//! Transparency-log formats, one file a standard: hashes and tree (RFC 6962), checkpoints, cosignatures, policies,
+//! proofs and tiles (C2SP).
+
+mod checkpoint;
+mod cosignature;
+mod hash;
+mod policy;
+mod proof;
+mod tile;
+mod tree;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::{Cosignature, CosignatureError};
+pub use hash::{Hash, empty_root, leaf_hash, node_hash};
+pub use policy::{Policy, PolicyError};
+pub use proof::{MAX_EXTRA_BYTES, ProofError, TlogProof};
+pub use tile::{Appender, TILE_WIDTH, TileWrite, Tiles};
+pub use tree::{ProofInvalid, consistency_proof, inclusion_proof, root_at, verify_consistency, verify_inclusion};
