@@ -1,5 +1,8 @@
 //! Verbale
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod ledger;
 pub mod note;
 pub mod tlog;

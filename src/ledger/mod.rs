@@ -1,0 +1,27 @@
+//! What the parties say to each other and how it is kept: records, notifications, credentials, receipts, fork proofs;
+//! the treaty file and the profile; validity; evidence.
+
+pub mod canon;
+mod credential;
+mod fields;
+mod fork;
+mod notification;
+mod profile;
+mod receipt;
+mod record;
+mod time;
+mod treaty;
+mod validity;
+
+pub use credential::{CredentialError, Credentials, Grant};
+pub use fields::FieldError;
+pub use fork::{ForkError, ForkProof};
+pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, NotificationError, Reference, is_kind_name};
+pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
+pub use receipt::{Receipt, ReceiptError};
+pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+pub use time::Timestamp;
+pub use treaty::{
+    MAX_PARTIES, MAX_TREATY_BYTES, Party, Role, Treaty, TreatyError, TreatyFile, is_ledger_name, is_party_code,
+};
+pub use validity::{Mark, Signer, Validity, check_notification};

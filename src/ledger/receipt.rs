@@ -1,0 +1,55 @@
+//! Receipts: another party's checkpoint with this party's cosignature, as a record of this party's log.
+
+use super::time::Timestamp;
+use super::treaty::Treaty;
+use crate::note::{NoteError, SignedNote};
+use crate::tlog::{Checkpoint, CheckpointError, Cosignature, CosignatureError};
+
+/// Why a payload is not a receipt by the party.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReceiptError {
+    /// Not a signed note.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// Not a checkpoint, or the log did not sign it.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The party did not cosign it.
+    #[error(transparent)]
+    Cosignature(#[from] CosignatureError),
+    /// It is of a log that is not in the treaty file.
+    #[error("the receipt is for the log {0}, which is not in the treaty file")]
+    UnknownLog(String),
+    /// A party does not receipt its own log.
+    #[error("the receipt is for the party's own log")]
+    Own,
+}
+
+/// A verified receipt: `by` holds every record of `log` up to `checkpoint.size`, since `time` at the latest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Place in the treaty file of the party whose log is receipted.
+    pub log: usize,
+    /// Place in the treaty file of the party that receipts.
+    pub by: usize,
+    /// The receipted head.
+    pub checkpoint: Checkpoint,
+    /// When, by the clock of the party that receipts.
+    pub time: Timestamp,
+}
+
+impl Receipt {
+    /// Verifies a receipt that party `by` logged: the log's own signature and the cosignature.
+    pub fn verify(payload: &[u8], by: usize, treaty: &Treaty) -> Result<Self, ReceiptError> {
+        let note = SignedNote::parse(payload)?;
+        let stated = Checkpoint::parse(note.text())?;
+        let log = treaty.log_of_origin(&stated.origin).ok_or(ReceiptError::UnknownLog(stated.origin))?;
+        if log == by {
+            return Err(ReceiptError::Own);
+        }
+        let checkpoint = Checkpoint::verify(&note, &treaty.party(log).log)?;
+        let cosignature = Cosignature::verify(&note, &treaty.party(by).witness)?;
+        Ok(Self { log, by, checkpoint, time: Timestamp::from_posix(cosignature.time) })
+    }
+}

@@ -1,0 +1,118 @@
+//! Validity: what is to be said of a notification, as a pure function of the log, the treaty file and the profile.
+//!
+//! The ledger records facts and judges none away: a mark is shown beside a note, and the note stays. A party's own
+//! node refuses to log a note that would carry a mark.
+
+use super::credential::Credentials;
+use super::notification::Notification;
+use super::profile::Profile;
+use super::treaty::{Role, Treaty};
+use crate::note::SignedNote;
+
+/// Something to be said of a notification. `code` is stable, for scripts; `text` is for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mark {
+    /// Stable word.
+    pub code: String,
+    /// One sentence.
+    pub text: String,
+}
+
+impl Mark {
+    fn new(code: &str, text: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), text: text.into() }
+    }
+}
+
+/// Who signed a notification with a key that the party's root had granted before.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Signer {
+    /// The key's name.
+    pub key: String,
+    /// The official's title.
+    pub title: String,
+    /// Index of the credential that granted the key.
+    pub granted_at: u64,
+}
+
+/// What there is to say of one notification.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Validity {
+    /// Officials whose signatures verify.
+    pub signers: Vec<Signer>,
+    /// What is not in order; empty if all is.
+    pub marks: Vec<Mark>,
+}
+
+/// Judges the payload of a notification record at `index` in the log of party `log`.
+///
+/// Without a profile the kind and the fields are not looked at.
+pub fn check_notification(
+    payload: &[u8],
+    log: usize,
+    index: u64,
+    treaty: &Treaty,
+    profile: Option<&Profile>,
+    credentials: &Credentials,
+) -> Validity {
+    let mut validity = Validity::default();
+    let marks = &mut validity.marks;
+    let (note, notification) = match Notification::of_note(payload) {
+        Ok(read) => read,
+        Err(error) => {
+            marks.push(Mark::new("malformed", format!("It cannot be read as a notification: {error}.")));
+            return validity;
+        }
+    };
+    if notification.ledger != treaty.hash() {
+        marks.push(Mark::new("other-ledger", "It was signed for another ledger (another treaty file)."));
+    }
+    let party = treaty.party(log);
+    if notification.from != party.code {
+        let text = format!("It says to be from {}, but stands in the log of {}.", notification.from, party.code);
+        marks.push(Mark::new("other-sender", text));
+    }
+    if party.roles == [Role::Observer] {
+        marks.push(Mark::new("observer", format!("{} is an observer, not a party that notifies.", party.code)));
+    }
+    for code in notification.to.iter().filter(|code| *code != "*" && treaty.find(code).is_none()) {
+        marks.push(Mark::new("unknown-addressee", format!("It is addressed to {code}, which is not a party.")));
+    }
+    if let Some(profile) = profile {
+        if profile.kind.contains_key(&notification.kind) {
+            for fault in profile.faults(&notification.kind, &notification.body) {
+                marks.push(Mark::new("form", format!("Not in the treaty's form: {fault}.")));
+            }
+        } else {
+            let text = format!("The treaty's profile does not know the kind `{}`.", notification.kind);
+            marks.push(Mark::new("unknown-kind", text));
+        }
+    }
+    check_signers(&note, &notification, index, credentials, &mut validity);
+    validity
+}
+
+fn check_signers(note: &SignedNote, of: &Notification, index: u64, credentials: &Credentials, out: &mut Validity) {
+    let mut refused = Vec::new();
+    for signature in note.signatures() {
+        let grant = credentials.before(index).find(|(_, grant)| signature.is_by(&grant.key));
+        match grant {
+            None => {
+                let text = format!("{} signed it, whose key the party's root had not granted before.", signature.name);
+                refused.push(Mark::new("unauthorised", text));
+            }
+            Some((_, grant)) if note.verify(&grant.key).is_err() => {
+                refused
+                    .push(Mark::new("bad-signature", format!("The signature by {} does not verify.", signature.name)));
+            }
+            Some((_, grant)) if !grant.allows(&of.kind) => {
+                let text = format!("{} may not sign notes of the kind `{}`.", grant.title, of.kind);
+                refused.push(Mark::new("unauthorised", text));
+            }
+            Some((at, grant)) => {
+                out.signers.push(Signer { key: signature.name.clone(), title: grant.title.clone(), granted_at: at })
+            }
+        }
+    }
+    out.marks.extend(refused);
+}
