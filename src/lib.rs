@@ -4,5 +4,6 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod ledger;
+pub mod node;
 pub mod note;
 pub mod tlog;

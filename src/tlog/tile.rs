@@ -113,6 +113,12 @@ impl Appender {
         })
     }
 
+    /// The hashes of a tile, if it is the partial one of its level.
+    pub fn partial(&self, level: u8, n: u64) -> Option<&[Hash]> {
+        let hashes = self.edge.get(usize::from(level))?;
+        (n == self.size >> (8 * (u32::from(level) + 1))).then_some(hashes.as_slice())
+    }
+
     /// The tree's root (RFC 6962, section 2.1).
     pub fn root(&self) -> Hash {
         let mut right: Option<Hash> = None;

@@ -30,7 +30,7 @@ pub fn root_at<T: Tiles>(tiles: &T, size: u64) -> Result<Option<Hash>, T::Error>
     if size == 0 { Ok(Some(empty_root())) } else { range_root(tiles, 0, size) }
 }
 
-/// PATH(index, D[0:size]): the audit path, from the leaf's sibling up (RFC 9162, section 2.1.3.1).
+/// PATH(index, D\[0:size\]): the audit path, from the leaf's sibling up (RFC 9162, section 2.1.3.1).
 ///
 /// `None` if the index is not within the size, or the tiles do not hold the tree.
 pub fn inclusion_proof<T: Tiles>(tiles: &T, index: u64, size: u64) -> Result<Option<Vec<Hash>>, T::Error> {
@@ -76,7 +76,7 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root:
     if s == 0 && r == *root { Ok(()) } else { Err(ProofInvalid) }
 }
 
-/// PROOF(old, D[0:new]): that the first `old` leaves are a prefix (RFC 9162, section 2.1.4.1).
+/// PROOF(old, D\[0:new\]): that the first `old` leaves are a prefix (RFC 9162, section 2.1.4.1).
 ///
 /// Empty where `old` is 0 or equals `new`. `None` if `old` exceeds `new` or the tiles do not hold the tree.
 pub fn consistency_proof<T: Tiles>(tiles: &T, old: u64, new: u64) -> Result<Option<Vec<Hash>>, T::Error> {

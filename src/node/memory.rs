@@ -1,0 +1,102 @@
+//! Stored data in memory: for the simulator, and for whatever else needs no disk.
+
+use std::collections::BTreeMap;
+
+use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
+use crate::ledger::{NoteId, Notification, Record, RecordType};
+use crate::tlog::Hash;
+
+/// All that a node keeps, in memory. Cloning it is taking a backup.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    records: BTreeMap<(LogId, u64), Vec<u8>>,
+    tiles: BTreeMap<(LogId, u8, u64), Vec<Hash>>,
+    heads: BTreeMap<(LogId, u64), Vec<u8>>,
+    cosigned: BTreeMap<LogId, Cosigned>,
+    forks: BTreeMap<LogId, Vec<u8>>,
+    receipts: BTreeMap<(LogId, LogId, u64), ReceiptEntry>,
+    notes: BTreeMap<(LogId, NoteId), u64>,
+    credentials: BTreeMap<LogId, Vec<u64>>,
+}
+
+impl Memory {
+    /// Takes in a batch whole.
+    pub fn commit(&mut self, batch: &Batch) {
+        for record in &batch.records {
+            if record.kind == RecordType::Credential {
+                self.credentials.entry(record.log).or_default().push(record.index);
+            }
+            if let Some(id) = note_id(record.kind, &record.bytes) {
+                self.notes.entry((record.log, id)).or_insert(record.index);
+            }
+            self.records.insert((record.log, record.index), record.bytes.clone());
+        }
+        for (log, tile) in &batch.tiles {
+            self.tiles.insert((*log, tile.level, tile.n), tile.hashes.clone());
+        }
+        for (log, size, note) in &batch.heads {
+            self.heads.insert((*log, *size), note.clone());
+        }
+        self.cosigned.extend(batch.cosigned.iter().copied());
+        self.forks.extend(batch.forks.iter().cloned());
+        for receipt in &batch.receipts {
+            self.receipts.entry((receipt.log, receipt.by, receipt.size)).or_insert(*receipt);
+        }
+    }
+}
+
+/// The id of the notification in a record, if it can be read as one.
+pub fn note_id(kind: RecordType, record: &[u8]) -> Option<NoteId> {
+    if kind != RecordType::Notification {
+        return None;
+    }
+    let record = Record::parse(record).ok()?;
+    Notification::of_note(record.payload).ok().map(|(_, notification)| notification.id)
+}
+
+impl Read for Memory {
+    fn size(&self, log: LogId) -> Result<u64, ReadError> {
+        Ok(self.records.range((log, 0)..=(log, u64::MAX)).next_back().map_or(0, |((_, index), _)| index + 1))
+    }
+    fn record(&self, log: LogId, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.records.get(&(log, index)).cloned())
+    }
+    fn records(&self, log: LogId, from: u64, count: u64, max_bytes: usize) -> Result<Vec<Vec<u8>>, ReadError> {
+        let mut left = max_bytes;
+        let range = self.records.range((log, from)..(log, from.saturating_add(count)));
+        let fits = |(_, bytes): &(&(LogId, u64), &Vec<u8>)| {
+            let first = left == max_bytes;
+            let fits = first || bytes.len() <= left;
+            left = left.saturating_sub(bytes.len());
+            fits
+        };
+        Ok(range.take_while(fits).map(|(_, bytes)| bytes.clone()).collect())
+    }
+    fn tile(&self, log: LogId, level: u8, n: u64) -> Result<Vec<Hash>, ReadError> {
+        Ok(self.tiles.get(&(log, level, n)).cloned().unwrap_or_default())
+    }
+    fn head(&self, log: LogId, at_most: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.heads.range((log, 0)..=(log, at_most)).next_back().map(|(_, note)| note.clone()))
+    }
+    fn head_from(&self, log: LogId, at_least: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.heads.range((log, at_least)..=(log, u64::MAX)).next().map(|(_, note)| note.clone()))
+    }
+    fn cosigned(&self, log: LogId) -> Result<Option<Cosigned>, ReadError> {
+        Ok(self.cosigned.get(&log).copied())
+    }
+    fn fork(&self, log: LogId) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.forks.get(&log).cloned())
+    }
+    fn receipt_from(&self, log: LogId, by: LogId, at_least: u64) -> Result<Option<ReceiptEntry>, ReadError> {
+        Ok(self.receipts.range((log, by, at_least)..=(log, by, u64::MAX)).next().map(|(_, entry)| *entry))
+    }
+    fn last_receipt(&self, log: LogId, by: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
+        Ok(self.receipts.range((log, by, 0)..=(log, by, u64::MAX)).next_back().map(|(_, entry)| *entry))
+    }
+    fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError> {
+        Ok(self.notes.get(&(log, *id)).copied())
+    }
+    fn credentials(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
+        Ok(self.credentials.get(&log).cloned().unwrap_or_default())
+    }
+}
