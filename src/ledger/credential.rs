@@ -19,7 +19,7 @@ const MAX_TEXT_BYTES: usize = 16_384;
 const VERSION: u64 = 1;
 
 /// Why a note is not a credential of the party.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialError {
     /// Envelope or the root's signature.

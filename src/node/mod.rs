@@ -1,10 +1,19 @@
 //! The protocol engine, without I/O: inputs in, effects out, and the seams to the disk and to the other nodes.
 
+mod engine;
+mod fetch;
 mod memory;
 pub mod message;
+mod own;
+mod recovery;
+mod replica;
+mod replicate;
 mod serve;
 mod storage;
 
+pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size};
 pub use memory::{Memory, note_id};
+pub use own::{Accepted, Refusal};
+pub use recovery::Mode;
 pub use serve::serve;
 pub use storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError, ReceiptEntry};

@@ -10,7 +10,7 @@ pub const MAX_NOTE_BYTES: usize = 65_535;
 pub const MAX_SIGNATURES: usize = 64;
 
 /// Why bytes are not a signed note.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoteError {
     /// Over [`MAX_NOTE_BYTES`].

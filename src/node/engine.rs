@@ -1,0 +1,441 @@
+//! The protocol engine: a state machine without I/O, clock or randomness of its own.
+//!
+//! The shell hands it [`Input`]s and the time; after a few of them it asks for a [`Step`]: one batch to be written
+//! and synced, and the effects to be carried out *after that*. An answer, a checkpoint or a receipt can therefore not
+//! leave the process before what it promises is on disk.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::fetch::Fetches;
+use super::message::{Gossip, HeadUpdate, Request, Response};
+use super::own::{Accepted, Refusal};
+use super::recovery::Mode;
+use super::replica::{Head, Replica};
+use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
+use crate::ledger::{Credentials, ForkProof, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
+use crate::note::{SignedNote, SigningKey};
+use crate::tlog::Cosignature;
+
+/// Most bytes of records that go along with a gossiped head; what is larger is fetched.
+const MAX_INLINE_BYTES: usize = 128 << 10;
+
+/// What an engine is made of.
+pub struct Config {
+    /// The treaty.
+    pub treaty: Arc<Treaty>,
+    /// The treaty's profile.
+    pub profile: Arc<Profile>,
+    /// This party.
+    pub me: LogId,
+    /// Signs this party's checkpoints.
+    pub log_key: SigningKey,
+    /// Cosigns others' checkpoints.
+    pub witness_key: SigningKey,
+    /// The highest head that this party is known to have signed, from outside the database.
+    pub high_water: Option<Cosigned>,
+    /// How often all heads are gossiped, in milliseconds.
+    pub head_interval_ms: u64,
+    /// How long after the first peer's answer to wait for the others before signing, in milliseconds.
+    pub settle_ms: u64,
+    /// How long a request may take, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// The operator says by name that this node may sign without having heard from any peer.
+    pub sign_without_peers: bool,
+}
+
+/// What happens to the node.
+#[derive(Debug)]
+pub enum Input {
+    /// A note was handed in to be logged; `ticket` comes back with the answer.
+    Submit {
+        /// The shell's mark for the answer.
+        ticket: u64,
+        /// The signed note.
+        note: Vec<u8>,
+    },
+    /// A connection to a party's node is up.
+    Connected(LogId),
+    /// The last connection to a party's node is down.
+    Disconnected(LogId),
+    /// A gossiped message; `from` passed it on.
+    Gossip {
+        /// Who passed it on.
+        from: LogId,
+        /// The message.
+        message: Gossip,
+    },
+    /// The answer to a request; `None` if none came.
+    Response {
+        /// The request's number.
+        id: u64,
+        /// What was answered.
+        response: Option<Response>,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What the shell is to do, once the step's batch is synced.
+#[derive(Debug)]
+pub enum Effect {
+    /// Publish to all.
+    Gossip(Gossip),
+    /// Ask one peer.
+    Request {
+        /// Whom.
+        peer: LogId,
+        /// Comes back with the response.
+        id: u64,
+        /// What.
+        request: Request,
+    },
+    /// Answer a submission.
+    Answer {
+        /// The submission's mark.
+        ticket: u64,
+        /// What became of it.
+        outcome: Result<Accepted, Refusal>,
+    },
+    /// Tell whoever watches.
+    Event(Event),
+}
+
+/// Something that a watching person or program wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Records of a log were stored: from this index up to, not including, the other.
+    Stored {
+        /// Which log.
+        log: LogId,
+        /// First new index.
+        from: u64,
+        /// Number of records held now.
+        to: u64,
+    },
+    /// A party's receipt for a log was seen.
+    Receipt {
+        /// Which log.
+        log: LogId,
+        /// Who receipted.
+        by: LogId,
+        /// Up to which size.
+        size: u64,
+        /// When, by the receipting party's clock.
+        time: Timestamp,
+    },
+    /// A log was proved to have forked.
+    Fork(LogId),
+    /// The node began to sign, or stopped.
+    Mode(Mode),
+    /// A peer sent something that does not hold.
+    Fault {
+        /// Which peer.
+        peer: LogId,
+        /// What was wrong.
+        what: String,
+    },
+    /// A peer has another treaty file.
+    OtherTreaty(LogId),
+}
+
+/// One step's outcome: first the batch, synced; then the effects.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be written and synced.
+    pub batch: Batch,
+    /// To be carried out after that.
+    pub effects: Vec<Effect>,
+}
+
+/// The engine of one node.
+pub struct Engine {
+    pub(super) config: Config,
+    pub(super) logs: Vec<Replica>,
+    pub(super) credentials: Credentials,
+    pub(super) mode: Mode,
+    pub(super) connected: BTreeMap<LogId, PeerState>,
+    pub(super) fetches: Fetches,
+    pub(super) batch: Batch,
+    pub(super) effects: Vec<Effect>,
+    /// Ids logged in this step, not yet to be found in stored data.
+    pub(super) fresh_ids: HashMap<NoteId, u64>,
+    /// Forks that were found while this node could not sign.
+    pub(super) unlogged_forks: Vec<ForkProof>,
+    pub(super) now_ms: u64,
+    /// Parties that have answered, since this node started, which heads they hold.
+    pub(super) answered: BTreeSet<LogId>,
+    /// When the first of them did.
+    pub(super) first_answer_ms: Option<u64>,
+    next_heads_ms: u64,
+    next_asked: LogId,
+    /// Own log's size up to which others were told.
+    pub(super) published: u64,
+}
+
+/// What is known of a connected peer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PeerState {
+    /// It is to be asked which heads it holds: it was not yet, or something that was asked of it got lost.
+    pub ask_heads: bool,
+    /// By log: the size that it is known to hold.
+    pub sizes: BTreeMap<LogId, u64>,
+    /// By how much its clock is ahead of this one's, in milliseconds, half a round trip more or less.
+    pub clock_offset_ms: Option<i64>,
+}
+
+impl Engine {
+    /// Loads a node's state from stored data, verifying each log's edge.
+    pub fn load(config: Config, read: &dyn Read) -> Result<Self, ReadError> {
+        let treaty = config.treaty.clone();
+        let logs: Vec<_> =
+            (0..treaty.parties().len()).map(|log| Replica::load(log, &treaty, read)).collect::<Result<_, _>>()?;
+        let mut credentials = Credentials::default();
+        for index in read.credentials(config.me)? {
+            if let Some(bytes) = read.record(config.me, index)?
+                && let Ok(record) = Record::parse(&bytes)
+            {
+                credentials.apply(&record, treaty.party(config.me), &treaty.hash());
+            }
+        }
+        let published = logs[config.me].size();
+        Ok(Self {
+            config,
+            logs,
+            credentials,
+            mode: Mode::Unheard,
+            connected: BTreeMap::new(),
+            fetches: Fetches::default(),
+            batch: Batch::default(),
+            effects: Vec::new(),
+            fresh_ids: HashMap::new(),
+            unlogged_forks: Vec::new(),
+            now_ms: 0,
+            answered: BTreeSet::new(),
+            first_answer_ms: None,
+            next_heads_ms: 0,
+            next_asked: 0,
+            published,
+        })
+    }
+
+    /// Takes in what happened. `now_ms` is the clock in POSIX milliseconds.
+    pub fn handle(&mut self, input: Input, now_ms: u64, read: &dyn Read) -> Result<(), ReadError> {
+        self.now_ms = now_ms;
+        match input {
+            Input::Submit { ticket, note } => self.submit(ticket, note, read)?,
+            Input::Connected(peer) => self.connect(peer),
+            Input::Disconnected(peer) => {
+                self.connected.remove(&peer);
+                self.fetches.peer_gone(peer);
+            }
+            Input::Gossip { from, message } => {
+                for update in message.heads {
+                    self.observe_update(from, update, read)?;
+                }
+            }
+            Input::Response { id, response } => self.respond(id, response, read)?,
+            Input::Tick => self.tick(),
+        }
+        self.schedule_fetches();
+        self.review_mode(read)
+    }
+
+    /// Ends the step: issues the receipts that are due, signs this log's new head, and hands out what is to be done.
+    pub fn step(&mut self, read: &dyn Read) -> Result<Step, ReadError> {
+        if self.mode.signs() {
+            for fork in std::mem::take(&mut self.unlogged_forks) {
+                let text = fork.to_text().into_bytes();
+                // Two checkpoints and a proof of at most 64 hashes always fit a record.
+                if self.append_own(RecordType::Evidence, &text).is_ok() {
+                    self.batch.forks.push((fork.log(), text));
+                }
+            }
+            self.issue_receipts(read)?;
+        }
+        self.sign_own_head();
+        for replica in &mut self.logs {
+            replica.finish(&mut self.batch);
+        }
+        self.fresh_ids.clear();
+        Ok(Step { batch: std::mem::take(&mut self.batch), effects: std::mem::take(&mut self.effects) })
+    }
+
+    fn connect(&mut self, peer: LogId) {
+        if self.connected.contains_key(&peer) {
+            return;
+        }
+        self.connected.insert(peer, PeerState::default());
+        self.ask_heads(peer);
+    }
+
+    fn ask_heads(&mut self, peer: LogId) {
+        if !self.fetches.is_asked_for_heads(peer) {
+            let treaty = self.config.treaty.hash();
+            self.request(peer, Request::Heads { treaty });
+        }
+    }
+
+    pub(super) fn request(&mut self, peer: LogId, request: Request) -> u64 {
+        let id = self.fetches.begin(peer, &request, self.now_ms);
+        self.effects.push(Effect::Request { peer, id, request });
+        id
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.effects.push(Effect::Event(event));
+    }
+
+    pub(super) fn fault(&mut self, peer: LogId, what: impl Into<String>) {
+        self.event(Event::Fault { peer, what: what.into() });
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_posix(self.now_ms / 1000)
+    }
+
+    fn tick(&mut self) {
+        for (peer, request) in self.fetches.expire(self.now_ms, self.config.request_timeout_ms) {
+            self.ask_again(peer, &request);
+        }
+        let waiting: Vec<_> = self.connected.iter().filter(|(_, s)| s.ask_heads).map(|(peer, _)| *peer).collect();
+        for peer in waiting {
+            self.ask_heads(peer);
+        }
+        if self.now_ms < self.next_heads_ms {
+            return;
+        }
+        self.next_heads_ms = self.now_ms + self.config.head_interval_ms;
+        let mut heads = Vec::new();
+        for replica in &self.logs {
+            // Both heads of a forked log: whoever has seen only one of them proves the fork at once.
+            if let Some(fork) = &replica.fork {
+                heads.extend([fork.heads().0, fork.heads().1].map(head_only));
+            }
+            heads.extend(replica.head.as_ref().map(|head| head_only(&head.note)));
+        }
+        if !heads.is_empty() {
+            self.effects.push(Effect::Gossip(Gossip { heads }));
+        }
+        // Gossip is a hint. One peer after the other is asked as well, so that a loss never lasts.
+        let after = self.connected.range(self.next_asked..).next().or_else(|| self.connected.iter().next());
+        if let Some(peer) = after.map(|(peer, _)| *peer) {
+            self.next_asked = peer + 1;
+            self.ask_heads(peer);
+        }
+    }
+
+    /// Cosigns and logs the head of every log that has something new to be receipted.
+    fn issue_receipts(&mut self, read: &dyn Read) -> Result<(), ReadError> {
+        for log in 0..self.logs.len() {
+            let replica = &mut self.logs[log];
+            let before = replica.cosigned;
+            let due = log != self.config.me
+                && replica.fork.is_none()
+                && replica.head_size() == replica.size()
+                && replica.wants_until > before.map_or(0, |c| c.size);
+            let Some(head) = replica.head.clone().filter(|_| due) else { continue };
+            // A witness never contradicts itself: what it cosigned before must be a prefix of what it cosigns now.
+            if let Some(before) = before
+                && replica.root_at(before.size, &self.batch, read)? != Some(before.root)
+            {
+                self.contradicts_own_receipt(log, before, read)?;
+                continue;
+            }
+            let mut note: SignedNote = head.note;
+            Cosignature::sign(&mut note, &self.config.witness_key, self.now().posix());
+            let (size, time) = (head.checkpoint.size, self.now());
+            // A checkpoint with two signatures always fits a record.
+            let Ok(receipt) = self.append_own(RecordType::Receipt, &note.to_bytes()) else { continue };
+            let (me, cosigned) = (self.config.me, Cosigned { size, root: head.checkpoint.root });
+            self.logs[log].cosigned = Some(cosigned);
+            self.logs[log].receipted[me] = size;
+            self.batch.cosigned.push((log, cosigned));
+            self.batch.receipts.push(ReceiptEntry { log, by: me, size, index: receipt.index, time });
+            self.event(Event::Receipt { log, by: me, size, time });
+        }
+        Ok(())
+    }
+
+    /// Signs the head over the records appended in this step: never two heads of one size, as the size has grown.
+    fn sign_own_head(&mut self) {
+        let me = self.config.me;
+        let replica = &self.logs[me];
+        let size = replica.size();
+        if size == replica.head_size() || !self.mode.signs() {
+            return;
+        }
+        let origin = self.config.treaty.origin(me).to_owned();
+        let checkpoint = crate::tlog::Checkpoint { origin, size, root: replica.root() };
+        // The origin was checked when the treaty file was read, so this text is always one that can be signed.
+        let Ok(note) = checkpoint.sign(&self.config.log_key) else { return };
+        self.batch.high_water = Some(Cosigned { size, root: checkpoint.root });
+        self.logs[me].set_head(Head { checkpoint, note: note.clone() }, &mut self.batch);
+        let records: Vec<_> = self
+            .batch
+            .records
+            .iter()
+            .filter(|record| record.log == me && record.index >= self.published)
+            .map(|record| record.bytes.clone())
+            .collect();
+        let from = self.published;
+        self.event(Event::Stored { log: me, from, to: size });
+        let small = records.iter().map(Vec::len).sum::<usize>() <= MAX_INLINE_BYTES;
+        let whole = records.len() as u64 == size - from;
+        let records = if small && whole { records } else { Vec::new() };
+        self.effects
+            .push(Effect::Gossip(Gossip { heads: vec![HeadUpdate { checkpoint: note.to_bytes(), from, records }] }));
+        self.published = size;
+    }
+
+    // What the shell may ask, for status and waiting.
+
+    /// Whether the node signs, and if not, why.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// By how much a connected peer's clock is ahead of this one's, in milliseconds; `None` within if not yet known.
+    pub fn peer(&self, peer: LogId) -> Option<Option<i64>> {
+        self.connected.get(&peer).map(|state| state.clock_offset_ms)
+    }
+
+    /// Number of records held of a log.
+    pub fn size(&self, log: LogId) -> u64 {
+        self.logs[log].size()
+    }
+
+    /// The largest size of a log that was seen signed, held or not.
+    pub fn known_size(&self, log: LogId) -> u64 {
+        self.logs[log].known_size()
+    }
+
+    /// The proof that a log forked.
+    pub fn fork(&self, log: LogId) -> Option<&ForkProof> {
+        self.logs[log].fork.as_ref()
+    }
+
+    /// By party: up to which size it has receipted a log.
+    pub fn receipted(&self, log: LogId) -> &[u64] {
+        &self.logs[log].receipted
+    }
+
+    /// Up to which size a log has the quorum's receipts.
+    pub fn final_size(&self, log: LogId) -> u64 {
+        final_size(&self.config.treaty, &self.logs[log].receipted)
+    }
+}
+
+/// Up to which size a log is final, given what each party has receipted of it.
+pub fn final_size(treaty: &Treaty, receipted: &[u64]) -> u64 {
+    let mut sizes: Vec<_> = receipted.to_vec();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.dedup();
+    let by =
+        |size: u64| move |code: &str| treaty.find(code).and_then(|at| receipted.get(at)).is_some_and(|s| *s >= size);
+    sizes.into_iter().find(|size| *size > 0 && treaty.policy().is_satisfied(&by(*size))).unwrap_or(0)
+}
+
+fn head_only(note: &SignedNote) -> HeadUpdate {
+    HeadUpdate { checkpoint: note.to_bytes(), from: 0, records: Vec::new() }
+}

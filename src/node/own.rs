@@ -1,0 +1,165 @@
+//! This party's own log: what is taken into it, and what is refused.
+//!
+//! The ledger keeps whatever another party logged, but a party's own node logs only what is in order.
+
+use super::engine::{Effect, Engine};
+use super::storage::{Read, ReadError};
+use crate::ledger::{
+    CredentialError, Grant, MAX_RECORD_BYTES, Mark, NoteId, Notification, NotificationError, Record, RecordType,
+    check_notification,
+};
+use crate::tlog::{Hash, leaf_hash};
+
+/// A note that stands in this party's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its place.
+    pub index: u64,
+    /// Its leaf hash.
+    pub leaf: Hash,
+    /// It had been logged before; nothing new was written.
+    pub already: bool,
+}
+
+/// Why a note was not taken into this party's log. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The node does not sign now.
+    #[error("the node does not sign now: {0}")]
+    NotSigning(String),
+    /// It would not fit a record.
+    #[error(
+        "a note with its record's first line is at most {MAX_RECORD_BYTES} bytes long; put what is larger into an attachment"
+    )]
+    TooLong,
+    /// Neither a notification nor a credential.
+    #[error("it cannot be read as a notification: {0}")]
+    Notification(NotificationError),
+    /// Looks like a credential, and is not one of this party's root.
+    #[error("it is not a credential of this party: {0}")]
+    Credential(CredentialError),
+    /// Another note with the same id is in the log.
+    #[error("another note with this id is number {0} of the log already")]
+    IdTaken(u64),
+    /// A reference to a record that this node holds, with another leaf hash than the record has.
+    #[error("it refers to {0}, but with a hash that is not that record's")]
+    Reference(String),
+    /// It would carry marks.
+    #[error("it is not in order: {}", .0.iter().map(|mark| mark.text.as_str()).collect::<Vec<_>>().join(" "))]
+    Marks(Vec<Mark>),
+}
+
+impl Engine {
+    pub(super) fn submit(&mut self, ticket: u64, note: Vec<u8>, read: &dyn Read) -> Result<(), ReadError> {
+        let outcome = if self.mode.signs() {
+            self.take_in(&note, read)?
+        } else {
+            Err(Refusal::NotSigning(self.mode.to_string()))
+        };
+        self.effects.push(Effect::Answer { ticket, outcome });
+        Ok(())
+    }
+
+    fn take_in(&mut self, note: &[u8], read: &dyn Read) -> Result<Result<Accepted, Refusal>, ReadError> {
+        match Notification::of_note(note) {
+            Ok((_, notification)) => self.take_in_notification(note, &notification, read),
+            // Only a credential has an action: whoever made one deserves to be told what is wrong with it as such.
+            Err(_) if note.starts_with(b"{\"action\":") => self.take_in_credential(note, read),
+            Err(error) => Ok(Err(Refusal::Notification(error))),
+        }
+    }
+
+    fn take_in_notification(
+        &mut self,
+        note: &[u8],
+        notification: &Notification,
+        read: &dyn Read,
+    ) -> Result<Result<Accepted, Refusal>, ReadError> {
+        let me = self.config.me;
+        let treaty = self.config.treaty.clone();
+        let found = match self.fresh_ids.get(&notification.id) {
+            Some(index) => Some(*index),
+            None => read.note(me, &notification.id)?,
+        };
+        if let Some(index) = found {
+            return self.logged_before(index, &notification.id, notification, read);
+        }
+        for reference in &notification.re {
+            let Some(log) = treaty.log_of_origin(&reference.log) else { continue };
+            let held = self.record(log, reference.index, read)?;
+            if held.is_some_and(|bytes| leaf_hash(&bytes) != reference.leaf) {
+                let text = format!("{}/{}", treaty.party(log).code, reference.index);
+                return Ok(Err(Refusal::Reference(text)));
+            }
+        }
+        let index = self.logs[me].size();
+        let validity = check_notification(note, me, index, &treaty, Some(&self.config.profile), &self.credentials);
+        if !validity.marks.is_empty() {
+            return Ok(Err(Refusal::Marks(validity.marks)));
+        }
+        let id = notification.id;
+        Ok(self.append_own(RecordType::Notification, note).inspect(|accepted| {
+            self.fresh_ids.insert(id, accepted.index);
+        }))
+    }
+
+    /// A note with this id is in the log: the same one is acknowledged again, another one is refused.
+    fn logged_before(
+        &self,
+        index: u64,
+        id: &NoteId,
+        notification: &Notification,
+        read: &dyn Read,
+    ) -> Result<Result<Accepted, Refusal>, ReadError> {
+        let missing = || ReadError(format!("the note {id} should be record {index} of this log, and is not"));
+        let bytes = self.record(self.config.me, index, read)?.ok_or_else(missing)?;
+        let record = Record::parse(&bytes).map_err(|_| missing())?;
+        let (_, logged) = Notification::of_note(record.payload).map_err(|_| missing())?;
+        let same = logged == *notification;
+        Ok(if same {
+            Ok(Accepted { index, leaf: leaf_hash(&bytes), already: true })
+        } else {
+            Err(Refusal::IdTaken(index))
+        })
+    }
+
+    fn take_in_credential(&mut self, note: &[u8], read: &dyn Read) -> Result<Result<Accepted, Refusal>, ReadError> {
+        let me = self.config.me;
+        let treaty = &self.config.treaty;
+        let grant = match Grant::verify(note, treaty.party(me), treaty.origin(me), &treaty.hash()) {
+            Ok(grant) => grant,
+            Err(error) => return Ok(Err(Refusal::Credential(error))),
+        };
+        let before = self.credentials.all().find(|(_, other)| **other == grant).map(|(index, _)| index);
+        let Some(index) = before else { return Ok(self.append_own(RecordType::Credential, note)) };
+        let missing = || ReadError(format!("record {index} of this log, a credential, is missing"));
+        let leaf = leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?);
+        Ok(Ok(Accepted { index, leaf, already: true }))
+    }
+
+    /// Appends a record to this party's log; the head over it is signed at the end of the step.
+    pub(super) fn append_own(&mut self, kind: RecordType, payload: &[u8]) -> Result<Accepted, Refusal> {
+        let me = self.config.me;
+        let treaty = self.config.treaty.clone();
+        let replica = &mut self.logs[me];
+        let (index, prev) = (replica.size(), replica.last_leaf());
+        let time = crate::ledger::Timestamp::from_posix(self.now_ms / 1000);
+        let record = Record { index, log: treaty.origin(me), prev, time, kind, payload };
+        let bytes = record.to_bytes().map_err(|_| Refusal::TooLong)?;
+        let page = replica.check(treaty.origin(me), std::slice::from_ref(&bytes)).map_err(|_| Refusal::TooLong)?;
+        let leaf = leaf_hash(&bytes);
+        self.credentials.apply(&record, treaty.party(me), &treaty.hash());
+        replica.adopt(page, vec![bytes], &mut self.batch);
+        Ok(Accepted { index, leaf, already: false })
+    }
+
+    /// A record, whether it is stored already or waits in this step's batch.
+    pub(super) fn record(&self, log: usize, index: u64, read: &dyn Read) -> Result<Option<Vec<u8>>, ReadError> {
+        let pending = self.batch.records.iter().find(|record| record.log == log && record.index == index);
+        match pending {
+            Some(record) => Ok(Some(record.bytes.clone())),
+            None => read.record(log, index),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! One log as this node holds it: its tree's edge, its signed heads, who has receipted it, and whether it forked.
+//!
+//! Records are checked as a whole page (chain, tree, signed root) before any of them is taken in.
+
+use std::collections::VecDeque;
+
+use super::storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError};
+use crate::ledger::{ForkProof, Record, RecordError, RecordType, Treaty};
+use crate::note::SignedNote;
+use crate::tlog::{
+    Appender, Checkpoint, CheckpointError, Hash, TileWrite, Tiles, leaf_hash, root_at, verify_consistency,
+};
+
+/// Roots remembered per log, so that heads and receipts seen again cost no hashing.
+const RECENT_ROOTS: usize = 64;
+/// Contradicting heads remembered per log while a proof is being asked for.
+const MAX_SUSPECTS: usize = 4;
+
+/// A head that the log signed.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub checkpoint: Checkpoint,
+    pub note: SignedNote,
+}
+
+impl Head {
+    /// Reads a head and verifies that its log signed it; says which log it is of.
+    pub fn verify(note: SignedNote, treaty: &Treaty) -> Result<(LogId, Self), HeadError> {
+        let stated = Checkpoint::parse(note.text())?;
+        let log = treaty.log_of_origin(&stated.origin).ok_or(HeadError::UnknownLog)?;
+        let checkpoint = Checkpoint::verify(&note, &treaty.party(log).log)?;
+        // Only the log's own signature is kept: the rest is not ours to vouch for.
+        let mut own = SignedNote::new(note.text().to_owned()).map_err(CheckpointError::from)?;
+        for signature in note.signatures().iter().filter(|s| s.is_by(&treaty.party(log).log)) {
+            own.add(signature.clone());
+        }
+        Ok((log, Self { checkpoint, note: own }))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HeadError {
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("a head of a log that is not in the treaty file")]
+    UnknownLog,
+}
+
+/// Why a page of records was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PageError {
+    /// Bytes that are not a record, or a chain that does not hold at this index.
+    #[error("record {0}: {1}")]
+    Record(u64, RecordError),
+    /// The records do not lead to the signed head.
+    #[error("they do not lead to the signed head")]
+    Root,
+}
+
+/// A page that was checked, ready to be taken in.
+pub(super) struct Page {
+    pub edge: Appender,
+    last_leaf: Hash,
+    full: Vec<TileWrite>,
+    kinds: Vec<RecordType>,
+}
+
+pub(super) struct Replica {
+    pub log: LogId,
+    edge: Appender,
+    last_leaf: Hash,
+    /// The largest signed head that the records held cover.
+    pub head: Option<Head>,
+    /// A larger signed head, whose records are still to come.
+    pub target: Option<Head>,
+    /// The head whose tree the last page was checked to be part of, while the records held do not reach it.
+    covering: Option<Head>,
+    /// Signed heads that do not fit the records held, until the fork is proved.
+    suspects: Vec<Head>,
+    /// The last head that this party cosigned.
+    pub cosigned: Option<Cosigned>,
+    /// Size after the last record for which a receipt is owed.
+    pub wants_until: u64,
+    /// By party: the largest head that it has receipted.
+    pub receipted: Vec<u64>,
+    pub fork: Option<ForkProof>,
+    recent: VecDeque<(u64, Hash)>,
+    changed: bool,
+}
+
+impl Replica {
+    /// Loads a log's state from stored data and verifies its edge: the chain's tail, and the root against the head.
+    pub fn load(log: LogId, treaty: &Treaty, read: &dyn Read) -> Result<Self, ReadError> {
+        let damaged = |what: &str| ReadError(format!("the log {} is damaged: {what}; run fsck", treaty.origin(log)));
+        let size = read.size(log)?;
+        let tiles = LogTiles { read, log };
+        let edge = Appender::load(&tiles, size)?.ok_or_else(|| damaged("tiles are missing"))?;
+        let mut last_leaf = treaty.hash();
+        if size > 0 {
+            let bytes = read.record(log, size - 1)?.ok_or_else(|| damaged("its last record is missing"))?;
+            last_leaf = leaf_hash(&bytes);
+            let stored = tiles.subtree(0, size - 1)?;
+            if stored != Some(last_leaf) {
+                return Err(damaged("its last record does not hash to its leaf"));
+            }
+        }
+        let load_head = |note: Option<Vec<u8>>| -> Result<Option<Head>, ReadError> {
+            let Some(bytes) = note else { return Ok(None) };
+            let note = SignedNote::parse(&bytes).map_err(|e| damaged(&e.to_string()))?;
+            Head::verify(note, treaty).map(|(_, head)| Some(head)).map_err(|e| damaged(&e.to_string()))
+        };
+        let head = load_head(read.head(log, size)?)?;
+        let target = load_head(read.head_from(log, size + 1)?)?;
+        if let Some(head) = &head
+            && root_at(&tiles, head.checkpoint.size)? != Some(head.checkpoint.root)
+        {
+            return Err(damaged("its records do not lead to its signed head"));
+        }
+        let fork = match read.fork(log)? {
+            Some(text) => Some(ForkProof::parse(&text, treaty).map_err(|e| damaged(&e.to_string()))?),
+            None => None,
+        };
+        let mut receipted = Vec::new();
+        for by in 0..treaty.parties().len() {
+            receipted.push(read.last_receipt(log, by)?.map_or(0, |entry| entry.size));
+        }
+        let cosigned = read.cosigned(log)?;
+        let mut wants_until = 0;
+        for index in cosigned.map_or(0, |c| c.size)..size {
+            let bytes = read.record(log, index)?.ok_or_else(|| damaged("a record is missing"))?;
+            let record = Record::parse(&bytes).map_err(|e| damaged(&e.to_string()))?;
+            if record.kind.wants_receipt() {
+                wants_until = index + 1;
+            }
+        }
+        let recent = VecDeque::new();
+        let covering = target.clone();
+        let (suspects, changed) = (Vec::new(), false);
+        Ok(Self {
+            log,
+            edge,
+            last_leaf,
+            head,
+            target,
+            covering,
+            suspects,
+            cosigned,
+            wants_until,
+            receipted,
+            fork,
+            recent,
+            changed,
+        })
+    }
+
+    /// Records held.
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    /// Leaf hash of the last record, to which the next one chains.
+    pub fn last_leaf(&self) -> Hash {
+        self.last_leaf
+    }
+
+    /// Root over all records held.
+    pub fn root(&self) -> Hash {
+        self.edge.root()
+    }
+
+    /// Size of the largest signed head held.
+    pub fn head_size(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.checkpoint.size)
+    }
+
+    /// Size of the largest signed head known, held or not.
+    pub fn known_size(&self) -> u64 {
+        self.target.as_ref().map_or(self.head_size(), |target| target.checkpoint.size.max(self.head_size()))
+    }
+
+    /// The root that the records held have at a size, which must not exceed them.
+    pub fn root_at(&mut self, size: u64, batch: &Batch, read: &dyn Read) -> Result<Option<Hash>, ReadError> {
+        if let Some((_, root)) = self.recent.iter().find(|(s, _)| *s == size) {
+            return Ok(Some(*root));
+        }
+        let root = root_at(&self.tiles(batch, read), size)?;
+        if let Some(root) = root {
+            self.remember(size, root);
+        }
+        Ok(root)
+    }
+
+    /// The log's tiles, those not yet written included.
+    pub fn tiles<'a>(&'a self, batch: &'a Batch, read: &'a dyn Read) -> PendingTiles<'a> {
+        PendingTiles { replica: self, batch, read }
+    }
+
+    /// Remembers the root at a size.
+    pub fn remember(&mut self, size: u64, root: Hash) {
+        if self.recent.len() == RECENT_ROOTS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((size, root));
+    }
+
+    /// Checks that records continue this log; changes nothing.
+    pub fn check(&self, origin: &str, records: &[Vec<u8>]) -> Result<Page, PageError> {
+        let (mut edge, mut last_leaf) = (self.edge.clone(), self.last_leaf);
+        let (mut full, mut kinds) = (Vec::new(), Vec::with_capacity(records.len()));
+        for bytes in records {
+            let index = edge.size();
+            let record = Record::parse_at(bytes, origin, index, &last_leaf).map_err(|e| PageError::Record(index, e))?;
+            kinds.push(record.kind);
+            last_leaf = leaf_hash(bytes);
+            edge.push(last_leaf, &mut full);
+        }
+        Ok(Page { edge, last_leaf, full, kinds })
+    }
+
+    /// Takes in a page that was checked against this very state.
+    pub fn adopt(&mut self, page: Page, records: Vec<Vec<u8>>, batch: &mut Batch) {
+        let from = self.edge.size();
+        for ((index, bytes), kind) in (from..).zip(records).zip(page.kinds) {
+            if kind.wants_receipt() {
+                self.wants_until = index + 1;
+            }
+            batch.records.push(NewRecord { log: self.log, index, kind, bytes });
+        }
+        batch.tiles.extend(page.full.into_iter().map(|tile| (self.log, tile)));
+        self.edge = page.edge;
+        self.last_leaf = page.last_leaf;
+        self.changed = true;
+    }
+
+    /// Makes a head, which the records held cover exactly, the log's head.
+    pub fn set_head(&mut self, head: Head, batch: &mut Batch) {
+        let size = head.checkpoint.size;
+        self.remember(size, head.checkpoint.root);
+        batch.heads.push((self.log, size, head.note.to_bytes()));
+        if self.target.as_ref().is_some_and(|target| target.checkpoint.size <= size) {
+            self.target = None;
+        }
+        self.head = Some(head);
+    }
+
+    /// After a page was taken in: keeps the head that covers it, which becomes the log's head where they end together.
+    pub fn cover(&mut self, head: Head, batch: &mut Batch) {
+        if head.checkpoint.size == self.size() {
+            self.covering = None;
+            self.set_head(head, batch);
+            return;
+        }
+        let size = head.checkpoint.size;
+        if self.covering.as_ref().is_none_or(|before| before.checkpoint.size != size) {
+            // Kept with the records: it is what they were checked against, should the node stop before the rest comes.
+            batch.heads.push((self.log, size, head.note.to_bytes()));
+        }
+        if self.known_size() < size {
+            self.target = Some(head.clone());
+        }
+        self.covering = Some(head);
+    }
+
+    /// The signed head whose tree holds all records held.
+    pub fn anchor(&self) -> Option<&Head> {
+        self.covering.as_ref().or(self.head.as_ref())
+    }
+
+    /// Remembers a signed head that does not fit.
+    pub fn suspect(&mut self, head: Head) {
+        if self.suspects.iter().any(|other| other.checkpoint == head.checkpoint) {
+            return;
+        }
+        if self.suspects.len() == MAX_SUSPECTS {
+            self.suspects.remove(0);
+        }
+        self.suspects.push(head);
+    }
+
+    fn signed(&self) -> impl Iterator<Item = &Head> {
+        [&self.head, &self.covering, &self.target].into_iter().flatten().chain(&self.suspects)
+    }
+
+    /// Verified heads of a size that are at hand.
+    pub fn signed_at(&self, size: u64) -> impl Iterator<Item = &Head> {
+        self.signed().filter(move |head| head.checkpoint.size == size)
+    }
+
+    /// A verified head at hand with just these bytes.
+    pub fn known_head(&self, bytes: &[u8]) -> Option<Head> {
+        self.signed().find(|head| head.note.to_bytes() == bytes).cloned()
+    }
+
+    /// Whether a stated head says nothing new.
+    pub fn knows(&self, stated: &Checkpoint) -> bool {
+        let recent = self.recent.iter().any(|(size, root)| *size == stated.size && *root == stated.root);
+        let head = |head: &Option<Head>| head.as_ref().is_some_and(|head| head.checkpoint == *stated);
+        recent || head(&self.head) || head(&self.target)
+    }
+
+    /// Adds the partial tiles to the batch, once a step, if records came in.
+    pub fn finish(&mut self, batch: &mut Batch) {
+        if std::mem::take(&mut self.changed) {
+            batch.tiles.extend(self.edge.partial_tiles().map(|tile| (self.log, tile)));
+        }
+    }
+}
+
+impl Page {
+    /// What each record is.
+    pub fn kinds(&self) -> &[RecordType] {
+        &self.kinds
+    }
+
+    /// Checks the page's end against a signed head: the same root, or a proof that the head extends it.
+    pub fn covered_by(&self, head: &Checkpoint, proof: &[Hash]) -> Result<(), PageError> {
+        let (size, root) = (self.edge.size(), self.edge.root());
+        verify_consistency(size, &root, head.size, &head.root, proof).map_err(|_| PageError::Root)
+    }
+}
+
+/// Tiles of a log including what the current step has not written yet.
+pub(super) struct PendingTiles<'a> {
+    replica: &'a Replica,
+    batch: &'a Batch,
+    read: &'a dyn Read,
+}
+
+impl Tiles for PendingTiles<'_> {
+    type Error = ReadError;
+    fn tile(&self, level: u8, n: u64) -> Result<Vec<Hash>, ReadError> {
+        if let Some(partial) = self.replica.edge.partial(level, n) {
+            return Ok(partial.to_vec());
+        }
+        let pending =
+            |(log, tile): &&(LogId, TileWrite)| *log == self.replica.log && tile.level == level && tile.n == n;
+        match self.batch.tiles.iter().rev().find(pending) {
+            Some((_, tile)) => Ok(tile.hashes.clone()),
+            None => self.read.tile(self.replica.log, level, n),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Other nodes' news: heads, pages of records, proofs; and forks, where two signed heads contradict each other.
+
+use super::engine::{Engine, Event};
+use super::fetch::{Arrived, answers};
+use super::message::{HeadUpdate, Request, Response};
+use super::replica::Head;
+use super::storage::{Cosigned, LogId, Read, ReadError, ReceiptEntry};
+use crate::ledger::{ForkProof, Receipt, Record, RecordType};
+use crate::note::SignedNote;
+use crate::tlog::{Checkpoint, Hash, consistency_proof, verify_consistency};
+
+impl Engine {
+    /// Takes in a head that `from` told, with the records that came along.
+    pub(super) fn observe_update(&mut self, from: LogId, update: HeadUpdate, read: &dyn Read) -> Result<(), ReadError> {
+        let Some((log, stated)) = self.read_head(&update.checkpoint) else {
+            self.fault(from, "a head that is not a checkpoint of a party's log");
+            return Ok(());
+        };
+        // What is known already says only that this peer has it: nothing is taken from it, so nothing is verified.
+        if self.logs[log].knows(&stated) {
+            self.peer_has(from, log, stated.size);
+            return Ok(());
+        }
+        let Some(head) = self.verify_head(from, &update.checkpoint) else { return Ok(()) };
+        self.peer_has(from, log, stated.size);
+        if self.logs[log].fork.is_some() {
+            return Ok(());
+        }
+        let size = self.logs[log].size();
+        let end = update.from.saturating_add(update.records.len() as u64);
+        if update.from <= size && size < end && end == head.checkpoint.size {
+            let page =
+                Arrived { peer: from, records: update.records, checkpoint: update.checkpoint, proof: Vec::new() };
+            if self.take_page(log, update.from, page, read)? {
+                return Ok(());
+            }
+        }
+        self.observe_head(log, head, from, read)
+    }
+
+    /// Takes the answer to a request of this engine; `None` if none came.
+    pub(super) fn respond(&mut self, id: u64, response: Option<Response>, read: &dyn Read) -> Result<(), ReadError> {
+        let Some((peer, request, sent_ms)) = self.fetches.end(id) else { return Ok(()) };
+        let Some(response) = response else {
+            self.ask_again(peer, &request);
+            return Ok(());
+        };
+        if !answers(&request, &response) {
+            self.fault(peer, "an answer to something else than was asked");
+            self.ask_again(peer, &request);
+            return Ok(());
+        }
+        match response {
+            Response::Heads { time_ms, heads } => {
+                let middle = sent_ms + (self.now_ms.saturating_sub(sent_ms)) / 2;
+                let now_ms = self.now_ms;
+                if let Some(state) = self.connected.get_mut(&peer) {
+                    state.ask_heads = false;
+                    state.clock_offset_ms = Some(time_ms.cast_signed().saturating_sub(middle.cast_signed()));
+                }
+                for checkpoint in heads {
+                    self.observe_update(peer, HeadUpdate { checkpoint, from: 0, records: Vec::new() }, read)?;
+                }
+                self.answered.insert(peer);
+                self.first_answer_ms.get_or_insert(now_ms);
+            }
+            Response::Records { log, from, records, checkpoint, proof } => {
+                self.fetches.keep(log, from, Arrived { peer, records, checkpoint, proof });
+                while let Some((from, page)) = self.fetches.take(log, self.logs[log].size()) {
+                    if !self.take_page(log, from, page, read)? {
+                        self.fetches.forget(log);
+                        break;
+                    }
+                }
+            }
+            Response::Proof { log, old, root, checkpoint, proof } => {
+                self.compare(peer, log, (old, root), &checkpoint, proof);
+            }
+            Response::OtherTreaty { .. } => {
+                if let Some(state) = self.connected.get_mut(&peer) {
+                    state.ask_heads = false;
+                }
+                self.event(Event::OtherTreaty(peer));
+            }
+            Response::Nothing => self.peer_lacks(peer, &request),
+        }
+        Ok(())
+    }
+
+    /// An answer that did not come: the peer is asked for its heads again, and others for what it was asked for.
+    pub(super) fn ask_again(&mut self, peer: LogId, request: &Request) {
+        self.peer_lacks(peer, request);
+        if let Some(state) = self.connected.get_mut(&peer) {
+            state.ask_heads = true;
+        }
+    }
+
+    fn peer_has(&mut self, peer: LogId, log: LogId, size: u64) {
+        if let Some(state) = self.connected.get_mut(&peer) {
+            let known = state.sizes.entry(log).or_default();
+            *known = (*known).max(size);
+        }
+    }
+
+    /// Reads a head without verifying it.
+    fn read_head(&self, bytes: &[u8]) -> Option<(LogId, Checkpoint)> {
+        let note = SignedNote::parse(bytes).ok()?;
+        let stated = Checkpoint::parse(note.text()).ok()?;
+        Some((self.config.treaty.log_of_origin(&stated.origin)?, stated))
+    }
+
+    fn verify_head(&mut self, peer: LogId, bytes: &[u8]) -> Option<Head> {
+        let verified = SignedNote::parse(bytes)
+            .map_err(|e| e.to_string())
+            .and_then(|note| Head::verify(note, &self.config.treaty).map_err(|e| e.to_string()));
+        match verified {
+            Ok((_, head)) => Some(head),
+            Err(why) => {
+                self.fault(peer, format!("a head that does not verify: {why}"));
+                None
+            }
+        }
+    }
+
+    /// Takes in a verified head: something to catch up with, something known, or a contradiction.
+    fn observe_head(&mut self, log: LogId, head: Head, from: LogId, read: &dyn Read) -> Result<(), ReadError> {
+        let replica = &mut self.logs[log];
+        let size = head.checkpoint.size;
+        if replica.fork.is_some() || size == 0 {
+            return Ok(());
+        }
+        if size <= replica.size() {
+            if replica.root_at(size, &self.batch, read)? != Some(head.checkpoint.root) {
+                return self.contradicts(log, head, from, read);
+            }
+            if size == replica.size() && size > replica.head_size() {
+                replica.set_head(head, &mut self.batch);
+            }
+            return Ok(());
+        }
+        match &replica.target {
+            Some(target) if target.checkpoint.size == size && target.checkpoint.root != head.checkpoint.root => {
+                let (a, b, root) = (target.note.clone(), head.note, head.checkpoint.root);
+                self.prove_fork(a, b, root, Vec::new());
+            }
+            Some(target) if target.checkpoint.size >= size => {}
+            _ => replica.target = Some(head),
+        }
+        Ok(())
+    }
+
+    /// Checks a page and takes it in whole, or not at all.
+    fn take_page(&mut self, log: LogId, from: u64, page: Arrived, read: &dyn Read) -> Result<bool, ReadError> {
+        let Arrived { peer, mut records, checkpoint, proof } = page;
+        let head = match self.logs[log].known_head(&checkpoint) {
+            Some(head) => head,
+            None => match self.verify_head(peer, &checkpoint) {
+                Some(head) if head.checkpoint.origin == self.config.treaty.origin(log) => head,
+                _ => return Ok(false),
+            },
+        };
+        let size = self.logs[log].size();
+        let skip = size.saturating_sub(from).min(records.len() as u64) as usize;
+        records.drain(..skip);
+        let origin = self.config.treaty.origin(log);
+        let checked = self.logs[log]
+            .check(origin, &records)
+            .and_then(|page| page.covered_by(&head.checkpoint, &proof).map(|()| page));
+        let page = match checked {
+            Ok(page) => page,
+            Err(error) => {
+                self.fault(peer, format!("records of {origin} that do not continue what is held: {error}"));
+                self.peer_lacks(peer, &Request::Records { log, from: size, count: 1 });
+                self.contradicts(log, head, peer, read)?;
+                return Ok(false);
+            }
+        };
+        let special: Vec<_> = (size..)
+            .zip(&records)
+            .zip(page.kinds())
+            .filter(|(_, kind)| **kind != RecordType::Notification)
+            .map(|((index, bytes), kind)| (index, *kind, bytes.clone()))
+            .collect();
+        let to = size + records.len() as u64;
+        let replica = &mut self.logs[log];
+        replica.adopt(page, records, &mut self.batch);
+        replica.cover(head, &mut self.batch);
+        self.event(Event::Stored { log, from: size, to });
+        if log == self.config.me {
+            self.published = self.published.max(to);
+            let own = &self.logs[log];
+            if own.head_size() == own.size() {
+                self.batch.high_water = Some(Cosigned { size: own.size(), root: own.root() });
+            }
+        }
+        for (index, kind, bytes) in special {
+            // The page was checked: these are records.
+            let Ok(record) = Record::parse(&bytes) else { continue };
+            match kind {
+                RecordType::Receipt => self.take_receipt(log, index, record.payload, peer, read)?,
+                RecordType::Evidence => {
+                    if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty) {
+                        self.record_fork(proof);
+                    }
+                }
+                RecordType::Credential if log == self.config.me => {
+                    let treaty = &self.config.treaty;
+                    self.credentials.apply(&record, treaty.party(log), &treaty.hash());
+                }
+                RecordType::Credential | RecordType::Notification => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes in a receipt that stands in the log of party `by`. What is not one stays in that log and counts for nothing.
+    fn take_receipt(
+        &mut self,
+        by: LogId,
+        index: u64,
+        payload: &[u8],
+        peer: LogId,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let Ok(receipt) = Receipt::verify(payload, by, &self.config.treaty) else { return Ok(()) };
+        let (log, size, time) = (receipt.log, receipt.checkpoint.size, receipt.time);
+        let replica = &mut self.logs[log];
+        let held = size <= replica.size();
+        let agrees = !held || replica.root_at(size, &self.batch, read)? == Some(receipt.checkpoint.root);
+        if agrees {
+            let last = &mut replica.receipted[by];
+            *last = (*last).max(size);
+            // A node that takes its own log back learns from it again what it must not contradict.
+            if by == self.config.me && replica.cosigned.is_none_or(|before| before.size < size) {
+                let cosigned = Cosigned { size, root: receipt.checkpoint.root };
+                replica.cosigned = Some(cosigned);
+                self.batch.cosigned.push((log, cosigned));
+            }
+            self.batch.receipts.push(ReceiptEntry { log, by, size, index, time });
+            self.event(Event::Receipt { log, by, size, time });
+        }
+        if (!held || !agrees)
+            && let Ok(note) = SignedNote::parse(payload)
+            && let Ok((_, head)) = Head::verify(note, &self.config.treaty)
+        {
+            self.observe_head(log, head, peer, read)?;
+        }
+        Ok(())
+    }
+
+    /// What this party cosigned before is no prefix of what it holds now: its own receipt has the other head.
+    pub(super) fn contradicts_own_receipt(
+        &mut self,
+        log: LogId,
+        before: Cosigned,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let me = self.config.me;
+        let Some(entry) = read.receipt_from(log, me, before.size)? else { return Ok(()) };
+        if let Some(bytes) = self.record(me, entry.index, read)?
+            && let Ok(record) = Record::parse(&bytes)
+            && let Ok(note) = SignedNote::parse(record.payload)
+            && let Ok((_, head)) = Head::verify(note, &self.config.treaty)
+        {
+            self.contradicts(log, head, me, read)?;
+        }
+        Ok(())
+    }
+
+    /// A verified head that does not fit the records held. Proves the fork, or asks for what proves it.
+    fn contradicts(&mut self, log: LogId, head: Head, peer: LogId, read: &dyn Read) -> Result<(), ReadError> {
+        let replica = &mut self.logs[log];
+        if replica.fork.is_some() {
+            return Ok(());
+        }
+        let size = head.checkpoint.size;
+        if let Some(held) = &replica.head
+            && size <= held.checkpoint.size
+        {
+            let tiles = replica.tiles(&self.batch, read);
+            let proof = consistency_proof(&tiles, size, held.checkpoint.size)?;
+            let (larger, root) = (held.note.clone(), replica.root_at(size, &self.batch, read)?);
+            if let (Some(proof), Some(root)) = (proof, root) {
+                self.prove_fork(head.note, larger, root, proof);
+            }
+            return Ok(());
+        }
+        let Some(anchor) = replica.anchor().map(|anchor| anchor.checkpoint.size) else { return Ok(()) };
+        replica.suspect(head);
+        // Whoever holds the tree of the larger head is asked what root it has at the size of the smaller one.
+        let (old, peer) = if size >= anchor {
+            (anchor, Some(peer))
+        } else {
+            let holds = |state: &super::engine::PeerState| state.sizes.get(&log).is_some_and(|s| *s >= anchor);
+            (size, self.connected.iter().find(|(id, state)| **id != peer && holds(state)).map(|(id, _)| *id))
+        };
+        if let Some(peer) = peer
+            && self.connected.contains_key(&peer)
+            && !self.fetches.is_asked_for_proof(log, old)
+        {
+            self.request(peer, Request::Proof { log, old });
+        }
+        Ok(())
+    }
+
+    /// Compares the root that a peer's tree has at a size with the heads of that size that are known to be signed.
+    fn compare(&mut self, peer: LogId, log: LogId, at: (u64, Hash), checkpoint: &[u8], proof: Vec<Hash>) {
+        let (old, root) = at;
+        let Some(larger) = self.verify_head(peer, checkpoint) else { return };
+        let sound = larger.checkpoint.origin == self.config.treaty.origin(log)
+            && verify_consistency(old, &root, larger.checkpoint.size, &larger.checkpoint.root, &proof).is_ok();
+        if !sound {
+            self.fault(peer, "a consistency proof that does not hold");
+            return;
+        }
+        let smaller = self.logs[log].signed_at(old).find(|head| head.checkpoint.root != root);
+        match smaller.map(|head| head.note.clone()) {
+            Some(smaller) => self.prove_fork(smaller, larger.note, root, proof),
+            None => self.fault(peer, "records that contradict its own heads"),
+        }
+    }
+
+    fn prove_fork(&mut self, smaller: SignedNote, larger: SignedNote, root: Hash, proof: Vec<Hash>) {
+        if let Ok(proof) = ForkProof::new(&self.config.treaty, smaller, larger, root, proof) {
+            self.record_fork(proof);
+        }
+    }
+
+    /// Marks a log as forked. The proof becomes a record of this party's log as soon as it signs.
+    pub(super) fn record_fork(&mut self, proof: ForkProof) {
+        let log = proof.log();
+        let replica = &mut self.logs[log];
+        if replica.fork.is_some() {
+            return;
+        }
+        replica.target = None;
+        replica.fork = Some(proof.clone());
+        self.fetches.forget(log);
+        if log == self.config.me {
+            // This node will not sign again, so that the proof is kept at once.
+            self.batch.forks.push((log, proof.to_text().into_bytes()));
+        } else {
+            self.unlogged_forks.push(proof);
+        }
+        self.event(Event::Fork(log));
+    }
+}
