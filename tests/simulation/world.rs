@@ -1,0 +1,445 @@
+//! A world of engines, with disks that lose what was not synced, and a network that loses, repeats and delays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use verbale::node::message::{Gossip, Request, Response};
+use verbale::node::{Accepted, Config, Cosigned, Effect, Engine, Event, Input, Memory, Mode, Read, Step, serve};
+use verbale::note::SignedNote;
+use verbale::tlog::{Checkpoint, Hash, leaf_hash};
+
+use crate::fixture::{Fixture, key};
+use crate::random::Random;
+
+/// What happens at some time.
+enum Happening {
+    Tick(usize),
+    Gossip { from: usize, to: usize, message: Gossip },
+    Ask { from: usize, to: usize, id: u64, start: u64, request: Request },
+    Answer { to: usize, id: u64, start: u64, response: Option<Response> },
+    Submit { node: usize, note: Vec<u8>, party: usize },
+    Start(usize),
+    Crash(usize),
+    Split,
+    Heal,
+}
+
+/// One running node. An equivocating party has two of them, with the same keys.
+pub struct Node {
+    pub party: usize,
+    pub disk: Memory,
+    pub engine: Option<Engine>,
+    backups: Vec<Memory>,
+    high_water: Option<Cosigned>,
+    /// Number of starts: answers to an earlier life are not delivered.
+    start: u64,
+    connected: BTreeSet<usize>,
+    evil: bool,
+}
+
+pub struct World {
+    pub fixture: Fixture,
+    pub nodes: Vec<Node>,
+    pub random: Random,
+    pub now: u64,
+    queue: BTreeMap<(u64, u64), Happening>,
+    sequence: u64,
+    /// Loss and repetition in a thousand messages; longest delay in milliseconds.
+    pub loss: u64,
+    pub repeat: u64,
+    pub delay: u64,
+    /// Crashes around commits, in a thousand steps.
+    pub crash: u64,
+    side: Vec<u8>,
+    next_ticket: u64,
+    tickets: BTreeMap<u64, usize>,
+    /// Notes that were acknowledged: by party and index, the leaf.
+    pub acknowledged: BTreeMap<(usize, u64), Hash>,
+    /// Every head that ever left a node: by origin and size, the roots.
+    pub heads: BTreeMap<(String, u64), BTreeSet<Hash>>,
+    pub forks_seen: u64,
+    pub stale_restores: u64,
+    pub refusals: u64,
+    trace: bool,
+}
+
+pub const START_MS: u64 = 1_700_000_000_000;
+
+impl World {
+    /// `equivocator`: whether the last party runs two nodes that do not know of each other.
+    pub fn new(seed: u64, parties: usize, equivocator: bool) -> Self {
+        let mut nodes: Vec<_> = (0..parties).map(Node::new).collect();
+        if equivocator {
+            nodes.push(Node::new(parties - 1));
+            for node in &mut nodes[parties - 1..] {
+                node.evil = true;
+            }
+        }
+        let count = nodes.len();
+        let mut world = Self {
+            fixture: Fixture::new(parties),
+            nodes,
+            random: Random::new(seed),
+            now: START_MS,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            loss: 0,
+            repeat: 0,
+            delay: 100,
+            crash: 0,
+            side: vec![0; count],
+            next_ticket: 0,
+            tickets: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            forks_seen: 0,
+            stale_restores: 0,
+            refusals: 0,
+            trace: std::env::var_os("VERBALE_TRACE").is_some(),
+        };
+        for node in 0..count {
+            let at = world.random.below(500);
+            world.at(at, Happening::Start(node));
+        }
+        world
+    }
+
+    pub fn submit_at(&mut self, after: u64, node: usize, note: Vec<u8>) {
+        let party = self.nodes[node].party;
+        self.at(after, Happening::Submit { node, note, party });
+    }
+
+    pub fn crash_at(&mut self, after: u64, node: usize) {
+        self.at(after, Happening::Crash(node));
+    }
+
+    pub fn split_at(&mut self, after: u64, until: u64) {
+        self.at(after, Happening::Split);
+        self.at(until, Happening::Heal);
+    }
+
+    fn at(&mut self, after: u64, what: Happening) {
+        self.sequence += 1;
+        self.queue.insert((self.now + after, self.sequence), what);
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while let Some(((at, sequence), _)) = self.queue.first_key_value() {
+            let key = (*at, *sequence);
+            if key.0 > end {
+                break;
+            }
+            self.now = key.0;
+            if let Some(what) = self.queue.remove(&key) {
+                self.happen(what);
+            }
+        }
+        self.now = end;
+    }
+
+    /// Ends all trouble: everybody runs, is connected, and nothing is lost.
+    pub fn calm(&mut self) {
+        (self.loss, self.repeat, self.crash) = (0, 0, 0);
+        self.happen(Happening::Heal);
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].engine.is_none() {
+                self.happen(Happening::Start(node));
+            }
+        }
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Tick(node) => {
+                if self.nodes[node].engine.is_some() {
+                    self.input(node, Input::Tick);
+                    self.at(250, Happening::Tick(node));
+                }
+            }
+            Happening::Gossip { from, to, mut message } => {
+                if self.linked(from, to) {
+                    self.blind(to, &mut message);
+                    let from = self.nodes[from].party;
+                    self.input(to, Input::Gossip { from, message });
+                }
+            }
+            Happening::Ask { from, to, id, start, request } => {
+                let response = if self.linked(from, to) { self.answer(from, to, &request) } else { None };
+                let delay = self.random.between(1, self.delay + 2);
+                if response.is_none() || !self.random.chance(self.loss) {
+                    self.at(delay, Happening::Answer { to: from, id, start, response });
+                }
+            }
+            Happening::Answer { to, id, start, response } => {
+                if self.nodes[to].start == start {
+                    self.input(to, Input::Response { id, response });
+                }
+            }
+            Happening::Submit { node, note, party } => {
+                self.next_ticket += 1;
+                let ticket = self.next_ticket;
+                self.tickets.insert(ticket, party);
+                self.input(node, Input::Submit { ticket, note });
+            }
+            Happening::Start(node) => self.start(node),
+            Happening::Crash(node) => self.crash(node),
+            Happening::Split => {
+                for node in 0..self.nodes.len() {
+                    self.side[node] = self.random.below(2) as u8;
+                }
+                self.relink();
+            }
+            Happening::Heal => {
+                self.side.fill(0);
+                self.relink();
+            }
+        }
+    }
+
+    /// The two nodes of an equivocating party see different halves of the world, and not each other.
+    fn reachable(&self, a: usize, b: usize) -> bool {
+        let (x, y) = (&self.nodes[a], &self.nodes[b]);
+        let half = |evil: usize, other: usize| {
+            !self.nodes[evil].evil || other % 2 == usize::from(evil + 1 == self.nodes.len())
+        };
+        a != b
+            && x.party != y.party
+            && x.engine.is_some()
+            && y.engine.is_some()
+            && self.side[a] == self.side[b]
+            && half(a, b)
+            && half(b, a)
+    }
+
+    fn linked(&self, a: usize, b: usize) -> bool {
+        self.nodes[a].connected.contains(&b) && self.nodes[b].connected.contains(&a)
+    }
+
+    fn relink(&mut self) {
+        for a in 0..self.nodes.len() {
+            for b in 0..self.nodes.len() {
+                let (is, was) = (self.reachable(a, b), self.nodes[a].connected.contains(&b));
+                let party = self.nodes[b].party;
+                if is && !was {
+                    self.nodes[a].connected.insert(b);
+                    self.input(a, Input::Connected(party));
+                } else if was && !is {
+                    self.nodes[a].connected.remove(&b);
+                    if self.nodes[a].engine.is_some() {
+                        self.input(a, Input::Disconnected(party));
+                    }
+                }
+            }
+        }
+    }
+
+    /// An equivocating node looks away from what others say of its own log.
+    fn blind(&self, node: usize, message: &mut Gossip) {
+        if self.nodes[node].evil {
+            let origin = self.fixture.treaty.origin(self.nodes[node].party);
+            message.heads.retain(|head| !head.checkpoint.starts_with(format!("{origin}\n").as_bytes()));
+        }
+    }
+
+    fn answer(&mut self, from: usize, to: usize, request: &Request) -> Option<Response> {
+        let mut response = serve(request, &self.fixture.treaty, &self.nodes[to].disk, self.now).unwrap();
+        // What goes over the wire is what the codec makes of it.
+        response = Response::parse(&response.to_bytes()).unwrap();
+        if let Response::Heads { heads, .. } = &mut response
+            && self.nodes[from].evil
+        {
+            let origin = self.fixture.treaty.origin(self.nodes[from].party);
+            heads.retain(|head| !head.starts_with(format!("{origin}\n").as_bytes()));
+        }
+        Some(response)
+    }
+
+    fn start(&mut self, node: usize) {
+        let party = self.nodes[node].party;
+        let it = &mut self.nodes[node];
+        if it.engine.is_some() {
+            return;
+        }
+        let config = Config {
+            treaty: self.fixture.treaty.clone(),
+            profile: self.fixture.profile.clone(),
+            me: party,
+            log_key: key(party, "log"),
+            witness_key: key(party, "witness"),
+            high_water: it.high_water,
+            head_interval_ms: 5_000,
+            settle_ms: 2_000,
+            request_timeout_ms: 3_000,
+            sign_without_peers: it.evil,
+        };
+        it.start += 1;
+        it.engine = Some(Engine::load(config, &it.disk).unwrap());
+        self.at(1, Happening::Tick(node));
+        self.relink();
+        let grant = self.fixture.grant(party);
+        self.submit_at(4_000, node, grant);
+    }
+
+    /// Power off: what was not synced is gone. Sometimes the disk is replaced by an older copy of it.
+    fn crash(&mut self, node: usize) {
+        if self.nodes[node].engine.take().is_none() {
+            return;
+        }
+        self.say(|| format!("node {node} crashes"));
+        let back = self.random.between(10, 8_000);
+        self.at(back, Happening::Start(node));
+        let replace = self.random.chance(400) && !self.nodes[node].backups.is_empty();
+        // A backup can only be made good by others who hold the rest: otherwise the node rightly stays mute for ever.
+        let (party, mark) = (self.nodes[node].party, self.nodes[node].high_water.map_or(0, |mark| mark.size));
+        let others = self.nodes.iter().any(|n| n.party != party && !n.evil && n.disk.size(party).unwrap() >= mark);
+        if replace && others && !self.nodes[node].evil {
+            let which = self.random.below(self.nodes[node].backups.len() as u64) as usize;
+            self.nodes[node].disk = self.nodes[node].backups[which].clone();
+            self.nodes[node].backups.truncate(which);
+            self.stale_restores += 1;
+            self.say(|| format!("node {node} is restored from an old copy"));
+        }
+        self.relink();
+    }
+
+    fn input(&mut self, node: usize, input: Input) {
+        let now = self.now;
+        let it = &mut self.nodes[node];
+        let Some(engine) = &mut it.engine else { return };
+        engine.handle(input, now, &it.disk).unwrap();
+        // Several inputs share one commit, as under load.
+        if self.random.chance(300) {
+            return;
+        }
+        let step = engine.step(&it.disk).unwrap();
+        if self.random.chance(self.crash) {
+            // Before the commit: neither the batch nor any effect ever was.
+            self.crash(node);
+            return;
+        }
+        let it = &mut self.nodes[node];
+        it.disk.commit(&step.batch);
+        if self.random.chance(self.crash) {
+            // After the commit, before the high-water mark and the effects.
+            self.crash(node);
+            return;
+        }
+        let it = &mut self.nodes[node];
+        it.high_water = step.batch.high_water.or(it.high_water);
+        if self.random.chance(20) {
+            let copy = it.disk.clone();
+            it.backups.push(copy);
+        }
+        self.carry_out(node, step);
+    }
+
+    fn carry_out(&mut self, node: usize, step: Step) {
+        for effect in step.effects {
+            match effect {
+                Effect::Gossip(gossip) => {
+                    let message = Gossip::parse(&gossip.to_bytes()).unwrap();
+                    self.note_heads(node, &message);
+                    for to in self.nodes[node].connected.clone() {
+                        let copies =
+                            u64::from(!self.random.chance(self.loss)) + u64::from(self.random.chance(self.repeat));
+                        for _ in 0..copies {
+                            let delay = self.random.between(1, self.delay + 2);
+                            self.at(delay, Happening::Gossip { from: node, to, message: message.clone() });
+                        }
+                    }
+                }
+                Effect::Request { peer, id, request } => {
+                    let to = self.nodes[node].connected.iter().copied().find(|to| self.nodes[*to].party == peer);
+                    let start = self.nodes[node].start;
+                    let request = Request::parse(&request.to_bytes()).unwrap();
+                    match to {
+                        Some(to) if !self.random.chance(self.loss) => {
+                            let delay = self.random.between(1, self.delay + 2);
+                            self.at(delay, Happening::Ask { from: node, to, id, start, request });
+                        }
+                        Some(_) => {}
+                        None => self.at(1, Happening::Answer { to: node, id, start, response: None }),
+                    }
+                }
+                Effect::Answer { ticket, outcome } => {
+                    let party = self.tickets[&ticket];
+                    match outcome {
+                        Ok(Accepted { index, leaf, .. }) if !self.nodes[node].evil => {
+                            let before = self.acknowledged.insert((party, index), leaf);
+                            assert!(
+                                before.is_none_or(|before| before == leaf),
+                                "two records acknowledged at one place"
+                            );
+                        }
+                        Ok(_) => {}
+                        Err(why) => {
+                            self.refusals += 1;
+                            self.say(|| format!("node {node} refuses: {why}"));
+                        }
+                    }
+                }
+                Effect::Event(event) => {
+                    if let Event::Fork(_) = event {
+                        self.forks_seen += 1;
+                    }
+                    let honest = |party: usize| !self.nodes.iter().any(|n| n.party == party && n.evil);
+                    if let Event::Fault { peer, what } = &event
+                        && !self.nodes[node].evil
+                    {
+                        let none = self.nodes.iter().all(|n| !n.evil);
+                        assert!(!(none && honest(*peer)), "node {node} finds fault with an honest peer {peer}: {what}");
+                    }
+                    self.say(|| format!("node {node}: {event:?}"));
+                }
+            }
+        }
+    }
+
+    fn note_heads(&mut self, node: usize, message: &Gossip) {
+        let origin = self.fixture.treaty.origin(self.nodes[node].party);
+        for head in &message.heads {
+            let note = SignedNote::parse(&head.checkpoint).unwrap();
+            let checkpoint = Checkpoint::parse(note.text()).unwrap();
+            if checkpoint.origin == origin {
+                self.heads.entry((checkpoint.origin, checkpoint.size)).or_default().insert(checkpoint.root);
+            }
+        }
+    }
+
+    fn say(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            println!("{:>9} ms  {}", self.now - START_MS, text());
+        }
+    }
+
+    /// By log: size and leaf hashes, as a node holds them.
+    pub fn leaves(&self, node: usize, party: usize) -> Vec<Hash> {
+        let disk = &self.nodes[node].disk;
+        let size = disk.size(party).unwrap();
+        (0..size).map(|index| leaf_hash(&disk.record(party, index).unwrap().unwrap())).collect()
+    }
+
+    pub fn mode(&self, node: usize) -> Option<Mode> {
+        self.nodes[node].engine.as_ref().map(Engine::mode)
+    }
+
+    pub fn honest(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|node| !self.nodes[*node].evil).collect()
+    }
+}
+
+impl Node {
+    fn new(party: usize) -> Self {
+        Self {
+            party,
+            disk: Memory::default(),
+            engine: None,
+            backups: Vec::new(),
+            high_water: None,
+            start: 0,
+            connected: BTreeSet::new(),
+            evil: false,
+        }
+    }
+}
