@@ -34,6 +34,8 @@ const MAX_QUEUE: usize = 1024;
 const MAX_EVENTS: usize = 4096;
 /// How often the engine is told that time has passed.
 const TICK: Duration = Duration::from_millis(250);
+/// How long closing the connections may take.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request to a peer may take, in milliseconds.
 const REQUEST_TIMEOUT_MS: u64 = 15_000;
 
@@ -90,11 +92,14 @@ pub enum StartError {
 pub struct Daemon {
     /// To use it with.
     pub handle: Handle,
+    /// libp2p addresses that it listens on.
+    pub listening: Vec<String>,
     engine: JoinHandle<Result<(), WorkerError>>,
     jobs: mpsc::Sender<Job>,
     pump: JoinHandle<()>,
     forward: JoinHandle<()>,
-    stop_net: mpsc::Sender<NetCommand>,
+    to_net: mpsc::Sender<NetCommand>,
+    net: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -127,14 +132,14 @@ impl Daemon {
         let (events, _) = broadcast::channel(MAX_EVENTS);
         let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine, treaty.parties().len())));
         // The engine itself limits what it has under way, so that this queue is short; it must never wait for it.
-        let (to_net, mut from_engine) = mpsc::unbounded_channel();
-        let worker = Worker::new(engine, store.clone(), high_water, inbox, to_net, events.clone(), status);
-        let Net { commands, events: mut net_events, .. } = net;
-        let stop_net = commands.clone();
+        let (effects, mut from_engine) = mpsc::unbounded_channel();
+        let worker = Worker::new(engine, store.clone(), high_water, inbox, effects, events.clone(), status);
+        let Net { commands, events: mut net_events, listening, task: net } = net;
+        let commands_out = commands.clone();
         let engine = tokio::task::spawn_blocking(move || worker.run());
         let forward = tokio::spawn(async move {
             while let Some(command) = from_engine.recv().await {
-                if commands.send(command).await.is_err() {
+                if commands_out.send(command).await.is_err() {
                     break;
                 }
             }
@@ -161,7 +166,7 @@ impl Daemon {
         let started_ms = now_ms();
         let handle =
             Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
-        Ok(Self { handle, engine, jobs, pump, forward, stop_net })
+        Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net })
     }
 
     /// Waits until the engine stops by itself, which it only does when the disk fails.
@@ -182,10 +187,8 @@ impl Daemon {
             Err(panic) => Err(WorkerError::Panicked(panic.to_string())),
         };
         self.forward.abort();
-        let (done, stopped) = tokio::sync::oneshot::channel();
-        if self.stop_net.send(NetCommand::Stop(done)).await.is_ok() {
-            let _ = tokio::time::timeout(Duration::from_secs(5), stopped).await;
-        }
+        let _ = self.to_net.send(NetCommand::Stop).await;
+        let _ = tokio::time::timeout(STOP_TIMEOUT, self.net).await;
         ended
     }
 }
