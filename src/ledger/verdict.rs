@@ -343,12 +343,9 @@ impl Verdict {
         if self.signers.is_empty() {
             out.push("No official whose key the party had granted signed it.".to_owned());
         } else {
-            let titles: Vec<_> = self.signers.iter().map(|s| s.title.as_str()).collect();
-            let many = if titles.len() == 1 { "a key" } else { "keys" };
-            out.push(format!(
-                "It was signed by {}, with {many} that {sender} had granted before.",
-                list(&titles, "and")
-            ));
+            let officials: Vec<_> =
+                self.signers.iter().map(|s| format!("{} (key granted in record {})", s.title, s.granted_at)).collect();
+            out.push(format!("It was signed for {sender} by: {}.", officials.join("; ")));
         }
         let fields = profile.and_then(|profile| profile.kind.get(&self.kind)).map(|kind| kind.fields.as_slice());
         for (key, value) in &self.body {
