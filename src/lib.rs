@@ -3,6 +3,8 @@
 #![warn(missing_docs)]
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod keys;
 pub mod ledger;
 pub mod node;
 pub mod note;
