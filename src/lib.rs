@@ -4,6 +4,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod ledger;
+#[cfg(feature = "node")]
+pub mod net;
 pub mod node;
 pub mod note;
 pub mod tlog;
