@@ -37,7 +37,6 @@ const MAX_EVENTS_WAITING: usize = 2 * MAX_REQUESTS_SENT;
 struct Link {
     id: ConnectionId,
     since: Instant,
-    dialled_by_us: bool,
 }
 
 /// The network's state.
@@ -263,18 +262,17 @@ impl Driver {
         let Some(log) = self.parties.of(&peer) else { return };
         let Some(links) = self.links.get_mut(log) else { return };
         debug!(log, address = %endpoint.get_remote_address(), "connected");
-        let dialled_by_us = endpoint.is_dialer();
-        if !dialled_by_us {
+        if endpoint.is_listener() {
             // A party dials only when it sees no connection. What is left here of older ones is dead at its end, and
             // would swallow requests until it times out; only dials of both sides at once make two good ones.
             for old in links.iter() {
-                if !old.dialled_by_us || now.saturating_duration_since(old.since) >= SIMULTANEOUS {
+                if now.saturating_duration_since(old.since) >= SIMULTANEOUS {
                     self.swarm.close_connection(old.id);
                 }
             }
         }
         let first = links.is_empty();
-        links.push(Link { id, since: now, dialled_by_us });
+        links.push(Link { id, since: now });
         self.dials.connected(log);
         if first {
             self.outbox.push_back(NetEvent::Connected(log));
