@@ -6,6 +6,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod keys;
 pub mod ledger;
+#[cfg(feature = "node")]
+pub mod net;
 pub mod node;
 pub mod note;
 pub mod tlog;
