@@ -2,6 +2,7 @@
 
 mod failure;
 mod output;
+pub mod verify;
 
 use std::path::PathBuf;
 
