@@ -6,4 +6,6 @@ pub mod cli;
 pub mod ledger;
 pub mod node;
 pub mod note;
+#[cfg(feature = "node")]
+pub mod store;
 pub mod tlog;
