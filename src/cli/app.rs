@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Code, Context, Failure, Output, completions, keys};
+use super::{Code, Context, Failure, Output, completions, keys, verify};
+#[cfg(feature = "node")]
+use super::{demo, inbox, node, prove, show, status, submit, watch};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]
@@ -24,15 +26,55 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "node")]
+    Demo(demo::Args),
+    #[cfg(feature = "node")]
+    Node(node::Args),
     Keys(keys::Args),
+    #[cfg(feature = "node")]
+    Submit(submit::Args),
+    /// List the notes that were received, the newest first
+    #[cfg(feature = "node")]
+    Inbox(inbox::Args),
+    /// List the notes that this party sent, the newest first
+    #[cfg(feature = "node")]
+    Sent(inbox::Args),
+    #[cfg(feature = "node")]
+    Show(show::Args),
+    #[cfg(feature = "node")]
+    Status(status::Args),
+    #[cfg(feature = "node")]
+    Watch(watch::Args),
+    #[cfg(feature = "node")]
+    Prove(prove::Args),
+    Verify(verify::Args),
     Completions(completions::Args),
 }
 
 impl Command {
-    fn run(&self, context: &Context) -> Result<(), Failure> {
+    fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Keys(args) => keys::run(args, context),
-            Self::Completions(args) => completions::run(args, context),
+            #[cfg(feature = "node")]
+            Self::Demo(args) => demo::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Node(args) => node::run(&args, context),
+            Self::Keys(args) => keys::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Submit(args) => submit::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Inbox(args) => inbox::inbox(&args, context),
+            #[cfg(feature = "node")]
+            Self::Sent(args) => inbox::sent(&args, context),
+            #[cfg(feature = "node")]
+            Self::Show(args) => show::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Status(args) => status::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Watch(args) => watch::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Prove(args) => prove::run(&args, context),
+            Self::Verify(args) => verify::run(args, context),
+            Self::Completions(args) => completions::run(&args, context),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::node::Event;
 use crate::store::StoreError;
 
 /// Run this party's node: keep its log, exchange notes and receipts with the other parties
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Sign although no other party's node has been heard. Only for the first start of a ledger, or when the operator
     /// knows that this log was not signed further elsewhere: a log that contradicts itself is forked for good
@@ -24,8 +24,8 @@ pub struct Args {
 }
 
 /// Runs the node.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let config = ctx.config()?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let config = NodeConfig::load(&ctx.home)?;
     start_log(&config)?;
     let settings = settings(&config, args.sign_without_peers, ctx)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

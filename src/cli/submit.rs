@@ -1,6 +1,7 @@
 //! `verbale submit`: hand a signed note to the node, and see the receipts arrive.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -8,12 +9,12 @@ use serde::Serialize;
 
 use super::client::Client;
 use super::failure::{Code, Failure};
-use super::{Context, input};
+use super::{Context, NodeConfig, files};
 use crate::api::view::{AcceptedView, EventView, StatusView};
 use crate::note::MAX_NOTE_BYTES;
 
 /// Hand a signed note (or a credential) to this party's node, which logs it and sends it to all
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Signed notes, as `verbale sign` and `verbale keys grant` write them; `-` reads one from standard input
     #[arg(required = true)]
@@ -55,9 +56,9 @@ struct Arrived {
 }
 
 /// Runs the command.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&ctx.config()?.socket)?;
-    let notes = args.notes.iter().map(|path| input::read(path, MAX_NOTE_BYTES)).collect::<Result<Vec<_>, _>>()?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
+    let notes = args.notes.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let mut outcomes = Vec::new();
     let mut late = None;
     for note in notes {
@@ -79,6 +80,17 @@ pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
             Err(Failure::new(Code::NotYet, text).hint(hint))
         }
     }
+}
+
+/// A note from a file, or from standard input.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path != Path::new("-") {
+        return files::read(path, MAX_NOTE_BYTES);
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(MAX_NOTE_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new(Code::Input, format!("standard input cannot be read: {error}")))?;
+    Ok(bytes)
 }
 
 impl Outcome {

@@ -9,7 +9,8 @@ use super::clock::now_ms;
 use super::status::Status;
 use crate::net::NetCommand;
 use crate::node::{Accepted, Effect, Engine, Event, Input, ReadError, Refusal, Step};
-use crate::store::{HighWater, HighWaterError, Store, StoreError};
+use crate::store::high_water::{HighWater, HighWaterError};
+use crate::store::{Store, StoreError};
 
 /// Most jobs in one step: what they bring is written and synced together.
 const MAX_JOBS: usize = 256;
@@ -119,7 +120,7 @@ impl Worker {
             // ahead of the database would stop a node for good that crashed between the two.
             self.store.commit(&batch, now_ms())?;
             if let Some(mark) = batch.high_water {
-                self.high_water.raise(mark)?;
+                self.high_water.update(mark)?;
             }
         }
         let status = Status::of(&self.engine, self.status.borrow().logs.len());

@@ -15,7 +15,7 @@ use nodes::{Nodes, path_text, verbale};
 use story::{Basis, Step, Story};
 
 /// Start six parties on this machine, play the Open Skies history of 2014 to 2021, and leave its evidence to look at
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to put everything; must not exist yet
     #[arg(long, default_value = "verbale-demo")]
@@ -51,7 +51,7 @@ struct Receipt {
 }
 
 /// Runs the demonstration.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let story = story::story()?;
     let folder = prepare_folder(&args)?;
