@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::{Code, Context, Failure, Output, completions, keys};
+use super::{Code, Context, Failure, Output, completions, keys, treaty};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]
@@ -25,6 +26,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Keys(keys::Args),
+    Treaty(treaty::Args),
     Completions(completions::Args),
 }
 
@@ -32,6 +34,7 @@ impl Command {
     fn run(&self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Keys(args) => keys::run(args, context),
+            Self::Treaty(args) => treaty::run(args, context),
             Self::Completions(args) => completions::run(args, context),
         }
     }
@@ -54,7 +57,10 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|arg| arg == "--json");
     if error.use_stderr() && json {
-        let text = error.to_string();
+        let text = match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+            _ => error.to_string(),
+        };
         let text = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         return report(&Failure::new(Code::Usage, text), true);
     }

@@ -12,6 +12,7 @@ mod home;
 mod keys;
 mod output;
 pub mod prompt;
+mod treaty;
 
 use std::path::PathBuf;
 
