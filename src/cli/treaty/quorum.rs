@@ -12,29 +12,28 @@ pub fn is_default(text: &str) -> bool {
 }
 
 /// The default: a majority of the parties holds the note, the sender included, and one depositary is among those that
-/// receipted it if there are several. Observers do not count.
+/// receipted it if there are several, and enough others. Observers do not count.
 ///
-/// A sender does not receipt its own log, so a majority of `n` parties is `n / 2` receipts. With a single depositary
-/// none is asked for: its own notes could never become final.
+/// A sender does not receipt its own log, so a majority of `n` parties is `n / 2` receipts. A single depositary is not
+/// asked for by name: its own notes could never become final.
 pub fn default(parties: &[Party]) -> String {
     let voting: Vec<&Party> = parties.iter().filter(|p| p.roles != [Role::Observer]).collect();
     let (depositaries, others): (Vec<&Party>, Vec<&Party>) =
         voting.iter().partition(|p| p.roles.contains(&Role::Depositary));
     let receipts = voting.len() / 2;
     let codes = |parties: &[&Party]| parties.iter().map(|p| p.code.as_str()).collect::<Vec<_>>().join(" ");
-    let lines = match (receipts, depositaries.len(), others.len()) {
-        (0, _, _) => "quorum none".to_owned(),
-        (_, 2.., 2..) => {
-            // One of the receipts is a depositary's; no more than the others of the sender can give the rest.
-            let rest = (receipts - 1).clamp(1, others.len() - 1);
-            format!(
-                "group depositaries any {}\ngroup parties {rest} {}\ngroup receipts all depositaries parties\nquorum \
-                 receipts",
-                codes(&depositaries),
-                codes(&others)
-            )
-        }
-        _ => format!("group receipts {receipts} {}\nquorum receipts", codes(&voting)),
+    // One of the receipts is a depositary's; the others give the rest, of whom the sender may be one.
+    let rest = receipts.saturating_sub(1);
+    let lines = if receipts == 0 {
+        "quorum none".to_owned()
+    } else if depositaries.len() > 1 && (1..others.len()).contains(&rest) {
+        let (depositaries, others) = (codes(&depositaries), codes(&others));
+        format!(
+            "group depositaries any {depositaries}\ngroup parties {rest} {others}\n\
+             group receipts all depositaries parties\nquorum receipts"
+        )
+    } else {
+        format!("group receipts {receipts} {}\nquorum receipts", codes(&voting))
     };
     format!("{DEFAULT}\n{lines}\n")
 }
