@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::{Code, Context, Failure, Output, completions, keys, treaty};
+use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub struct Cli {
 enum Command {
     Keys(keys::Args),
     Treaty(treaty::Args),
+    New(new::Args),
+    Sign(sign::Args),
     Completions(completions::Args),
 }
 
@@ -35,6 +37,8 @@ impl Command {
         match self {
             Self::Keys(args) => keys::run(args, context),
             Self::Treaty(args) => treaty::run(args, context),
+            Self::New(args) => new::run(args, context),
+            Self::Sign(args) => sign::run(args, context),
             Self::Completions(args) => completions::run(args, context),
         }
     }

@@ -6,12 +6,15 @@ pub mod clock;
 mod completions;
 mod config;
 pub mod display;
+pub mod draft;
 mod failure;
 pub mod files;
 mod home;
 mod keys;
+mod new;
 mod output;
 pub mod prompt;
+mod sign;
 mod treaty;
 
 use std::path::PathBuf;
