@@ -43,14 +43,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         draft::present(&notification, &treaty, &profile, context);
         let names: Vec<_> = signed.signatures().iter().map(|signature| signature.name.clone()).collect();
         if !names.is_empty() {
-            context.out.line(format!("Signed so far by: {}", names.join(", ")));
+            context.out.line(format!("Signature lines so far, not verified here: {}", names.join(", ")));
         }
         context.out.line("");
     }
-    confirm(args, &notification, &treaty)?;
+    confirm(args, context.out.json, &notification, &treaty)?;
 
     let path = if is_official(&args.key) { context.official_path(&args.key) } else { Path::new(&args.key).to_owned() };
-    let key = keys::load(&path, &args.passphrase.passphrase()).map_err(|e| Failure::from(e))?;
+    let key = keys::load(&path, &args.passphrase.passphrase())?;
     check_key(&key, &path, &notification, &treaty)?;
     if signed.signatures().iter().any(|signature| signature.is_by(key.public())) {
         let text = format!("{} is signed by {} already; nothing was written", args.file.display(), key.public().name());
@@ -108,12 +108,13 @@ fn output(args: &Args, signed: &SignedNote) -> Result<PathBuf, Failure> {
     Ok(output)
 }
 
-fn confirm(args: &Args, notification: &Notification, treaty: &Treaty) -> Result<(), Failure> {
+fn confirm(args: &Args, json: bool, notification: &Notification, treaty: &Treaty) -> Result<(), Failure> {
     if args.yes {
         return Ok(());
     }
-    if !prompt::is_interactive() {
-        let text = "there is no terminal on which to confirm the signature; nothing was signed";
+    // With --json the note was not shown: nobody can say yes to what they have not seen.
+    if json || !prompt::is_interactive() {
+        let text = "the signature has to be confirmed on a terminal; nothing was signed";
         return Err(Failure::new(Code::Usage, text).hint("give --yes to sign without being asked"));
     }
     let question = format!("Sign this for {}?", display::party(treaty, &notification.from));
