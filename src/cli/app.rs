@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::{Code, Context, Failure, Output, completions, keys, verify};
+use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty, verify};
 #[cfg(feature = "node")]
-use super::{demo, inbox, node, prove, show, status, submit, watch};
+use super::online;
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]
@@ -26,55 +27,28 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    #[cfg(feature = "node")]
-    Demo(demo::Args),
-    #[cfg(feature = "node")]
-    Node(node::Args),
     Keys(keys::Args),
-    #[cfg(feature = "node")]
-    Submit(submit::Args),
-    /// List the notes that were received, the newest first
-    #[cfg(feature = "node")]
-    Inbox(inbox::Args),
-    /// List the notes that this party sent, the newest first
-    #[cfg(feature = "node")]
-    Sent(inbox::Args),
-    #[cfg(feature = "node")]
-    Show(show::Args),
-    #[cfg(feature = "node")]
-    Status(status::Args),
-    #[cfg(feature = "node")]
-    Watch(watch::Args),
-    #[cfg(feature = "node")]
-    Prove(prove::Args),
+    Treaty(treaty::Args),
+    New(new::Args),
+    Sign(sign::Args),
     Verify(verify::Args),
+    #[cfg(feature = "node")]
+    #[command(flatten)]
+    Online(online::Command),
     Completions(completions::Args),
 }
 
 impl Command {
-    fn run(self, context: &Context) -> Result<(), Failure> {
+    fn run(&self, context: &Context) -> Result<(), Failure> {
         match self {
-            #[cfg(feature = "node")]
-            Self::Demo(args) => demo::run(&args, context),
-            #[cfg(feature = "node")]
-            Self::Node(args) => node::run(&args, context),
-            Self::Keys(args) => keys::run(&args, context),
-            #[cfg(feature = "node")]
-            Self::Submit(args) => submit::run(&args, context),
-            #[cfg(feature = "node")]
-            Self::Inbox(args) => inbox::inbox(&args, context),
-            #[cfg(feature = "node")]
-            Self::Sent(args) => inbox::sent(&args, context),
-            #[cfg(feature = "node")]
-            Self::Show(args) => show::run(&args, context),
-            #[cfg(feature = "node")]
-            Self::Status(args) => status::run(&args, context),
-            #[cfg(feature = "node")]
-            Self::Watch(args) => watch::run(&args, context),
-            #[cfg(feature = "node")]
-            Self::Prove(args) => prove::run(&args, context),
+            Self::Keys(args) => keys::run(args, context),
+            Self::Treaty(args) => treaty::run(args, context),
+            Self::New(args) => new::run(args, context),
+            Self::Sign(args) => sign::run(args, context),
             Self::Verify(args) => verify::run(args, context),
-            Self::Completions(args) => completions::run(&args, context),
+            #[cfg(feature = "node")]
+            Self::Online(command) => command.run(context),
+            Self::Completions(args) => completions::run(args, context),
         }
     }
 }
@@ -96,7 +70,10 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|arg| arg == "--json");
     if error.use_stderr() && json {
-        let text = error.to_string();
+        let text = match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+            _ => error.to_string(),
+        };
         let text = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         return report(&Failure::new(Code::Usage, text), true);
     }

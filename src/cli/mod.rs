@@ -2,37 +2,23 @@
 
 mod address;
 pub mod app;
-#[cfg(feature = "node")]
-pub mod client;
 pub mod clock;
 mod completions;
 mod config;
-#[cfg(feature = "node")]
-mod demo;
 pub mod display;
+pub mod draft;
 mod failure;
 pub mod files;
 mod home;
-#[cfg(feature = "node")]
-mod inbox;
 mod keys;
+mod new;
 #[cfg(feature = "node")]
-mod node;
-#[cfg(feature = "node")]
-mod number;
+pub mod online;
 mod output;
 pub mod prompt;
-#[cfg(feature = "node")]
-mod prove;
-#[cfg(feature = "node")]
-mod show;
-#[cfg(feature = "node")]
-mod status;
-#[cfg(feature = "node")]
-mod submit;
+mod sign;
+mod treaty;
 pub mod verify;
-#[cfg(feature = "node")]
-mod watch;
 
 use std::path::PathBuf;
 

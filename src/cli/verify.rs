@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 /// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
-pub fn run(args: Args, context: &Context) -> Result<(), Failure> {
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     evidence(&args, context)
 }
 

@@ -1,9 +1,9 @@
 //! `verbale watch`: what happens, line by line, as it happens.
 
 use super::client::Client;
-use super::display;
-use super::failure::Failure;
-use super::{Context, NodeConfig};
+use crate::cli::display;
+use crate::cli::Failure;
+use crate::cli::{Context, NodeConfig};
 use crate::api::view::EventView;
 
 /// Watch notes and receipts arrive; one line each, or one JSON text each with --json

@@ -1,10 +1,10 @@
 //! `verbale show`: one note in full, with who has received it and what answers it.
 
 use super::client::Client;
-use super::display::time;
-use super::failure::{Code, Failure};
+use crate::cli::display::time;
+use crate::cli::{Code, Failure};
 use super::number::Number;
-use super::{Context, NodeConfig};
+use crate::cli::{Context, NodeConfig};
 use crate::api::view::{NoteDetail, RecordView};
 
 /// Show a note in full: what it says, who signed it, who has received it, what answers it

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::client::Client;
-use super::failure::{Code, Failure};
+use crate::cli::{Code, Failure};
 use super::number::Number;
-use super::{Context, NodeConfig, files};
+use crate::cli::{Context, NodeConfig, files};
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it
 #[derive(Debug, clap::Args)]

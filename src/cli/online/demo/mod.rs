@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Context, Failure};
+use crate::cli::{Code, Context, Failure};
 use nodes::{Nodes, path_text, verbale};
 use story::{Basis, Step, Story};
 

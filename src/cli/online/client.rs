@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
-use super::failure::{Code, Failure};
+use crate::cli::{Code, Failure};
 use crate::api::view::{ErrorView, EventView};
 
 /// Longest answer, in bytes: a thousand notes with their marks fit well.

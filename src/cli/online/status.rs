@@ -1,9 +1,9 @@
 //! `verbale status`: the node, its peers, and who has received what.
 
 use super::client::Client;
-use super::display::{self, time};
-use super::failure::Failure;
-use super::{Context, NodeConfig};
+use crate::cli::display::{self, time};
+use crate::cli::Failure;
+use crate::cli::{Context, NodeConfig};
 use crate::api::view::{LogView, StatusView};
 
 /// Show this party's node: whether it signs, who is connected, and who has received what

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::client::Client;
-use super::failure::{Code, Failure};
-use super::{Context, NodeConfig, files};
+use crate::cli::{Code, Failure};
+use crate::cli::{Context, NodeConfig, files};
 use crate::api::view::{AcceptedView, EventView, StatusView};
 use crate::note::MAX_NOTE_BYTES;
 

@@ -1,9 +1,9 @@
 //! `verbale inbox` and `verbale sent`: notes in a list, the newest first.
 
 use super::client::Client;
-use super::display::{self, time};
-use super::failure::Failure;
-use super::{Context, NodeConfig};
+use crate::cli::display::{self, time};
+use crate::cli::Failure;
+use crate::cli::{Context, NodeConfig};
 use crate::api::view::NoteView;
 
 /// Which notes to list, and how many

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::story::{PROFILE, Story, StoryParty};
 use crate::api::view::StatusView;
-use crate::cli::client::Client;
+use crate::cli::online::client::Client;
 use crate::cli::{Code, Failure};
 use crate::ledger::Role;
 

@@ -7,9 +7,9 @@ use crate::cli::{Code, Failure};
 use crate::ledger::Role;
 
 /// The Treaty on Open Skies, 2014 to 2021.
-const STORY: &str = include_str!("../../../config/open-skies/story.toml");
+const STORY: &str = include_str!("../../../../config/open-skies/story.toml");
 /// Its profile.
-pub const PROFILE: &str = include_str!("../../../config/open-skies/profile.toml");
+pub const PROFILE: &str = include_str!("../../../../config/open-skies/profile.toml");
 
 /// A story: the parties and what they sent, in order.
 #[derive(Debug, Deserialize)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::failure::{Code, Failure};
-use super::{Context, NodeConfig};
+use crate::cli::{Code, Failure};
+use crate::cli::{Context, NodeConfig};
 use crate::api::{Api, ApiError};
 use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
@@ -40,7 +40,7 @@ fn start_log(config: &NodeConfig) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&level)
         .map_err(|error| Failure::new(Code::Input, format!("`log` is `{level}`: {error}")).hint("as `info`, or `info,verbale=debug`"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log_format == super::LogFormat::Json { log.json().init() } else { log.with_target(false).init() }
+    if config.log_format == crate::cli::LogFormat::Json { log.json().init() } else { log.with_target(false).init() }
     Ok(())
 }
 
