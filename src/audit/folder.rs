@@ -30,16 +30,20 @@ pub(super) fn readme(treaty: &Treaty) -> String {
          \x20   verbale verify FOLDER --treaty treaty.toml\n\n\
          Take the treaty file from a source that you trust rather than from this folder. Its SHA-256 should be\n\n\
          \x20   {hash}\n\n\
-         treaty.toml          the parties, their public keys, and the quorum of receipts that makes a note final\n\
-         profile.toml         the kinds of notes that the treaty knows\n\
-         policy.txt           the quorum in the form of C2SP tlog-policy\n\
-         logs/XX/records.txt      every record of the log of party XX: a line `record NUMBER bytes LENGTH`, then the\n\
-         \x20                        record's bytes, then a newline\n\
-         logs/XX/checkpoints.txt  the heads that XX signed: a line `checkpoint SIZE bytes LENGTH`, then the signed\n\
-         \x20                        note, then a newline\n\
-         logs/XX/receipts.txt     who received the log of XX up to which size, and in which record of the receiver's\n\
-         \x20                        log the signed receipt stands\n\
-         forks/XX.txt             if the log of XX forked: two heads that contradict each other, and the proof\n\n\
+         treaty.toml\n\
+         \x20   the parties, their public keys, and the quorum of receipts that makes a note final\n\
+         profile.toml\n\
+         \x20   the kinds of notes that the treaty knows\n\
+         policy.txt\n\
+         \x20   the quorum in the form of C2SP tlog-policy\n\
+         logs/XX/records.txt\n\
+         \x20   every record of the log of party XX: a line `record NUMBER bytes LENGTH`, the record, a newline\n\
+         logs/XX/checkpoints.txt\n\
+         \x20   the heads that XX signed: a line `checkpoint SIZE bytes LENGTH`, the signed note, a newline\n\
+         logs/XX/receipts.txt\n\
+         \x20   who received the log of XX up to which size; the signed receipt is the named record of the receiver's log\n\
+         forks/XX.txt\n\
+         \x20   if the log of XX forked: two heads that contradict each other, and the proof\n\n\
          Parties:\n{parties}",
         title = treaty.file().title,
         name = treaty.file().name,
