@@ -1,12 +1,45 @@
 //! The command line: one command a file, each with its arguments (`Args`) and what it does (`run`).
 
+mod address;
+pub mod app;
+#[cfg(feature = "node")]
+pub mod client;
+pub mod clock;
+mod completions;
+mod config;
+#[cfg(feature = "node")]
+mod demo;
+pub mod display;
 mod failure;
+pub mod files;
+mod home;
+#[cfg(feature = "node")]
+mod inbox;
+mod keys;
+#[cfg(feature = "node")]
+mod node;
+#[cfg(feature = "node")]
+mod number;
 mod output;
+pub mod prompt;
+#[cfg(feature = "node")]
+mod prove;
+#[cfg(feature = "node")]
+mod show;
+#[cfg(feature = "node")]
+mod status;
+#[cfg(feature = "node")]
+mod submit;
 pub mod verify;
+#[cfg(feature = "node")]
+mod watch;
 
 use std::path::PathBuf;
 
+pub use address::check_address;
+pub use config::{LogFormat, NodeConfig};
 pub use failure::{Code, Failure};
+pub use home::{Identity, entry, read_profile, read_treaty};
 pub use output::Output;
 
 /// What every command is handed: where the party's files are, and how to speak to the person.
