@@ -4,6 +4,8 @@
 #[cfg(feature = "node")]
 pub mod api;
 #[cfg(feature = "cli")]
+pub mod audit;
+#[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "node")]
 pub mod daemon;
