@@ -200,7 +200,11 @@ pub(super) fn listen_address(text: &str) -> Result<ListenAddress, NetError> {
         (Some(ip), Some([Protocol::Tcp(port)])) => (ip, *port, true),
         (Some(ip), Some([Protocol::Udp(port), Protocol::QuicV1])) => (ip, *port, false),
         _ => {
-            return Err(malformed("`listen`", text, "is neither /ip4|ip6/IP/tcp/PORT nor /ip4|ip6/IP/udp/PORT/quic-v1"));
+            return Err(malformed(
+                "`listen`",
+                text,
+                "is neither /ip4|ip6/IP/tcp/PORT nor /ip4|ip6/IP/udp/PORT/quic-v1",
+            ));
         }
     };
     Ok(ListenAddress { address, socket: SocketAddr::new(ip, port), tcp })

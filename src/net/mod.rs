@@ -49,7 +49,7 @@ use driver::Driver;
 
 /// Commands that may wait; further ones make the sender wait.
 const COMMANDS: usize = 64;
-/// Events that may wait; further ones make the network wait, and with it the peers.
+/// Events that may wait in the channel; further ones wait in the network's task.
 const EVENTS: usize = 64;
 /// How long the operating system may take to let us listen.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ pub enum NetEvent {
 pub struct Net {
     /// To tell it something. Waits while too many commands are unread.
     pub commands: mpsc::Sender<NetCommand>,
-    /// What it says. The network waits while too many events are unread; it ends after it was stopped.
+    /// What it says; it ends after the network was stopped. While nobody reads, old gossip is dropped, and nothing else.
     pub events: mpsc::Receiver<NetEvent>,
     /// Where it listens, with the ports that port 0 became.
     pub listening: Vec<String>,
