@@ -138,7 +138,7 @@ impl<'a> Check<'a> {
         }
         let altered = leaf != computed;
         match parsed {
-            Err(error) => self.report.fault(format!("record {}/{index}", walk.code), error.to_string()),
+            Err(ref error) => self.report.fault(format!("record {}/{index}", walk.code), error.to_string()),
             Ok(_) if altered => {
                 let what = "its bytes are not those that were logged: they do not hash to its leaf in the tree";
                 self.report.fault(format!("record {}/{index}", walk.code), what);

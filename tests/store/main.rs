@@ -1,0 +1,5 @@
+//! The store: it answers as the model does, loses nothing that it acknowledged, and fsck names what was altered.
+#![cfg(feature = "node")]
+
+mod fixture;
+mod model;
