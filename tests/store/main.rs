@@ -2,4 +2,8 @@
 #![cfg(feature = "node")]
 
 mod fixture;
+mod folder;
+mod high_water;
+mod ledger;
 mod model;
+mod tamper;
