@@ -1,6 +1,8 @@
 //! The command line: one command a file, each with its arguments (`Args`) and what it does (`run`).
 
 mod failure;
+#[cfg(feature = "node")]
+pub mod fsck;
 mod output;
 
 use std::path::PathBuf;

@@ -43,7 +43,7 @@ impl Store {
                     self.index_again(log, &record, bytes, &mut out)?;
                 }
                 done += 1;
-                if done % BATCH == 0 {
+                if u64::is_multiple_of(done, BATCH) {
                     self.write(std::mem::take(&mut out))?;
                     progress(done, total);
                 }

@@ -37,7 +37,7 @@ fn change() -> impl Strategy<Value = Change> {
 /// A record: a notification with one of few ids, something that only looks like one, a credential or a receipt.
 fn record(fixture: &Fixture, log: usize, index: u64, what: u8) -> (RecordType, Vec<u8>) {
     let number = u64::from(what % 4);
-    let re = (what % 3 == 0).then_some((usize::from(what % 2), u64::from(what % 5)));
+    let re = (what.is_multiple_of(3)).then_some((usize::from(what % 2), u64::from(what % 5)));
     let note = fixture.note_re(log, number, re);
     let (kind, payload) = match what % 7 {
         0..=3 => (RecordType::Notification, note),
