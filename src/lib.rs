@@ -3,7 +3,11 @@
 #![warn(missing_docs)]
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod keys;
 pub mod ledger;
+#[cfg(feature = "node")]
+pub mod net;
 pub mod node;
 pub mod note;
 #[cfg(feature = "node")]

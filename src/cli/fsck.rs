@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Code, Context, Failure};
-use crate::ledger::{MAX_TREATY_BYTES, Treaty};
+use super::{Code, Context, Failure, NodeConfig};
 use crate::store::fsck::{Report, fsck};
 use crate::store::{Store, StoreError};
 
 /// Verify everything that is stored: records, trees, signed heads, receipts, indexes
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The data folder, or a snapshot of one [default: the folder that verbale.toml names, else data]
+    /// The data folder, or a snapshot of one [default: the one that verbale.toml names]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Make the indexes anew from the records first; signed data is not touched
@@ -22,10 +21,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let treaty = treaty(&context.home.join("treaty.toml"))?;
+    let treaty = context.treaty()?;
     let data = match &args.data {
         Some(data) => data.clone(),
-        None => configured_data(&context.home)?,
+        None => NodeConfig::load(&context.home)?.data,
     };
     if args.repair_indexes {
         if !data.exists() {
@@ -105,32 +104,6 @@ fn opening(error: StoreError) -> Failure {
         ),
         _ => Failure::new(Code::Input, text),
     }
-}
-
-fn treaty(path: &Path) -> Result<Treaty, Failure> {
-    let unreadable = |e: std::io::Error| {
-        Failure::new(Code::Input, format!("cannot read {}: {e}", path.display()))
-            .hint("the data is verified against the treaty file: name the party's home folder with --home")
-    };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > MAX_TREATY_BYTES as u64 {
-        return Err(Failure::new(Code::Input, format!("{} is longer than {MAX_TREATY_BYTES} bytes", path.display())));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    Treaty::parse(&bytes).map_err(|e| Failure::new(Code::Input, format!("{}: {e}", path.display())))
-}
-
-/// Where `verbale.toml` has the data folder.
-fn configured_data(home: &Path) -> Result<PathBuf, Failure> {
-    let path = home.join("verbale.toml");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(Failure::new(Code::Input, format!("cannot read {}: {error}", path.display()))),
-    };
-    let table: toml::Table =
-        toml::from_str(&text).map_err(|e| Failure::new(Code::Input, format!("{}: {e}", path.display())))?;
-    Ok(home.join(table.get("data").and_then(toml::Value::as_str).unwrap_or("data")))
 }
 
 /// On the terminal's error output; nothing where there is no terminal.

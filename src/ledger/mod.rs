@@ -3,6 +3,7 @@
 
 pub mod canon;
 mod credential;
+mod evidence;
 mod fields;
 mod fork;
 mod notification;
@@ -12,8 +13,13 @@ mod record;
 mod time;
 mod treaty;
 mod validity;
+mod verdict;
 
 pub use credential::{CredentialError, Credentials, Grant};
+pub use evidence::{
+    Anchor, Evidence, EvidenceError, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, MAX_EVIDENCE_BYTES, PartError,
+    bare_fork, parse_bare_fork,
+};
 pub use fields::FieldError;
 pub use fork::{ForkError, ForkProof};
 pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, NotificationError, Reference, is_kind_name};
@@ -25,3 +31,4 @@ pub use treaty::{
     MAX_PARTIES, MAX_TREATY_BYTES, Party, Role, Treaty, TreatyError, TreatyFile, is_ledger_name, is_party_code,
 };
 pub use validity::{Mark, Signer, Validity, check_notification};
+pub use verdict::{Bound, Forked, Received, Verdict, verify_evidence};

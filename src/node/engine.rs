@@ -369,7 +369,7 @@ impl Engine {
         let checkpoint = crate::tlog::Checkpoint { origin, size, root: replica.root() };
         // The origin was checked when the treaty file was read, so this text is always one that can be signed.
         let Ok(note) = checkpoint.sign(&self.config.log_key) else { return };
-        self.batch.high_water = Some(Cosigned { size, root: checkpoint.root });
+        self.raise_high_water(Cosigned { size, root: checkpoint.root });
         self.logs[me].set_head(Head { checkpoint, note: note.clone() }, &mut self.batch);
         let records: Vec<_> = self
             .batch

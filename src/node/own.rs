@@ -86,7 +86,7 @@ impl Engine {
             return self.logged_before(index, &notification.id, notification, read);
         }
         for reference in &notification.re {
-            let Some(log) = treaty.log_of_origin(&reference.log) else { continue };
+            let Some(log) = treaty.find(&reference.log) else { continue };
             let held = self.record(log, reference.index, read)?;
             if held.is_some_and(|bytes| leaf_hash(&bytes) != reference.leaf) {
                 let text = format!("{}/{}", treaty.party(log).code, reference.index);

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::engine::{Engine, Event};
-use super::storage::{Read, ReadError};
+use super::storage::{Cosigned, Read, ReadError};
 
 /// Whether a node signs, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -109,6 +109,15 @@ impl Engine {
             }
         }
         Ok(if self.heard_enough() || self.config.sign_without_peers { Mode::Signing } else { self.unheard() })
+    }
+
+    /// Notes the own log's new head for the high-water mark, which never falls: what peers give back of a lost log may
+    /// reach less far than what was signed.
+    pub(super) fn raise_high_water(&mut self, head: Cosigned) {
+        if self.config.high_water.is_none_or(|before| before.size < head.size) {
+            self.config.high_water = Some(head);
+            self.batch.high_water = Some(head);
+        }
     }
 
     fn unheard(&self) -> Mode {

@@ -190,7 +190,7 @@ impl Engine {
             self.published = self.published.max(to);
             let own = &self.logs[log];
             if own.head_size() == own.size() {
-                self.batch.high_water = Some(Cosigned { size: own.size(), root: own.root() });
+                self.raise_high_water(Cosigned { size: own.size(), root: own.root() });
             }
         }
         for (index, kind, bytes) in special {

@@ -290,10 +290,7 @@ impl World {
         let back = self.random.between(10, 8_000);
         self.at(back, Happening::Start(node));
         let replace = self.random.chance(400) && !self.nodes[node].backups.is_empty();
-        // A backup can only be made good by others who hold the rest: otherwise the node rightly stays mute for ever.
-        let (party, mark) = (self.nodes[node].party, self.nodes[node].high_water.map_or(0, |mark| mark.size));
-        let others = self.nodes.iter().any(|n| n.party != party && !n.evil && n.disk.size(party).unwrap() >= mark);
-        if replace && others && !self.nodes[node].evil {
+        if replace && !self.nodes[node].evil && self.can_be_spared(node) {
             let which = self.random.below(self.nodes[node].backups.len() as u64) as usize;
             self.nodes[node].disk = self.nodes[node].backups[which].clone();
             self.nodes[node].backups.truncate(which);
@@ -301,6 +298,16 @@ impl World {
             self.say(|| format!("node {node} is restored from an old copy"));
         }
         self.relink();
+    }
+
+    /// A log can only be made good by those who hold the rest of it: where the last copy of a record that was signed
+    /// is lost, its node rightly stays mute for ever. So no disk is lost that holds such a copy.
+    fn can_be_spared(&self, node: usize) -> bool {
+        self.nodes.iter().filter(|n| !n.evil).all(|own| {
+            let mark = own.high_water.map_or(0, |mark| mark.size);
+            let holds = |n: &Node| !n.evil && n.disk.size(own.party).unwrap() >= mark;
+            self.nodes.iter().enumerate().any(|(other, n)| other != node && holds(n))
+        })
     }
 
     fn input(&mut self, node: usize, input: Input) {

@@ -1,0 +1,171 @@
+//! Notifications as people see them: read from stored records, with the profile's words and the receipts.
+
+use serde::Deserialize;
+
+use super::routes::party_view;
+use super::view::{NoteDetail, NoteView, ReceiptView};
+use crate::daemon::Handle;
+use crate::ledger::{Credentials, Notification, Record, RecordType, Timestamp, Validity, check_notification};
+use crate::node::{LogId, Read, ReadError, final_size};
+use crate::tlog::leaf_hash;
+
+/// Most replies that are shown with a note.
+const MAX_REPLIES: usize = 256;
+
+/// Which notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Folder {
+    /// Addressed to this party by others.
+    Inbox,
+    /// Sent by this party.
+    Sent,
+    /// Every party's.
+    All,
+}
+
+/// Reads notes for one request.
+pub(super) struct Notes<'a> {
+    handle: &'a Handle,
+    credentials: Vec<Credentials>,
+}
+
+impl<'a> Notes<'a> {
+    pub fn new(handle: &'a Handle) -> Result<Self, ReadError> {
+        let (store, treaty) = (&handle.store, &handle.treaty);
+        let mut credentials = vec![Credentials::default(); treaty.parties().len()];
+        for (log, credentials) in credentials.iter_mut().enumerate() {
+            for index in store.credentials(log)? {
+                if let Some(bytes) = store.record(log, index)?
+                    && let Ok(record) = Record::parse(&bytes)
+                {
+                    credentials.apply(&record, treaty.party(log), &treaty.hash());
+                }
+            }
+        }
+        Ok(Self { handle, credentials })
+    }
+
+    /// The newest notes by order of arrival, before a place in it.
+    pub fn newest(&self, folder: Folder, before: Option<u64>, limit: usize) -> Result<Vec<NoteView>, ReadError> {
+        let mut found = Vec::new();
+        let mut before = before;
+        while found.len() < limit {
+            let arrivals = self.handle.store.arrivals_before(before, 256)?;
+            let Some(last) = arrivals.last() else { break };
+            before = Some(last.sequence);
+            for arrival in &arrivals {
+                let own = arrival.log == self.handle.me;
+                if (folder == Folder::Inbox && own) || (folder == Folder::Sent && !own) {
+                    continue;
+                }
+                for index in (arrival.from..arrival.from.saturating_add(arrival.count)).rev() {
+                    let Some(mut view) = self.view(arrival.log, index)? else { continue };
+                    let me = &self.handle.treaty.party(self.handle.me).code;
+                    let to_me = view.to.iter().any(|to| to == me || to == "*");
+                    if folder == Folder::Inbox && !to_me {
+                        continue;
+                    }
+                    view.arrived = Some(Timestamp::from_posix(arrival.time_ms / 1000));
+                    view.sequence = arrival.sequence;
+                    found.push(view);
+                }
+            }
+        }
+        // Whole arrivals are told, so that `before` can go on behind the last of them.
+        Ok(found)
+    }
+
+    /// A notification as it stands in a list; `None` if the record is something else.
+    pub fn view(&self, log: LogId, index: u64) -> Result<Option<NoteView>, ReadError> {
+        let Some(bytes) = self.handle.store.record(log, index)? else { return Ok(None) };
+        Ok(self.read(log, index, &bytes)?.map(|(view, ..)| view))
+    }
+
+    fn read(
+        &self,
+        log: LogId,
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<Option<(NoteView, Notification, Validity)>, ReadError> {
+        let Ok(record) = Record::parse(bytes) else { return Ok(None) };
+        if record.kind != RecordType::Notification {
+            return Ok(None);
+        }
+        let Ok((_, notification)) = Notification::of_note(record.payload) else { return Ok(None) };
+        let (treaty, profile) = (&self.handle.treaty, &self.handle.profile);
+        let code = &treaty.party(log).code;
+        let validity =
+            check_notification(record.payload, log, index, treaty, Some(profile), &self.credentials[log]);
+        let receipted = self.receipted(log, index)?;
+        let view = NoteView {
+            number: format!("{code}/{index}"),
+            party: code.clone(),
+            index,
+            id: notification.id.to_string(),
+            kind: notification.kind.clone(),
+            title: profile.kind.get(&notification.kind).map_or(notification.kind.clone(), |kind| kind.title.clone()),
+            from: notification.from.clone(),
+            to: notification.to.clone(),
+            issued: notification.issued,
+            logged: record.time,
+            arrived: None,
+            re: notification.re.iter().map(|re| format!("{}/{}", re.log, re.index)).collect(),
+            is_final: final_size(treaty, &receipted) > index,
+            receipts: receipted.iter().filter(|size| **size > index).count(),
+            others: treaty.parties().len() - 1,
+            marks: validity.marks.clone(),
+            sequence: 0,
+        };
+        Ok(Some((view, notification, validity)))
+    }
+
+    /// By party: the size that its first receipt behind the record covers, or 0.
+    fn receipted(&self, log: LogId, index: u64) -> Result<Vec<u64>, ReadError> {
+        let receipted = |by| {
+            let entry = self.handle.store.receipt_from(log, by, index + 1)?;
+            Ok(entry.map_or(0, |entry| entry.size))
+        };
+        (0..self.handle.treaty.parties().len()).map(receipted).collect()
+    }
+
+    /// A notification in full; `None` if the record is something else.
+    pub fn detail(&self, log: LogId, index: u64, bytes: &[u8]) -> Result<Option<NoteDetail>, ReadError> {
+        let Some((mut note, notification, validity)) = self.read(log, index, bytes)? else { return Ok(None) };
+        let (handle, treaty) = (self.handle, &self.handle.treaty);
+        let arrived = handle.store.arrived_ms(log, index)?;
+        note.arrived = arrived.map(|ms| Timestamp::from_posix(ms / 1000));
+        let (mut receipts_by, mut missing) = (Vec::new(), Vec::new());
+        for by in (0..treaty.parties().len()).filter(|by| *by != log) {
+            let code = &treaty.party(by).code;
+            match handle.store.receipt_from(log, by, index + 1)? {
+                Some(entry) => receipts_by.push(ReceiptView {
+                    party: party_view(handle, by),
+                    time: entry.time,
+                    number: format!("{code}/{}", entry.index),
+                }),
+                None => missing.push(code.clone()),
+            }
+        }
+        receipts_by.sort_by_key(|receipt| receipt.time);
+        let mut replies = Vec::new();
+        for (log, index) in handle.store.replies(log, index)?.into_iter().take(MAX_REPLIES) {
+            replies.extend(self.view(log, index)?);
+        }
+        let kind = handle.profile.kind.get(&notification.kind);
+        let fields = kind.into_iter().flat_map(|kind| &kind.fields);
+        let payload = Record::parse(bytes).map(|record| record.payload).unwrap_or_default();
+        Ok(Some(NoteDetail {
+            note,
+            leaf: leaf_hash(bytes).to_hex(),
+            fields: fields.map(|field| (field.name.clone(), field.title.clone())).collect(),
+            body: notification.body,
+            attachments: notification.attachments,
+            signers: validity.signers,
+            receipts_by,
+            missing,
+            replies,
+            signed: String::from_utf8_lossy(payload).into_owned(),
+        }))
+    }
+}

@@ -1,0 +1,172 @@
+//! `verbale node`: this party's node, until it is told to stop.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::failure::{Code, Failure};
+use super::{Context, NodeConfig};
+use crate::api::{Api, ApiError};
+use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
+use crate::keys::{self, Passphrase};
+use crate::net::NetError;
+use crate::node::Event;
+use crate::store::StoreError;
+
+/// Run this party's node: keep its log, exchange notes and receipts with the other parties
+#[derive(clap::Args)]
+pub struct Args {
+    /// Sign although no other party's node has been heard. Only for the first start of a ledger, or when the operator
+    /// knows that this log was not signed further elsewhere: a log that contradicts itself is forked for good
+    #[arg(long)]
+    sign_without_peers: bool,
+}
+
+/// Runs the node.
+pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
+    let config = ctx.config()?;
+    start_log(&config)?;
+    let settings = settings(&config, args.sign_without_peers, ctx)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Other, format!("no runtime could be started: {error}")))?;
+    runtime.block_on(serve(settings, &config))
+}
+
+fn start_log(config: &NodeConfig) -> Result<(), Failure> {
+    let level = std::env::var("VERBALE_LOG").unwrap_or_else(|_| config.log.clone());
+    let filter = EnvFilter::try_new(&level)
+        .map_err(|error| Failure::new(Code::Input, format!("`log` is `{level}`: {error}")).hint("as `info`, or `info,verbale=debug`"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_format == super::LogFormat::Json { log.json().init() } else { log.with_target(false).init() }
+    Ok(())
+}
+
+fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Result<Settings, Failure> {
+    let treaty = ctx.treaty()?;
+    let profile = ctx.profile(&treaty)?;
+    let me = treaty.find(&config.party).ok_or_else(|| {
+        let text = format!("`party` is {}, which is not in the treaty file", config.party);
+        Failure::new(Code::Input, text).hint("see `verbale treaty show`")
+    })?;
+    let passphrase = Passphrase::new(config.passphrase_file.clone());
+    let folder = ctx.home.join("keys");
+    let party = treaty.party(me);
+    let log_key = keys::load_as(&folder.join("log.key"), &party.log, &passphrase)?;
+    let witness_key = keys::load_as(&folder.join("witness.key"), &party.witness, &passphrase)?;
+    let transport = keys::load_transport(&folder.join("transport.key"), &passphrase)?;
+    let listen = if config.listen.is_empty() { party.addresses.clone() } else { config.listen.clone() };
+    Ok(Settings {
+        treaty: Arc::new(treaty),
+        profile: Arc::new(profile),
+        me,
+        log_key,
+        witness_key,
+        transport_seed: transport.seed().clone(),
+        data: config.data.clone(),
+        high_water: config.high_water.clone(),
+        listen,
+        head_interval_ms: config.head_interval_seconds.saturating_mul(1000),
+        settle_ms: config.recovery_settle_seconds.saturating_mul(1000),
+        sign_without_peers,
+    })
+}
+
+async fn serve(settings: Settings, config: &NodeConfig) -> Result<(), Failure> {
+    let signals = |kind| signal(kind).map_err(|error| Failure::new(Code::Other, format!("signals cannot be handled: {error}")));
+    let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    let mut daemon = Daemon::start(settings).await.map_err(failed_to_start)?;
+    let handle = daemon.handle.clone();
+    let teller = tokio::spawn(tell(handle.clone()));
+    let api = match Api::serve(&config.socket, handle.clone()).await {
+        Ok(api) => api,
+        Err(error) => {
+            let _ = daemon.stop().await;
+            let code = if matches!(error, ApiError::InUse(_)) { Code::Locked } else { Code::Listen };
+            return Err(Failure::new(code, error.to_string()));
+        }
+    };
+    let party = handle.treaty.party(handle.me);
+    tracing::info!(
+        party = party.code,
+        name = party.name,
+        treaty = handle.treaty.file().title,
+        treaty_sha256 = handle.treaty.hash().to_hex(),
+        listening = daemon.listening.join(" "),
+        socket = %config.socket.display(),
+        "the node runs"
+    );
+    let failure = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        error = daemon.failed() => Some(error),
+    };
+    tracing::info!("the node stops");
+    api.stop();
+    teller.abort();
+    match failure {
+        Some(error) => Err(failed_to_work(error)),
+        None => daemon.stop().await.map_err(failed_to_work),
+    }
+}
+
+/// Tells the log what a operator wants to find there.
+async fn tell(handle: Handle) {
+    let mut events = handle.events();
+    let code = |log: usize| handle.treaty.party(log).code.clone();
+    tracing::info!(state = %handle.status().mode, "started");
+    loop {
+        match events.recv().await {
+            Ok(Event::Stored { log, from, to }) => tracing::debug!(log = code(log), from, to, "records stored"),
+            Ok(Event::Receipt { log, by, size, .. }) => {
+                tracing::debug!(log = code(log), by = code(by), records = size, "receipt")
+            }
+            Ok(Event::Fork(log)) => tracing::error!(party = code(log), "a log has forked; both heads are kept"),
+            Ok(Event::Mode(mode)) if mode.signs() => tracing::info!("the node signs"),
+            Ok(Event::Mode(mode)) => tracing::warn!(why = %mode, "the node does not sign"),
+            Ok(Event::Fault { peer, what }) => tracing::warn!(peer = code(peer), what, "a peer sent what does not hold"),
+            Ok(Event::OtherTreaty(peer)) => {
+                tracing::error!(peer = code(peer), "a peer has another treaty file; nothing is exchanged with it")
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => tracing::debug!(missed, "events not told"),
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+fn failed_to_start(error: StartError) -> Failure {
+    match error {
+        StartError::Store(error) => store_failure(error),
+        StartError::HighWater(error) => Failure::new(Code::Damaged, error.to_string()),
+        StartError::Net(error @ (NetError::InUse { .. } | NetError::Listen { .. })) => {
+            Failure::new(Code::Listen, error.to_string()).hint("see `listen` in verbale.toml")
+        }
+        StartError::Net(error @ NetError::Identity { .. }) => Failure::new(Code::Key, error.to_string()),
+        StartError::Net(error) => Failure::new(Code::Input, error.to_string()),
+        StartError::Read(error) => Failure::new(Code::Damaged, error.to_string()).hint("run `verbale fsck`"),
+        StartError::Thread(_) => Failure::new(Code::Other, error.to_string()),
+    }
+}
+
+fn failed_to_work(error: WorkerError) -> Failure {
+    let kept = "what was acknowledged is on disk; the node takes up where it stopped when it is started again";
+    match error {
+        WorkerError::Store(error) => store_failure(error).hint(kept),
+        WorkerError::HighWater(_) => Failure::new(Code::Disk, error.to_string()).hint(kept),
+        WorkerError::Read(error) => Failure::new(Code::Damaged, error.to_string()).hint("run `verbale fsck`"),
+        WorkerError::Stopped | WorkerError::Panicked(_) => Failure::new(Code::Other, error.to_string()).hint(kept),
+    }
+}
+
+/// A failure of the database, with its exit code.
+pub fn store_failure(error: StoreError) -> Failure {
+    let code = match &error {
+        StoreError::Locked(_) => Code::Locked,
+        StoreError::OtherTreaty(_) | StoreError::NewerFormat(_) => Code::Input,
+        StoreError::DiskFull(_) | StoreError::Io(_) => Code::Disk,
+        _ => Code::Damaged,
+    };
+    Failure::new(code, error.to_string())
+}

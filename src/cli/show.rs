@@ -1,0 +1,106 @@
+//! `verbale show`: one note in full, with who has received it and what answers it.
+
+use super::client::Client;
+use super::display::moment;
+use super::failure::{Code, Failure};
+use super::number::Number;
+use super::Context;
+use crate::api::view::{NoteDetail, RecordView};
+
+/// Show a note in full: what it says, who signed it, who has received it, what answers it
+#[derive(clap::Args)]
+pub struct Args {
+    /// The note, as US/12
+    number: Number,
+    /// The signed note itself, byte for byte
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Runs the command.
+pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&ctx.config()?.socket)?;
+    let detail: NoteDetail = match client.get(&format!("/v1/notes/{}", args.number)) {
+        Ok(detail) => detail,
+        // A record that is no notification is shown as the text that it is.
+        Err(failure) if failure.code == Code::Refused => {
+            let record: RecordView = client.get(&format!("/v1/records/{}", args.number))?;
+            if ctx.out.json {
+                ctx.out.value(&record);
+            } else {
+                ctx.out.line(record.text.trim_end());
+            }
+            return Ok(());
+        }
+        Err(failure) => return Err(failure),
+    };
+    if ctx.out.json {
+        ctx.out.value(&detail);
+    } else if args.raw {
+        ctx.out.line(detail.signed.trim_end_matches('\n'));
+    } else {
+        print(&detail, ctx);
+    }
+    Ok(())
+}
+
+fn print(detail: &NoteDetail, ctx: &Context) {
+    let (out, note) = (&ctx.out, &detail.note);
+    out.line(out.bold(&format!("{}  {}", note.number, note.title)));
+    let row = |name: &str, value: &str| out.line(format!("  {name:<14}{value}"));
+    row("from", &note.from);
+    row("to", &note.to.join(", ").replace('*', "all parties"));
+    row("issued", &moment(note.issued));
+    row("logged", &format!("{} (by the sender's clock)", moment(note.logged)));
+    if let Some(arrived) = note.arrived {
+        row("arrived here", &moment(arrived));
+    }
+    if !note.re.is_empty() {
+        row("refers to", &note.re.join(", "));
+    }
+    for signer in &detail.signers {
+        row("signed by", &signer.title);
+    }
+    for file in &detail.attachments {
+        row("attachment", &format!("{} ({}, {} bytes)", file.name, file.media, file.size));
+    }
+    out.line("");
+    for (name, title) in &detail.fields {
+        if let Some(value) = detail.body.get(name) {
+            row_wide(ctx, title, value);
+        }
+    }
+    for (name, value) in detail.body.iter().filter(|(name, _)| detail.fields.iter().all(|(known, _)| known != *name)) {
+        row_wide(ctx, name, value);
+    }
+    out.line("");
+    for mark in &note.marks {
+        out.line(format!("{} {}", out.bad("marked:"), mark.text));
+    }
+    let state = if note.is_final { out.good("final: the quorum has receipted it") } else { "not final yet".to_owned() };
+    out.line(format!("Received by {} of {} other parties; {state}.", note.receipts, note.others));
+    for receipt in &detail.receipts_by {
+        let who = format!("{} ({})", receipt.party.name, receipt.party.code);
+        out.line(format!("  {} {who:<34} {}  {}", out.good("✓"), moment(receipt.time), out.dim(&receipt.number)));
+    }
+    if !detail.missing.is_empty() {
+        out.line(format!("  no receipt yet from {}", detail.missing.join(", ")));
+    }
+    if !detail.replies.is_empty() {
+        out.line("Referred to by:");
+        for reply in &detail.replies {
+            out.line(format!("  {}  {}", out.bold(&reply.number), reply.title));
+        }
+    }
+}
+
+fn row_wide(ctx: &Context, title: &str, value: &serde_json::Value) {
+    let text = match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    };
+    ctx.out.line(format!("  {}: {text}", ctx.out.dim(title)));
+}

@@ -1,0 +1,60 @@
+//! `verbale status`: the node, its peers, and who has received what.
+
+use super::client::Client;
+use super::display::{moment, table};
+use super::failure::Failure;
+use super::Context;
+use crate::api::view::{LogView, StatusView};
+
+/// Show this party's node: whether it signs, who is connected, and who has received what
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(_: Args, ctx: &Context) -> Result<(), Failure> {
+    let status: StatusView = Client::new(&ctx.config()?.socket)?.get("/v1/status")?;
+    if ctx.out.json {
+        ctx.out.value(&status);
+        return Ok(());
+    }
+    let out = &ctx.out;
+    out.line(format!("{} ({})  {}", out.bold(&status.party.name), status.party.code, status.treaty));
+    let mode = if status.signs { out.good("The node signs.") } else { out.bad(&format!("The node does not sign: {}.", status.mode_text)) };
+    out.line(format!("{mode}  {} of {} other parties are connected.", status.connected, status.logs.len() - 1));
+    out.line(format!("Its clock says {}; it has run since {}.", moment(status.time), moment(status.started)));
+    out.line(format!("Treaty file: SHA-256 {}\n", status.treaty_sha256));
+    let rows = status.logs.iter().map(|log| row(log, ctx));
+    out.line(table(&["party", "", "node", "clock", "records", "final", "received by"], rows, *out));
+    for log in status.logs.iter().filter(|log| log.forked) {
+        let text = format!(
+            "The log of {} has forked: it signed two heads that contradict each other. Both are kept as evidence.",
+            log.party.name
+        );
+        out.line(out.bad(&text));
+    }
+    Ok(())
+}
+
+fn row(log: &LogView, ctx: &Context) -> Vec<String> {
+    let out = &ctx.out;
+    let node = match (log.own, log.connected) {
+        (true, _) => "this one".to_owned(),
+        (_, true) => out.good("connected"),
+        (_, false) => out.bad("away"),
+    };
+    let clock = match log.clock_ahead_ms {
+        None => String::new(),
+        Some(ms) if ms.abs() < 1000 => "within 1 s".to_owned(),
+        Some(ms) => out.bad(&format!("{:+} s", ms / 1000)),
+    };
+    let records = if log.known > log.records { format!("{} of {}", log.records, log.known) } else { log.records.to_string() };
+    // What is final wants no more receipts; receipts of receipts are not owed.
+    let behind: Vec<_> = log.receipts.iter().filter(|r| r.records < log.final_records).map(|r| r.party.as_str()).collect();
+    let received = match behind.len() {
+        0 => "all".to_owned(),
+        n if n <= 6 => format!("all but {}", behind.join(", ")),
+        n => format!("all but {n} parties"),
+    };
+    let state = if log.forked { out.bad("forked") } else { log.final_records.to_string() };
+    vec![out.bold(&log.party.code), log.party.name.clone(), node, clock, records, state, received]
+}

@@ -1,0 +1,59 @@
+//! `verbale watch`: what happens, line by line, as it happens.
+
+use super::client::Client;
+use super::display::moment;
+use super::failure::Failure;
+use super::Context;
+use crate::api::view::EventView;
+
+/// Watch notes and receipts arrive; one line each, or one JSON text each with --json
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only notes, forks and the node's own state; no receipts
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the command until it is interrupted.
+pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&ctx.config()?.socket)?;
+    let mut events = client.events()?;
+    while let Some(event) = events.next(None)? {
+        if args.quiet && matches!(event, EventView::Receipt { .. }) {
+            continue;
+        }
+        if ctx.out.json {
+            // One line an event, for whoever reads line by line.
+            ctx.out.line(serde_json::to_string(&event).unwrap_or_default());
+        } else {
+            ctx.out.line(sentence(&event, ctx));
+        }
+    }
+    Ok(())
+}
+
+fn sentence(event: &EventView, ctx: &Context) -> String {
+    let out = &ctx.out;
+    match event {
+        EventView::Note { note } => {
+            let to = note.to.join(", ").replace('*', "all");
+            format!("{}  {}  {} to {to}", moment(note.logged), out.bold(&note.number), note.title)
+        }
+        EventView::Receipt { log, by, records, time, final_records } => {
+            let last = records.saturating_sub(1);
+            let end = if final_records >= records { format!("; {}", out.good("final")) } else { String::new() };
+            format!("{}  {} ({}) has received {log} up to {log}/{last}{end}", moment(*time), by.name, by.code)
+        }
+        EventView::Fork { party } => out.bad(&format!(
+            "The log of {} ({}) has forked: two heads that contradict each other are kept as evidence.",
+            party.name, party.code
+        )),
+        EventView::Mode { signs: true, .. } => out.good("The node signs."),
+        EventView::Mode { text, .. } => format!("The node does not sign: {text}."),
+        EventView::Fault { party, what } => format!("{} ({}) sent {what}.", party.name, party.code),
+        EventView::OtherTreaty { party } => {
+            out.bad(&format!("The node of {} ({}) has another treaty file.", party.name, party.code))
+        }
+        EventView::Missed { events } => format!("({events} events were missed: this reader is too slow)"),
+    }
+}

@@ -1,0 +1,215 @@
+//! The daemon: the engine on a thread of its own, with the store below it and the network beside it.
+//!
+//! Whatever happens is queued for that one thread. It takes what waits, lets the engine work on it, writes one batch,
+//! syncs it, and only then carries out what the engine wants done: answers, gossip, requests. Many submissions that
+//! arrive together so share one sync. Reading, for peers and for people, goes past the thread, straight to the store.
+
+mod clock;
+mod handle;
+mod status;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+
+pub use clock::now_ms;
+pub use handle::{Handle, Stopped};
+pub use status::{LogStatus, Status};
+pub use worker::WorkerError;
+
+use crate::ledger::{Profile, Treaty};
+use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent};
+use crate::node::{Config, Engine, Input, LogId, ReadError, serve};
+use crate::note::SigningKey;
+use crate::store::{HighWater, HighWaterError, Store, StoreError};
+use worker::{Job, Worker};
+
+/// Most jobs that wait for the engine; whoever brings more waits.
+const MAX_QUEUE: usize = 1024;
+/// Most events that a slow watcher may lag behind before it misses some.
+const MAX_EVENTS: usize = 4096;
+/// How often the engine is told that time has passed.
+const TICK: Duration = Duration::from_millis(250);
+/// How long closing the connections may take.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request to a peer may take, in milliseconds.
+const REQUEST_TIMEOUT_MS: u64 = 15_000;
+
+/// What a node is started with.
+pub struct Settings {
+    /// The treaty.
+    pub treaty: Arc<Treaty>,
+    /// Its profile.
+    pub profile: Arc<Profile>,
+    /// This party.
+    pub me: LogId,
+    /// Signs this party's checkpoints.
+    pub log_key: SigningKey,
+    /// Cosigns others' checkpoints.
+    pub witness_key: SigningKey,
+    /// Seed of the libp2p identity.
+    pub transport_seed: zeroize::Zeroizing<[u8; 32]>,
+    /// The database's folder.
+    pub data: PathBuf,
+    /// The high-water mark's file.
+    pub high_water: PathBuf,
+    /// libp2p addresses to listen on.
+    pub listen: Vec<String>,
+    /// How often all heads are told to all, in milliseconds.
+    pub head_interval_ms: u64,
+    /// How long after the first peer's answer to wait for the others' before signing, in milliseconds.
+    pub settle_ms: u64,
+    /// The operator says by name that the node may sign without having heard from any peer.
+    pub sign_without_peers: bool,
+}
+
+/// Why a node did not start. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The high-water mark.
+    #[error(transparent)]
+    HighWater(#[from] HighWaterError),
+    /// Stored data.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The engine's thread.
+    #[error("the engine's thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running node.
+pub struct Daemon {
+    /// To use it with.
+    pub handle: Handle,
+    /// libp2p addresses that it listens on.
+    pub listening: Vec<String>,
+    engine: JoinHandle<Result<(), WorkerError>>,
+    jobs: mpsc::Sender<Job>,
+    pump: JoinHandle<()>,
+    forward: JoinHandle<()>,
+    to_net: mpsc::Sender<NetCommand>,
+    net: JoinHandle<()>,
+}
+
+impl Daemon {
+    /// Starts a node: opens the store, loads and checks the logs' edges, listens, and sets the engine to work.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings { treaty, profile, me, .. } = &settings;
+        let (treaty, profile, me) = (treaty.clone(), profile.clone(), *me);
+        let store = Arc::new(Store::open(&settings.data, &treaty)?);
+        let high_water = HighWater::open(&settings.high_water, &treaty, me)?;
+        let config = Config {
+            treaty: treaty.clone(),
+            profile: profile.clone(),
+            me,
+            log_key: settings.log_key,
+            witness_key: settings.witness_key,
+            high_water: high_water.mark(),
+            head_interval_ms: settings.head_interval_ms,
+            settle_ms: settings.settle_ms,
+            request_timeout_ms: REQUEST_TIMEOUT_MS,
+            sign_without_peers: settings.sign_without_peers,
+        };
+        let engine = Engine::load(config, &*store)?;
+        let net = crate::net::start(
+            NetConfig { identity: settings.transport_seed, me, treaty: treaty.clone(), listen: settings.listen },
+            answerer(treaty.clone(), store.clone()),
+        )
+        .await?;
+
+        let (jobs, inbox) = mpsc::channel(MAX_QUEUE);
+        let (events, _) = broadcast::channel(MAX_EVENTS);
+        let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine, treaty.parties().len())));
+        // The engine itself limits what it has under way, so that this queue is short; it must never wait for it.
+        let (effects, mut from_engine) = mpsc::unbounded_channel();
+        let worker = Worker::new(engine, store.clone(), high_water, inbox, effects, events.clone(), status);
+        let Net { commands, events: mut net_events, listening, task: net } = net;
+        let commands_out = commands.clone();
+        let engine = tokio::task::spawn_blocking(move || worker.run());
+        let forward = tokio::spawn(async move {
+            while let Some(command) = from_engine.recv().await {
+                if commands_out.send(command).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let queue = jobs.clone();
+        let pump = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(TICK);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                let input = tokio::select! {
+                    event = net_events.recv() => match event {
+                        Some(event) => event_input(event),
+                        None => break,
+                    },
+                    _ = tick.tick() => Some(Input::Tick),
+                };
+                if let Some(input) = input
+                    && queue.send(Job::Input(input)).await.is_err()
+                {
+                    break;
+                }
+            }
+        });
+        let started_ms = now_ms();
+        let handle =
+            Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
+        Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net })
+    }
+
+    /// Waits until the engine stops by itself, which it only does when the disk fails.
+    pub async fn failed(&mut self) -> WorkerError {
+        match (&mut self.engine).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => WorkerError::Stopped,
+            Err(panic) => WorkerError::Panicked(panic.to_string()),
+        }
+    }
+
+    /// Stops cleanly: what was accepted is on disk, connections are closed.
+    pub async fn stop(self) -> Result<(), WorkerError> {
+        self.pump.abort();
+        let _ = self.jobs.send(Job::Stop).await;
+        let ended = match self.engine.await {
+            Ok(ended) => ended,
+            Err(panic) => Err(WorkerError::Panicked(panic.to_string())),
+        };
+        self.forward.abort();
+        let _ = self.to_net.send(NetCommand::Stop).await;
+        let _ = tokio::time::timeout(STOP_TIMEOUT, self.net).await;
+        ended
+    }
+}
+
+/// Answers peers' requests straight from the store.
+fn answerer(treaty: Arc<Treaty>, store: Arc<Store>) -> crate::net::Serve {
+    Arc::new(move |peer, request| match serve(&request, &treaty, &*store, now_ms()) {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(peer = treaty.party(peer).code, %error, "a peer's request could not be answered");
+            crate::node::message::Response::Nothing
+        }
+    })
+}
+
+fn event_input(event: NetEvent) -> Option<Input> {
+    Some(match event {
+        NetEvent::Connected(peer) => Input::Connected(peer),
+        NetEvent::Disconnected(peer) => Input::Disconnected(peer),
+        NetEvent::Gossip { from, message } => Input::Gossip { from, message },
+        NetEvent::Response { id, response } => Input::Response { id, response },
+        NetEvent::Fault { .. } => return None,
+    })
+}

@@ -1,0 +1,43 @@
+//! What the engine knows, published after each step for whoever asks.
+
+use crate::node::{Engine, LogId, Mode};
+
+/// One log, as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStatus {
+    /// Records held.
+    pub size: u64,
+    /// Size of the largest head seen signed.
+    pub known: u64,
+    /// Up to here it has the quorum's receipts.
+    pub final_size: u64,
+    /// Up to which size each party has receipted it.
+    pub receipted: Vec<u64>,
+    /// It was proved to have forked.
+    pub forked: bool,
+    /// Whether the party's node is connected, and by how many milliseconds its clock is ahead.
+    pub peer: Option<Option<i64>>,
+}
+
+/// The node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Whether it signs, and if not, why.
+    pub mode: Mode,
+    /// The logs, in the treaty file's order.
+    pub logs: Vec<LogStatus>,
+}
+
+impl Status {
+    pub(super) fn of(engine: &Engine, logs: LogId) -> Self {
+        let log = |log| LogStatus {
+            size: engine.size(log),
+            known: engine.known_size(log),
+            final_size: engine.final_size(log),
+            receipted: engine.receipted(log).to_vec(),
+            forked: engine.fork(log).is_some(),
+            peer: engine.peer(log),
+        };
+        Self { mode: engine.mode(), logs: (0..logs).map(log).collect() }
+    }
+}

@@ -1,0 +1,296 @@
+//! Evidence for one notification: a C2SP tlog-proof file that anybody can check offline with the treaty file alone.
+//!
+//! The file's entry is the notification's record. Its extra data is one canonical JSON object, the *bundle*: the
+//! record itself, the credentials of those who signed it, further heads with the receipts of parties that are not on
+//! the file's own checkpoint, records of other parties that are provably older than the note, and the proof that the
+//! log forked if it did. Nothing in the file goes unchecked: a part that does not verify, an unknown field, or a
+//! signature by somebody unknown, and the whole file is refused.
+
+use serde_json::{Value, json};
+
+use super::canon::{self, Text};
+use super::fields::{FieldError, Fields};
+use super::fork::{ForkError, ForkProof};
+use super::record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+use super::treaty::{MAX_PARTIES, Treaty};
+use crate::note::{NoteError, SignedNote};
+use crate::tlog::{
+    Checkpoint, CheckpointError, CosignatureError, Hash, MAX_EXTRA_BYTES, ProofError, ProofInvalid, TlogProof,
+    leaf_hash, verify_inclusion,
+};
+
+/// Longest evidence file, in bytes: the longest extra data as base64, and room for proof and checkpoint.
+pub const MAX_EVIDENCE_BYTES: usize = MAX_EXTRA_BYTES / 3 * 4 + (1 << 17);
+/// Most credentials in one file.
+pub const MAX_CREDENTIALS: usize = 256;
+/// Most older records of other parties in one file.
+pub const MAX_ANCHORS: usize = 16;
+const VERSION: u64 = 1;
+
+/// Why a file is not the evidence that it should be. Nothing in it may then be relied on.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// Over [`MAX_EVIDENCE_BYTES`].
+    #[error("an evidence file is at most {MAX_EVIDENCE_BYTES} bytes long")]
+    TooLong,
+    /// Not a `.tlog-proof` file.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The file is a proof, but not written as it is written here.
+    #[error("the file is not in its canonical form")]
+    NotCanonical,
+    /// It carries no bundle, as proofs of other logs do not.
+    #[error("line 2: the file has no extra data, in which the record and the credentials should be")]
+    NoBundle,
+    /// The bundle's fields.
+    #[error("line 2, the extra data: {0}")]
+    Bundle(#[from] FieldError),
+    /// It belongs to another treaty file.
+    #[error("the evidence is for another ledger: the treaty file with the SHA-256 {}", .0.to_hex())]
+    OtherTreaty(Hash),
+    /// The log is not one of the treaty's.
+    #[error("the checkpoint is of the log {0}, which is not in the treaty file")]
+    UnknownLog(String),
+    /// The record is of another type.
+    #[error("the record is not a notification but of the type `{0}`")]
+    NotANotification(&'static str),
+    /// One part of it does not hold.
+    #[error("{part}: {fault}")]
+    Part {
+        /// Which part, as `heads[1]`; items count from 0.
+        part: String,
+        /// What is wrong with it.
+        fault: PartError,
+    },
+}
+
+/// What is wrong with one part of an evidence file.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PartError {
+    /// Not the record that should stand there.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Not a signed note.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// Not a checkpoint that the log signed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A cosignature fails.
+    #[error(transparent)]
+    Cosignature(#[from] CosignatureError),
+    /// The record is not under the signed root.
+    #[error(transparent)]
+    Inclusion(#[from] ProofInvalid),
+    /// A receipt fails.
+    #[error(transparent)]
+    Receipt(#[from] super::receipt::ReceiptError),
+    /// The fork proof fails.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    /// It verifies, but does not belong there.
+    #[error("{0}")]
+    Misplaced(&'static str),
+}
+
+/// A record with the audit path that leads to a root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Included {
+    /// The record's bytes.
+    pub record: String,
+    /// The audit path, from the leaf's sibling up.
+    pub path: Vec<Hash>,
+}
+
+/// A signed head of the log with receipts on it, and the audit path of the notification's record to its root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadPart {
+    /// The checkpoint: the log's signature, then the cosignatures in the treaty's order of parties.
+    pub checkpoint: SignedNote,
+    /// The audit path.
+    pub path: Vec<Hash>,
+}
+
+/// Shows that a note is younger than a record of another party.
+///
+/// The sender's log holds, before the note, a receipt for a head of the other log; that head covers the other record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The receipt, a record of the sender's log; its path leads to the file's own checkpoint.
+    pub receipt: Included,
+    /// The other party's record; its path leads to the head that was receipted.
+    pub record: Included,
+}
+
+/// The parts of an evidence file. Making or reading one verifies nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Index of the notification's record.
+    pub index: u64,
+    /// The notification's record, with its path to `checkpoint`.
+    pub record: Included,
+    /// The file's own checkpoint: the log's signature, then the cosignatures in the treaty's order of parties.
+    pub checkpoint: SignedNote,
+    /// Credential records of the same log that come before the note; their paths lead to `checkpoint`.
+    pub credentials: Vec<Included>,
+    /// Other heads with receipts, by size.
+    pub heads: Vec<HeadPart>,
+    /// Older records of other parties, in the treaty's order of parties.
+    pub anchors: Vec<Anchor>,
+    /// The proof that the log forked (the payload of an evidence record).
+    pub fork: Option<String>,
+}
+
+impl Evidence {
+    /// The file's bytes.
+    pub fn to_bytes(&self, treaty: &Hash) -> Vec<u8> {
+        let included = |item: &Included| json!({"path": item.path, "record": item.record});
+        let mut bundle = json!({
+            "anchors": self.anchors.iter().map(|anchor| json!({
+                "receipt": included(&anchor.receipt), "record": included(&anchor.record),
+            })).collect::<Value>(),
+            "credentials": self.credentials.iter().map(included).collect::<Value>(),
+            "heads": self.heads.iter().map(|head| json!({
+                "checkpoint": String::from_utf8_lossy(&head.checkpoint.to_bytes()), "path": head.path,
+            })).collect::<Value>(),
+            "record": self.record.record,
+            "treaty": treaty,
+            "v": VERSION,
+        });
+        if let Some(fork) = &self.fork {
+            bundle["fork"] = json!(fork);
+        }
+        let proof = TlogProof {
+            extra: canon::write(&bundle).into_bytes(),
+            index: self.index,
+            path: self.record.path.clone(),
+            checkpoint: self.checkpoint.clone(),
+        };
+        proof.to_text().into_bytes()
+    }
+
+    /// Reads a file for a treaty.
+    pub fn parse(bytes: &[u8], treaty: &Hash) -> Result<Self, EvidenceError> {
+        if bytes.len() > MAX_EVIDENCE_BYTES {
+            return Err(EvidenceError::TooLong);
+        }
+        let proof = TlogProof::parse(bytes)?;
+        if proof.to_text().as_bytes() != bytes {
+            return Err(EvidenceError::NotCanonical);
+        }
+        if proof.extra.is_empty() {
+            return Err(EvidenceError::NoBundle);
+        }
+        let bundle = canon::parse(&proof.extra, MAX_EXTRA_BYTES, Text::Any).map_err(FieldError::from)?;
+        let mut fields = Fields::of_value(bundle, "extra")?;
+        // First, as it explains all else that may be wrong.
+        let found = fields.hash("treaty")?;
+        if found != *treaty {
+            return Err(EvidenceError::OtherTreaty(found));
+        }
+        let anchor = |value: Value| {
+            let mut fields = Fields::of_value(value, "anchors")?;
+            let anchor = Anchor {
+                receipt: included(fields.value("receipt")?, "receipt")?,
+                record: included(fields.value("record")?, "record")?,
+            };
+            fields.finish()?;
+            Ok(anchor)
+        };
+        let fork = match fields.optional("fork") {
+            None => None,
+            Some(Value::String(text)) if text.len() <= MAX_RECORD_BYTES => Some(text),
+            Some(_) => return Err(FieldError::Wrong { field: "fork", expected: "a fork proof" }.into()),
+        };
+        let evidence = Self {
+            index: proof.index,
+            anchors: fields.array("anchors", MAX_ANCHORS, "an array of at most 16 objects", anchor)?,
+            credentials: fields.array("credentials", MAX_CREDENTIALS, "an array of at most 256 objects", |v| {
+                included(v, "credentials")
+            })?,
+            heads: fields.array("heads", MAX_PARTIES, "an array of at most 256 objects", head)?,
+            record: Included { record: record_text(&mut fields)?, path: proof.path },
+            checkpoint: proof.checkpoint,
+            fork,
+        };
+        fields.version(VERSION)?;
+        fields.finish()?;
+        Ok(evidence)
+    }
+}
+
+fn record_text(fields: &mut Fields) -> Result<String, FieldError> {
+    let short = |text: &str| (text.len() <= MAX_RECORD_BYTES).then(|| text.to_owned());
+    fields.text("record", "a record of at most 65,535 bytes", short)
+}
+
+fn path(fields: &mut Fields) -> Result<Vec<Hash>, FieldError> {
+    let expected = "an array of at most 63 hashes in hex";
+    let hash = |v: Value| v.as_str().and_then(Hash::from_hex).ok_or(FieldError::Wrong { field: "path", expected });
+    fields.array("path", 63, expected, hash)
+}
+
+fn included(value: Value, field: &'static str) -> Result<Included, FieldError> {
+    let mut fields = Fields::of_value(value, field)?;
+    let included = Included { record: record_text(&mut fields)?, path: path(&mut fields)? };
+    fields.finish()?;
+    Ok(included)
+}
+
+fn head(value: Value) -> Result<HeadPart, FieldError> {
+    let mut fields = Fields::of_value(value, "heads")?;
+    let note = |text: &str| SignedNote::parse(text.as_bytes()).ok().filter(|note| note.to_bytes() == text.as_bytes());
+    let head = HeadPart {
+        checkpoint: fields.text("checkpoint", "a checkpoint as a signed note", note)?,
+        path: path(&mut fields)?,
+    };
+    fields.finish()?;
+    Ok(head)
+}
+
+impl Included {
+    /// Reads the record and checks that it stands at its own index under a root.
+    pub(super) fn check(&self, origin: &str, size: u64, root: &Hash) -> Result<Record<'_>, PartError> {
+        let record = Record::parse(self.record.as_bytes())?;
+        if record.log != origin {
+            return Err(RecordError::Log(record.log.to_owned()).into());
+        }
+        verify_inclusion(&leaf_hash(self.record.as_bytes()), record.index, size, &self.path, root)?;
+        Ok(record)
+    }
+
+    /// The same, for a record of a type.
+    pub(super) fn check_kind(&self, origin: &str, at: &Checkpoint, kind: RecordType) -> Result<Record<'_>, PartError> {
+        let record = self.check(origin, at.size, &at.root)?;
+        if record.kind != kind {
+            return Err(PartError::Misplaced("the record is of another type than those that belong here"));
+        }
+        Ok(record)
+    }
+}
+
+/// The same proof, with no signatures on its heads but the log's own.
+///
+/// Others' signatures prove nothing here, so nobody checks them, and evidence carries nothing that nobody checks.
+pub fn bare_fork(proof: &ForkProof, treaty: &Treaty) -> String {
+    let key = &treaty.party(proof.log()).log;
+    let mut value: Value = serde_json::from_str(&proof.to_text()).unwrap_or_default();
+    for (field, note) in [("smaller", proof.heads().0), ("larger", proof.heads().1)] {
+        if let Ok(mut bare) = SignedNote::new(note.text().to_owned()) {
+            note.signatures().iter().filter(|s| s.is_by(key)).for_each(|s| bare.add(s.clone()));
+            value[field] = json!(String::from_utf8_lossy(&bare.to_bytes()));
+        }
+    }
+    canon::write(&value) + "\n"
+}
+
+/// Reads a fork proof that [`bare_fork`] wrote; any other way of writing it is refused.
+pub fn parse_bare_fork(text: &[u8], treaty: &Treaty) -> Result<ForkProof, PartError> {
+    let proof = ForkProof::parse(text, treaty)?;
+    if bare_fork(&proof, treaty).as_bytes() != text {
+        return Err(PartError::Misplaced("it carries something that nobody could check"));
+    }
+    Ok(proof)
+}

@@ -1,0 +1,332 @@
+//! Gathering evidence for one notification from stored data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
+use crate::ledger::{
+    Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, Notification, Receipt, Record,
+    RecordType, Treaty, bare_fork, verify_evidence,
+};
+use crate::note::{Signature, SignedNote};
+use crate::tlog::{Checkpoint, Hash, inclusion_proof, root_at};
+
+/// Heads that are looked at in search of one that a whole quorum has receipted.
+const MAX_HEADS_TRIED: usize = 256;
+
+/// Why there is no evidence for a record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProveError {
+    /// No such party.
+    #[error("the treaty file has no party with this number")]
+    NoSuchLog,
+    /// The record is not held.
+    #[error("the log {log} has {size} records here; number {index} is not one of them")]
+    NoSuchRecord {
+        /// The log's origin.
+        log: String,
+        /// The record asked for.
+        index: u64,
+        /// Number of records held.
+        size: u64,
+    },
+    /// The record is of another type.
+    #[error("record {index} is not a notification but of the type `{kind}`")]
+    NotANotification {
+        /// The record.
+        index: u64,
+        /// Its type.
+        kind: &'static str,
+    },
+    /// No signed head that covers the record is held.
+    #[error("record {0} is not covered by a signed head yet; try again when the log's next head has come")]
+    NoHead(u64),
+    /// Its parts are too many for one file.
+    #[error("the evidence is larger than a file of evidence may be")]
+    TooLarge,
+}
+
+/// Makes the evidence file for the notification at `index` in a log, and verifies it before handing it out.
+///
+/// The file's checkpoint is the smallest head that a quorum has receipted, or that with the most receipts. Parties
+/// that have receipted other heads only come with those, and so do earlier receipts than the checkpoint's.
+pub fn prove(
+    read: &dyn Read,
+    treaty: &Treaty,
+    log: LogId,
+    index: u64,
+) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
+    if log >= treaty.parties().len() {
+        return Ok(Err(ProveError::NoSuchLog));
+    }
+    let held = read.size(log)?;
+    let record = match read.record(log, index)? {
+        Some(record) if index < held => record,
+        _ => return Ok(Err(ProveError::NoSuchRecord { log: treaty.origin(log).to_owned(), index, size: held })),
+    };
+    let gather = Gather { read, treaty, log, index, held };
+    let parsed = Record::parse(&record).map_err(|e| gather.damaged(&e.to_string()))?;
+    if parsed.kind != RecordType::Notification {
+        return Ok(Err(ProveError::NotANotification { index, kind: parsed.kind.as_str() }));
+    }
+    let Some(heads) = gather.heads()? else { return Ok(Err(ProveError::NoHead(index))) };
+    let size = heads.own.size;
+    let evidence = Evidence {
+        index,
+        record: gather.included(log, index, size)?,
+        checkpoint: heads.note,
+        credentials: gather.credentials(parsed.payload, size)?,
+        heads: heads.others,
+        anchors: gather.anchors(size)?,
+        fork: match read.fork(log)? {
+            None => None,
+            Some(text) => {
+                let proof = ForkProof::parse(&text, treaty).map_err(|e| gather.damaged(&e.to_string()))?;
+                Some(bare_fork(&proof, treaty))
+            }
+        },
+    };
+    if evidence.credentials.len() > MAX_CREDENTIALS {
+        return Ok(Err(ProveError::TooLarge));
+    }
+    let bytes = evidence.to_bytes(&treaty.hash());
+    // What was stored had been verified: a failure here means that the disk has altered it since.
+    verify_evidence(&bytes, treaty, None).map_err(|e| gather.damaged(&e.to_string()))?;
+    Ok(Ok(bytes))
+}
+
+/// The heads of an evidence file.
+struct Heads {
+    own: Checkpoint,
+    note: SignedNote,
+    others: Vec<HeadPart>,
+}
+
+/// A head with the receipts on it.
+struct Receipted {
+    checkpoint: Checkpoint,
+    text: String,
+    log_signature: Signature,
+    by: Vec<(LogId, Signature)>,
+}
+
+struct Gather<'a> {
+    read: &'a dyn Read,
+    treaty: &'a Treaty,
+    log: LogId,
+    index: u64,
+    held: u64,
+}
+
+impl Gather<'_> {
+    fn damaged(&self, what: &str) -> ReadError {
+        ReadError(format!("the log {} is damaged around record {}: {what}", self.treaty.origin(self.log), self.index))
+    }
+
+    fn path(&self, log: LogId, index: u64, size: u64) -> Result<Vec<Hash>, ReadError> {
+        let path = inclusion_proof(&LogTiles { read: self.read, log }, index, size)?;
+        path.ok_or_else(|| self.damaged("tiles are missing"))
+    }
+
+    fn included(&self, log: LogId, index: u64, size: u64) -> Result<Included, ReadError> {
+        let bytes = self.read.record(log, index)?;
+        let record = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| self.damaged("a gap"))?;
+        Ok(Included { record, path: self.path(log, index, size)? })
+    }
+
+    /// The file's own checkpoint, and further heads with the receipts that came earlier or are on no other head;
+    /// `None` if no signed head covers the record.
+    fn heads(&self) -> Result<Option<Heads>, ReadError> {
+        let mut heads = self.receipted_heads()?;
+        heads.sort_by_key(|head| head.checkpoint.size);
+        let most = heads.iter().map(|head| head.by.len()).max();
+        let main = heads.iter().position(|head| self.has_quorum(head));
+        let Some(main) = main.or_else(|| heads.iter().position(|head| Some(head.by.len()) == most)) else {
+            return self.bare_head();
+        };
+        let (own, note) = (heads[main].checkpoint.clone(), heads[main].note()?);
+        let mut seen = BTreeSet::new();
+        let mut others = Vec::new();
+        for (at, mut head) in heads.into_iter().enumerate() {
+            head.by.retain(|(by, _)| seen.insert(*by));
+            if at != main && !head.by.is_empty() {
+                let path = self.path(self.log, self.index, head.checkpoint.size)?;
+                others.push(HeadPart { checkpoint: head.note()?, path });
+            }
+        }
+        Ok(Some(Heads { own, note, others }))
+    }
+
+    /// Heads that cover the record, with the receipts on them: until each party's earliest receipt is found, and, as
+    /// far as it takes, one head that a quorum has receipted.
+    fn receipted_heads(&self) -> Result<Vec<Receipted>, ReadError> {
+        let mut heads: Vec<Receipted> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut at_least = self.index + 1;
+        for _ in 0..MAX_HEADS_TRIED {
+            let entries = self.next_receipts(at_least)?;
+            let Some(size) = entries.iter().map(|entry| entry.size).min() else { return Ok(heads) };
+            let all_seen = entries.iter().all(|entry| seen.contains(&entry.by));
+            if all_seen && heads.iter().any(|head| self.has_quorum(head)) {
+                return Ok(heads);
+            }
+            let here: Vec<_> = entries.into_iter().filter(|entry| entry.size == size).collect();
+            if let Some(head) = self.receipted(size, &here)? {
+                seen.extend(head.by.iter().map(|(by, _)| *by));
+                heads.push(head);
+            }
+            at_least = size + 1;
+        }
+        // Parties whose first receipt comes only after very many heads.
+        let mut late: BTreeMap<u64, Vec<ReceiptEntry>> = BTreeMap::new();
+        for entry in self.next_receipts(at_least)?.into_iter().filter(|entry| !seen.contains(&entry.by)) {
+            late.entry(entry.size).or_default().push(entry);
+        }
+        for (size, entries) in late {
+            heads.extend(self.receipted(size, &entries)?);
+        }
+        Ok(heads)
+    }
+
+    /// By other party: its first receipt on a head of at least this size, as far as the records held go.
+    fn next_receipts(&self, at_least: u64) -> Result<Vec<ReceiptEntry>, ReadError> {
+        let mut entries = Vec::new();
+        for by in (0..self.treaty.parties().len()).filter(|by| *by != self.log) {
+            entries.extend(self.read.receipt_from(self.log, by, at_least)?.filter(|entry| entry.size <= self.held));
+        }
+        Ok(entries)
+    }
+
+    /// A head without receipts: the smallest that covers the record.
+    fn bare_head(&self) -> Result<Option<Heads>, ReadError> {
+        let Some(bytes) = self.read.head_from(self.log, self.index + 1)? else { return Ok(None) };
+        let note = SignedNote::parse(&bytes).map_err(|e| self.damaged(&e.to_string()))?;
+        let own = Checkpoint::parse(note.text()).map_err(|e| self.damaged(&e.to_string()))?;
+        Ok((own.size <= self.held).then_some(Heads { own, note, others: Vec::new() }))
+    }
+
+    fn has_quorum(&self, head: &Receipted) -> bool {
+        let has = |code: &str| self.treaty.find(code).is_some_and(|at| head.by.iter().any(|(by, _)| *by == at));
+        self.treaty.policy().is_satisfied(&has)
+    }
+
+    /// The receipts on one head; `None` if what was receipted is not the tree held here.
+    fn receipted(&self, size: u64, entries: &[ReceiptEntry]) -> Result<Option<Receipted>, ReadError> {
+        let root = root_at(&LogTiles { read: self.read, log: self.log }, size)?;
+        let mut head: Option<Receipted> = None;
+        for entry in entries {
+            // A receipt may have come before the records that it is about, and turn out to be about others.
+            let Some(bytes) = self.read.record(entry.by, entry.index)? else { continue };
+            let Ok(record) = Record::parse(&bytes) else { continue };
+            let Ok(receipt) = Receipt::verify(record.payload, entry.by, self.treaty) else { continue };
+            let agrees = receipt.log == self.log && receipt.checkpoint.size == size;
+            let Ok(note) = SignedNote::parse(record.payload) else { continue };
+            let line = |key| note.signatures().iter().find(|line| line.is_by(key)).cloned();
+            let party = self.treaty.party(self.log);
+            let (Some(log_signature), Some(cosignature)) =
+                (line(&party.log), line(&self.treaty.party(entry.by).witness))
+            else {
+                continue;
+            };
+            if !agrees || Some(receipt.checkpoint.root) != root {
+                continue;
+            }
+            let head = head.get_or_insert_with(|| Receipted {
+                checkpoint: receipt.checkpoint,
+                text: note.text().to_owned(),
+                log_signature,
+                by: Vec::new(),
+            });
+            head.by.push((entry.by, cosignature));
+        }
+        Ok(head)
+    }
+
+    /// Credential records before the note that name a key with which it is signed.
+    fn credentials(&self, payload: &[u8], size: u64) -> Result<Vec<Included>, ReadError> {
+        let Ok((note, _)) = Notification::of_note(payload) else { return Ok(Vec::new()) };
+        let mut credentials = Vec::new();
+        for at in self.read.credentials(self.log)? {
+            if at >= self.index || credentials.len() > MAX_CREDENTIALS {
+                break;
+            }
+            let record = self.read.record(self.log, at)?.ok_or_else(|| self.damaged("a credential is missing"))?;
+            let text = String::from_utf8_lossy(&record);
+            if note.signatures().iter().any(|signature| text.contains(&signature.name)) {
+                credentials.push(self.included(self.log, at, size)?);
+            }
+        }
+        Ok(credentials)
+    }
+
+    /// By other party: the youngest of its records that is provably older than the note.
+    fn anchors(&self, size: u64) -> Result<Vec<Anchor>, ReadError> {
+        let mut found = Vec::new();
+        for other in (0..self.treaty.parties().len()).filter(|other| *other != self.log) {
+            let Some(entry) = self.last_receipt_before(other)? else { continue };
+            let Some(bytes) = self.read.record(self.log, entry.index)? else { continue };
+            let Ok(record) = Record::parse(&bytes) else { continue };
+            let Ok(receipt) = Receipt::verify(record.payload, self.log, self.treaty) else { continue };
+            let last = receipt.checkpoint.size.wrapping_sub(1);
+            // The other log may not be held as far, or be forked: then it shows nothing here.
+            if receipt.log != other
+                || receipt.checkpoint.size == 0
+                || receipt.checkpoint.size > self.read.size(other)?
+            {
+                continue;
+            }
+            if root_at(&LogTiles { read: self.read, log: other }, receipt.checkpoint.size)?
+                != Some(receipt.checkpoint.root)
+            {
+                continue;
+            }
+            let record = self.included(other, last, receipt.checkpoint.size)?;
+            let Ok(older) = Record::parse(record.record.as_bytes()) else { continue };
+            let time = older.time;
+            found.push((time, other, Anchor { receipt: self.included(self.log, entry.index, size)?, record }));
+        }
+        // The latest times say the most; several of them, so that no single clock decides.
+        found.sort_by_key(|(time, ..)| std::cmp::Reverse(*time));
+        found.truncate(ANCHORS);
+        found.sort_by_key(|(_, other, _)| *other);
+        Ok(found.into_iter().map(|(.., anchor)| anchor).collect())
+    }
+
+    /// The last receipt for another log in this one, before the note. Larger heads are receipted later.
+    fn last_receipt_before(&self, other: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
+        let before = |entry: &ReceiptEntry| entry.index < self.index;
+        let last = self.read.last_receipt(other, self.log)?;
+        if last.as_ref().is_none_or(before) {
+            return Ok(last);
+        }
+        let (mut low, mut high) = (0, last.map_or(0, |entry| entry.size));
+        let mut found = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.read.receipt_from(other, self.log, middle)?.filter(before) {
+                Some(entry) => {
+                    low = entry.size + 1;
+                    found = Some(entry);
+                }
+                None => high = middle,
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Anchors that are gathered; a file may have more.
+const ANCHORS: usize = 3;
+const _: () = assert!(ANCHORS <= MAX_ANCHORS);
+
+impl Receipted {
+    /// The log's signature, then the receipts in the treaty's order of parties.
+    fn note(&self) -> Result<SignedNote, ReadError> {
+        let mut note = SignedNote::new(self.text.clone()).map_err(|e| ReadError(e.to_string()))?;
+        note.add(self.log_signature.clone());
+        let mut by: Vec<_> = self.by.iter().collect();
+        by.sort_by_key(|(by, _)| *by);
+        by.into_iter().for_each(|(_, line)| note.add(line.clone()));
+        Ok(note)
+    }
+}

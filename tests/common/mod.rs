@@ -1,0 +1,284 @@
+//! A small ledger of a few parties, driven in a straight line: every message arrives, at once and in order.
+
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde_json::json;
+use verbale::ledger::{Grant, NoteId, Notification, Profile, Record, RecordType, Timestamp, Treaty};
+use verbale::node::message::{Gossip, HeadUpdate};
+use verbale::node::{
+    Accepted, Batch, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
+};
+use verbale::note::{KeyType, SignedNote, SigningKey};
+use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
+
+pub const PROFILE: &str = r#"
+version = 1
+title = "A treaty to be tried out"
+acknowledgement = "acknowledgement"
+[kind.acknowledgement]
+title = "Acknowledgement"
+[kind.remark]
+title = "Remark"
+[[kind.remark.field]]
+name = "text"
+title = "Text"
+type = "text"
+required = true
+"#;
+
+/// Codes and names of the parties.
+pub const PARTIES: [(&str, &str); 4] = [("CA", "Canada"), ("HU", "Hungary"), ("RU", "Russia"), ("US", "United States")];
+pub const CA: usize = 0;
+pub const HU: usize = 1;
+pub const RU: usize = 2;
+pub const US: usize = 3;
+
+/// 2021-06-18T09:00:00Z
+pub const START: u64 = 1_624_006_800;
+
+/// The key of a party for a job.
+pub fn key(party: usize, job: &str) -> SigningKey {
+    let kind = if job == "witness" { KeyType::Cosignature } else { KeyType::Ed25519 };
+    let origin = format!("trial/{}", PARTIES[party].0);
+    let name = if job == "log" { origin } else { format!("{origin}/{job}") };
+    let seed = Hash::digest(format!("{party} {job}").as_bytes()).0;
+    SigningKey::from_seed(&name, kind, &seed).unwrap()
+}
+
+/// A depositary and two more parties make the quorum.
+pub fn treaty_text() -> String {
+    let mut text = format!(
+        "version = 1\nname = \"trial\"\ntitle = \"A trial\"\nprofile_sha256 = \"{}\"\nquorum = \"\"\"\n\
+         group depositaries any CA HU\ngroup others any RU US\ngroup both all depositaries others\nquorum both\n\"\"\"\n",
+        Hash::digest(PROFILE.as_bytes()).to_hex(),
+    );
+    for (party, (code, name)) in PARTIES.iter().enumerate() {
+        let peer = format!("12D3KooWTriedOutxxxxxxxxxxxxxxxxxxxxxxxxxxxx{party}").replace('0', "x");
+        write!(
+            text,
+            "[[party]]\ncode = \"{code}\"\nname = \"{name}\"\nroles = [\"state-party\"]\nroot = \"{}\"\nlog = \"{}\"\n\
+             witness = \"{}\"\npeer = \"{peer}{party}\"\naddresses = []\n",
+            key(party, "root").public(),
+            key(party, "log").public(),
+            key(party, "witness").public()
+        )
+        .unwrap();
+    }
+    text
+}
+
+pub struct Node {
+    pub disk: Memory,
+    pub engine: Engine,
+    pub online: bool,
+}
+
+pub struct Ledger {
+    pub treaty: Arc<Treaty>,
+    pub profile: Arc<Profile>,
+    pub nodes: Vec<Node>,
+    /// POSIX milliseconds.
+    pub now: u64,
+    queue: VecDeque<(usize, Input)>,
+    answers: Vec<Result<Accepted, Refusal>>,
+}
+
+impl Ledger {
+    /// All parties online, and each has granted its minister a key for all kinds, its clerk one for acknowledgements.
+    pub fn new() -> Self {
+        let treaty = Arc::new(Treaty::parse(treaty_text().as_bytes()).unwrap());
+        let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
+        let nodes = (0..PARTIES.len()).map(|party| node(party, &treaty, &profile, Memory::default())).collect();
+        let mut ledger =
+            Self { treaty, profile, nodes, now: START * 1000, queue: VecDeque::new(), answers: Vec::new() };
+        for a in 0..PARTIES.len() {
+            for b in (0..PARTIES.len()).filter(|b| *b != a) {
+                ledger.queue.push_back((a, Input::Connected(b)));
+            }
+        }
+        ledger.settle();
+        for party in 0..PARTIES.len() {
+            ledger.submit(party, ledger.grant(party, "minister", "Minister", "*")).unwrap();
+            ledger.submit(party, ledger.grant(party, "clerk", "Clerk", "acknowledgement")).unwrap();
+        }
+        ledger
+    }
+
+    /// Sets who is connected to whom: those that are online, to each other.
+    pub fn online(&mut self, parties: &[usize]) {
+        for a in 0..PARTIES.len() {
+            self.nodes[a].online = true;
+            for b in (0..PARTIES.len()).filter(|b| *b != a) {
+                let linked = parties.contains(&a) && parties.contains(&b);
+                self.queue.push_back((a, if linked { Input::Connected(b) } else { Input::Disconnected(b) }));
+            }
+        }
+        self.settle();
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            node.online = parties.contains(&at);
+        }
+        self.settle();
+    }
+
+    /// Hands a note in, and lets all messages run their course.
+    pub fn submit(&mut self, party: usize, note: Vec<u8>) -> Result<Accepted, Refusal> {
+        self.answers.clear();
+        self.queue.push_back((party, Input::Submit { ticket: 0, note }));
+        self.settle();
+        self.answers[0].clone()
+    }
+
+    /// Submits a remark; its index.
+    pub fn remark(&mut self, party: usize, number: u64) -> u64 {
+        let note = self.note(party, number, "minister");
+        self.submit(party, note).unwrap().index
+    }
+
+    /// Ticks, one second apart, until nothing is under way.
+    pub fn settle(&mut self) {
+        for _ in 0..8 {
+            self.run();
+            self.now += 1000;
+            for party in 0..PARTIES.len() {
+                self.queue.push_back((party, Input::Tick));
+            }
+        }
+        self.run();
+    }
+
+    fn run(&mut self) {
+        while let Some((to, input)) = self.queue.pop_front() {
+            let node = &mut self.nodes[to];
+            node.engine.handle(input, self.now, &node.disk).unwrap();
+            let step = node.engine.step(&node.disk).unwrap();
+            node.disk.commit(&step.batch);
+            self.carry_out(to, step.effects);
+        }
+    }
+
+    pub fn carry_out(&mut self, from: usize, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Gossip(message) => {
+                    for to in (0..PARTIES.len()).filter(|to| *to != from) {
+                        if self.nodes[from].online && self.nodes[to].online {
+                            self.queue.push_back((to, Input::Gossip { from, message: message.clone() }));
+                        }
+                    }
+                }
+                Effect::Request { peer, id, request } => {
+                    let linked = self.nodes[from].online && self.nodes[peer].online;
+                    let serve = || serve(&request, &self.treaty, &self.nodes[peer].disk, self.now).unwrap();
+                    self.queue.push_back((from, Input::Response { id, response: linked.then(serve) }));
+                }
+                Effect::Answer { outcome, .. } => self.answers.push(outcome),
+                Effect::Event(_) => {}
+            }
+        }
+    }
+
+    /// A second node of the same party starts from an old copy of its disk, logs a note, and tells one other party.
+    pub fn equivocate(&mut self, party: usize, old: Memory, note: Vec<u8>, tell: usize) {
+        let mut twin = node(party, &self.treaty, &self.profile, old);
+        let mut effects = Vec::new();
+        for input in [Input::Tick, Input::Submit { ticket: 0, note }] {
+            twin.engine.handle(input, self.now, &twin.disk).unwrap();
+            let step = twin.engine.step(&twin.disk).unwrap();
+            twin.disk.commit(&step.batch);
+            effects.extend(step.effects);
+        }
+        for effect in effects {
+            if let Effect::Gossip(message) = effect {
+                self.queue.push_back((tell, Input::Gossip { from: party, message }));
+            }
+        }
+        self.settle();
+    }
+
+    /// What an honest node would never log: a record with any payload, under a proper head.
+    pub fn log_anyway(&mut self, party: usize, kind: RecordType, payload: &[u8]) -> u64 {
+        let node = &mut self.nodes[party];
+        let index = node.disk.size(party).unwrap();
+        let last = node.disk.record(party, index - 1).unwrap().unwrap();
+        let time = Timestamp::from_posix(self.now / 1000);
+        let log = self.treaty.origin(party);
+        let bytes = Record { index, log, prev: leaf_hash(&last), time, kind, payload }.to_bytes().unwrap();
+        let mut edge = Appender::load(&LogTiles { read: &node.disk, log: party }, index).unwrap().unwrap();
+        let mut tiles = Vec::new();
+        edge.push(leaf_hash(&bytes), &mut tiles);
+        tiles.extend(edge.partial_tiles());
+        let head = Checkpoint { origin: log.to_owned(), size: index + 1, root: edge.root() };
+        let checkpoint = head.sign(&key(party, "log")).unwrap().to_bytes();
+        node.disk.commit(&Batch {
+            records: vec![NewRecord { log: party, index, kind, bytes: bytes.clone() }],
+            tiles: tiles.into_iter().map(|tile| (party, tile)).collect(),
+            heads: vec![(party, index + 1, checkpoint.clone())],
+            ..Batch::default()
+        });
+        *node = self::node(party, &self.treaty, &self.profile, node.disk.clone());
+        for to in (0..PARTIES.len()).filter(|to| *to != party) {
+            self.queue.push_back((party, Input::Connected(to)));
+            let heads = vec![HeadUpdate { checkpoint: checkpoint.clone(), from: index, records: vec![bytes.clone()] }];
+            self.queue.push_back((to, Input::Gossip { from: party, message: Gossip { heads } }));
+        }
+        self.settle();
+        index
+    }
+
+    /// The root's grant of a key to an official.
+    pub fn grant(&self, party: usize, official: &str, title: &str, kind: &str) -> Vec<u8> {
+        let grant = Grant {
+            issued: Timestamp::from_posix(START - 86_400),
+            key: key(party, official).public().clone(),
+            kinds: vec![kind.into()],
+            ledger: self.treaty.hash(),
+            party: PARTIES[party].0.into(),
+            title: title.into(),
+        };
+        let mut note = SignedNote::new(grant.to_text()).unwrap();
+        note.sign(&key(party, "root"));
+        note.to_bytes()
+    }
+
+    /// A remark to all, signed by an official.
+    pub fn note(&self, party: usize, number: u64, official: &str) -> Vec<u8> {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        id[8] = party as u8;
+        let notification = Notification {
+            attachments: Vec::new(),
+            body: json!({"text": format!("remark {number}")}).as_object().unwrap().clone(),
+            from: PARTIES[party].0.into(),
+            id: NoteId(id),
+            issued: Timestamp::from_posix(START + number),
+            kind: "remark".into(),
+            ledger: self.treaty.hash(),
+            re: Vec::new(),
+            to: vec!["CA".into(), "*".into()],
+        };
+        let mut note = SignedNote::new(notification.to_text()).unwrap();
+        note.sign(&key(party, official));
+        note.to_bytes()
+    }
+}
+
+fn node(party: usize, treaty: &Arc<Treaty>, profile: &Arc<Profile>, disk: Memory) -> Node {
+    let config = Config {
+        treaty: treaty.clone(),
+        profile: profile.clone(),
+        me: party,
+        log_key: key(party, "log"),
+        witness_key: key(party, "witness"),
+        high_water: None,
+        head_interval_ms: 5_000,
+        settle_ms: 0,
+        request_timeout_ms: 3_000,
+        sign_without_peers: true,
+    };
+    let engine = Engine::load(config, &disk).unwrap();
+    Node { disk, engine, online: true }
+}
