@@ -9,6 +9,8 @@ pub mod display;
 pub mod draft;
 mod failure;
 pub mod files;
+#[cfg(feature = "node")]
+pub mod fsck;
 mod home;
 mod keys;
 mod new;

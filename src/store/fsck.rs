@@ -125,7 +125,7 @@ impl Check<'_> {
 
     fn step(&mut self) {
         self.done += 1;
-        if self.done % 1024 == 0 {
+        if self.done.is_multiple_of(1024) {
             (self.progress)(self.done, self.total);
         }
     }

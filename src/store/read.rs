@@ -8,6 +8,10 @@ use crate::ledger::{NoteId, Timestamp};
 use crate::node::{Cosigned, LogId, Read, ReadError, ReceiptEntry, note_id};
 use crate::tlog::Hash;
 
+/// Key and value.
+type Entry = (Vec<u8>, Vec<u8>);
+type Borrowed<'a> = (&'a [u8], &'a [u8]);
+
 /// Entries in the order of their keys, one after the other.
 pub(super) struct Scan<'a> {
     iterator: DBRawIterator<'a>,
@@ -17,7 +21,7 @@ pub(super) struct Scan<'a> {
 
 impl Scan<'_> {
     /// The next entry.
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, StoreError> {
+    pub fn next(&mut self) -> Result<Option<Borrowed<'_>>, StoreError> {
         if self.started {
             self.iterator.next();
         }
@@ -26,8 +30,6 @@ impl Scan<'_> {
         Ok(self.iterator.item())
     }
 }
-
-type Entry = (Vec<u8>, Vec<u8>);
 
 impl Store {
     pub(super) fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,0 +1,9 @@
+//! The store: it answers as the model does, loses nothing that it acknowledged, and fsck names what was altered.
+#![cfg(feature = "node")]
+
+mod fixture;
+mod folder;
+mod high_water;
+mod ledger;
+mod model;
+mod tamper;
