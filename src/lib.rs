@@ -10,4 +10,6 @@ pub mod ledger;
 pub mod net;
 pub mod node;
 pub mod note;
+#[cfg(feature = "node")]
+pub mod store;
 pub mod tlog;

@@ -1,12 +1,25 @@
 //! The command line: one command a file, each with its arguments (`Args`) and what it does (`run`).
 
+mod address;
+pub mod app;
+pub mod clock;
+mod completions;
+mod config;
+pub mod display;
 mod failure;
+pub mod files;
+mod home;
+mod keys;
 mod output;
+pub mod prompt;
 pub mod verify;
 
 use std::path::PathBuf;
 
+pub use address::check_address;
+pub use config::{LogFormat, NodeConfig};
 pub use failure::{Code, Failure};
+pub use home::{Identity, entry, read_profile, read_treaty};
 pub use output::Output;
 
 /// What every command is handed: where the party's files are, and how to speak to the person.

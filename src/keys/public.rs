@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{KeyFileError, disk, peer_key};
+use crate::ledger::canon::check_plain;
 use crate::note::VerifierKey;
 
 /// A public key as its file says.
@@ -52,5 +53,9 @@ pub fn load_public(path: &Path) -> Result<Public, KeyFileError> {
         None => PublicKey::Verifier(VerifierKey::parse(key).map_err(|e| KeyFileError::malformed(path, e.to_string()))?),
     };
     let title = comments.first().map(|line| line.trim_start_matches('#').trim().to_owned());
+    // Such files are sent around, and the title is shown on screen and signed in grants.
+    if title.as_ref().is_some_and(|title| check_plain(title).is_err()) {
+        return Err(KeyFileError::malformed(path, "its title has invisible characters"));
+    }
     Ok(Public { title: title.filter(|title| !title.is_empty()), key })
 }

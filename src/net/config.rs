@@ -199,7 +199,11 @@ pub(super) fn listen_address(text: &str) -> Result<ListenAddress, NetError> {
         (Some(ip), Some([Protocol::Tcp(port)])) => Some(SocketAddr::new(ip, *port)),
         (Some(_), Some([Protocol::Udp(_), Protocol::QuicV1])) => None,
         _ => {
-            return Err(malformed("`listen`", text, "is neither /ip4|ip6/IP/tcp/PORT nor /ip4|ip6/IP/udp/PORT/quic-v1"));
+            return Err(malformed(
+                "`listen`",
+                text,
+                "is neither /ip4|ip6/IP/tcp/PORT nor /ip4|ip6/IP/udp/PORT/quic-v1",
+            ));
         }
     };
     Ok(ListenAddress { address, tcp })

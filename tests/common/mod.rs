@@ -7,10 +7,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
-use verbale::ledger::{Grant, NoteId, Notification, Profile, Timestamp, Treaty};
-use verbale::node::{Accepted, Config, Effect, Engine, Input, Memory, Refusal, serve};
+use verbale::ledger::{Grant, NoteId, Notification, Profile, Record, RecordType, Timestamp, Treaty};
+use verbale::node::message::{Gossip, HeadUpdate};
+use verbale::node::{
+    Accepted, Batch, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
+};
 use verbale::note::{KeyType, SignedNote, SigningKey};
-use verbale::tlog::Hash;
+use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
 
 pub const PROFILE: &str = r#"
 version = 1
@@ -194,6 +197,36 @@ impl Ledger {
             }
         }
         self.settle();
+    }
+
+    /// What an honest node would never log: a record with any payload, under a proper head.
+    pub fn log_anyway(&mut self, party: usize, kind: RecordType, payload: &[u8]) -> u64 {
+        let node = &mut self.nodes[party];
+        let index = node.disk.size(party).unwrap();
+        let last = node.disk.record(party, index - 1).unwrap().unwrap();
+        let time = Timestamp::from_posix(self.now / 1000);
+        let log = self.treaty.origin(party);
+        let bytes = Record { index, log, prev: leaf_hash(&last), time, kind, payload }.to_bytes().unwrap();
+        let mut edge = Appender::load(&LogTiles { read: &node.disk, log: party }, index).unwrap().unwrap();
+        let mut tiles = Vec::new();
+        edge.push(leaf_hash(&bytes), &mut tiles);
+        tiles.extend(edge.partial_tiles());
+        let head = Checkpoint { origin: log.to_owned(), size: index + 1, root: edge.root() };
+        let checkpoint = head.sign(&key(party, "log")).unwrap().to_bytes();
+        node.disk.commit(&Batch {
+            records: vec![NewRecord { log: party, index, kind, bytes: bytes.clone() }],
+            tiles: tiles.into_iter().map(|tile| (party, tile)).collect(),
+            heads: vec![(party, index + 1, checkpoint.clone())],
+            ..Batch::default()
+        });
+        *node = self::node(party, &self.treaty, &self.profile, node.disk.clone());
+        for to in (0..PARTIES.len()).filter(|to| *to != party) {
+            self.queue.push_back((party, Input::Connected(to)));
+            let heads = vec![HeadUpdate { checkpoint: checkpoint.clone(), from: index, records: vec![bytes.clone()] }];
+            self.queue.push_back((to, Input::Gossip { from: party, message: Gossip { heads } }));
+        }
+        self.settle();
+        index
     }
 
     /// The root's grant of a key to an official.

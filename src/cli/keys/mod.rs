@@ -1,0 +1,75 @@
+//! `verbale keys`: a party's keys and its officials'.
+
+mod grant;
+mod new;
+mod official;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{Context, Failure};
+use crate::keys::Passphrase;
+
+/// Make keys, grant them, list them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    New(new::Args),
+    Official(official::Args),
+    Grant(grant::Args),
+    Show(show::Args),
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    match &args.command {
+        Command::New(args) => new::run(args, context),
+        Command::Official(args) => official::run(args, context),
+        Command::Grant(args) => grant::run(args, context),
+        Command::Show(args) => show::run(args, context),
+    }
+}
+
+/// Where the passphrase of a key file comes from.
+#[derive(Debug, clap::Args)]
+pub struct PassphraseArgs {
+    /// Take the passphrase from this file's first line, not from VERBALE_PASSPHRASE or the terminal.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseArgs {
+    /// The passphrase, fetched when first needed.
+    pub fn passphrase(&self) -> Passphrase {
+        Passphrase::new(self.passphrase_file.clone())
+    }
+}
+
+/// How new key files are kept.
+#[derive(Debug, clap::Args)]
+pub struct ProtectArgs {
+    /// Write the secret keys unencrypted, readable by this user only.
+    #[arg(long, conflicts_with = "passphrase_file")]
+    plain: bool,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl ProtectArgs {
+    /// The new files' passphrase, asked for before anything is written; none for plain files.
+    pub fn choose(&self) -> Result<Option<Passphrase>, Failure> {
+        if self.plain {
+            return Ok(None);
+        }
+        let passphrase = self.passphrase.passphrase();
+        passphrase.choose()?;
+        Ok(Some(passphrase))
+    }
+}
