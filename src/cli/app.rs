@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty, verify};
 #[cfg(feature = "node")]
 use super::online;
+use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty, verify};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]

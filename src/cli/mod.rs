@@ -9,14 +9,13 @@ pub mod display;
 pub mod draft;
 mod failure;
 pub mod files;
-#[cfg(feature = "node")]
-pub mod fsck;
 mod home;
 mod keys;
 mod new;
 #[cfg(feature = "node")]
 pub mod online;
 mod output;
+pub mod progress;
 pub mod prompt;
 mod sign;
 mod treaty;

@@ -49,9 +49,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     confirm(args, context.out.json, &notification, &treaty)?;
 
-    let path = if is_official(&args.key) { context.official_path(&args.key) } else { Path::new(&args.key).to_owned() };
-    let key = keys::load(&path, &args.passphrase.passphrase())?;
-    check_key(&key, &path, &notification, &treaty)?;
+    let key = official(&args.key, &args.passphrase, &notification, &treaty, context)?;
     if signed.signatures().iter().any(|signature| signature.is_by(key.public())) {
         let text = format!("{} is signed by {} already; nothing was written", args.file.display(), key.public().name());
         return Err(Failure::new(Code::Refused, text));
@@ -77,6 +75,20 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     out.line(format!("Signed as {}: {}", key.public().name(), output.display()));
     out.line(format!("It counts once the party's node has logged it: verbale submit {}", output.display()));
     Ok(())
+}
+
+/// The secret key of the official who is to sign a note: by short name in the home folder, or from a key file.
+pub fn official(
+    name: &str,
+    passphrase: &PassphraseArgs,
+    notification: &Notification,
+    treaty: &Treaty,
+    context: &Context,
+) -> Result<SigningKey, Failure> {
+    let path = if is_official(name) { context.official_path(name) } else { Path::new(name).to_owned() };
+    let key = keys::load(&path, &passphrase.passphrase())?;
+    check_key(&key, &path, notification, treaty)?;
+    Ok(key)
 }
 
 /// Reads a draft (one line of canonical JSON) or a signed note.

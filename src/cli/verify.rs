@@ -29,7 +29,7 @@ pub struct Args {
 
 /// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    if args.path.is_dir() { folder(&args, context) } else { evidence(&args, context) }
+    if args.path.is_dir() { folder(args, context) } else { evidence(args, context) }
 }
 
 fn folder(args: &Args, context: &Context) -> Result<(), Failure> {

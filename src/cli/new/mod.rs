@@ -2,7 +2,7 @@
 
 mod addressees;
 mod attachment;
-mod body;
+pub mod body;
 mod reference;
 
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{Code, Context, Failure, clock, draft, files, prompt};
 use crate::ledger::{Kind, NoteId, Notification, Profile, Timestamp, Treaty};
+use crate::tlog::Hash;
 
 /// Draft a notification: fields are asked for on a terminal, or given with --set or --from-json.
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,7 @@ pub struct Args {
     /// those of the kind.
     #[arg(long, value_delimiter = ',', value_name = "CODES")]
     to: Vec<String>,
-    /// An earlier note that this one refers to, as US/12@LEAFHASH; may be given several times.
+    /// An earlier note that this one refers to, as US/12; where no node runs, as US/12@LEAFHASH. May be given several times.
     #[arg(long, value_name = "LOG/NUMBER")]
     re: Vec<String>,
     /// A field's value; items of a list are separated by semicolons. May be given several times.
@@ -64,7 +65,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         issued: issued(args.issued.as_deref())?,
         kind: args.kind.clone(),
         ledger: treaty.hash(),
-        re: references(&args.re, &treaty)?,
+        re: references(&args.re, &treaty, context)?,
         to: addressees::resolve(to, &from, &treaty)?,
         body: {
             if prompt::is_interactive() && faults.is_empty() {
@@ -102,8 +103,24 @@ fn find_kind<'a>(name: &str, profile: &'a Profile) -> Result<&'a Kind, Failure> 
     })
 }
 
-fn references(typed: &[String], treaty: &Treaty) -> Result<Vec<crate::ledger::Reference>, Failure> {
-    typed.iter().map(|text| reference::parse(text, treaty)?.complete(reference::ask_for_leaf)).collect()
+fn references(typed: &[String], treaty: &Treaty, context: &Context) -> Result<Vec<crate::ledger::Reference>, Failure> {
+    let look = |log: &str, index: u64| look_up(log, index, context);
+    typed.iter().map(|text| reference::parse(text, treaty)?.complete(look)).collect()
+}
+
+/// The leaf hash of a record, from this party's node where one runs.
+#[cfg(feature = "node")]
+fn look_up(log: &str, index: u64, context: &Context) -> Result<Hash, Failure> {
+    match super::online::leaf_of(log, index, context) {
+        Err(failure) if failure.code == Code::NoNode => reference::ask_for_leaf(log, index),
+        found => found,
+    }
+}
+
+/// Without a node there is nobody to ask.
+#[cfg(not(feature = "node"))]
+fn look_up(log: &str, index: u64, _: &Context) -> Result<Hash, Failure> {
+    reference::ask_for_leaf(log, index)
 }
 
 fn issued(text: Option<&str>) -> Result<Timestamp, Failure> {
@@ -114,7 +131,7 @@ fn issued(text: Option<&str>) -> Result<Timestamp, Failure> {
     }
 }
 
-fn random_id() -> Result<NoteId, Failure> {
+pub fn random_id() -> Result<NoteId, Failure> {
     let mut id = [0; 16];
     getrandom::fill(&mut id)
         .map_err(|e| Failure::new(Code::Other, format!("the system gives no random bytes: {e}")))?;

@@ -1,10 +1,10 @@
 //! `verbale inbox` and `verbale sent`: notes in a list, the newest first.
 
 use super::client::Client;
-use crate::cli::display::{self, time};
-use crate::cli::Failure;
-use crate::cli::{Context, NodeConfig};
 use crate::api::view::NoteView;
+use crate::cli::Failure;
+use crate::cli::display::{self, time};
+use crate::cli::{Context, NodeConfig};
 
 /// Which notes to list, and how many
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,8 @@ fn list(folder: &str, args: &Args, ctx: &Context) -> Result<(), Failure> {
     let mut before = None;
     while notes.len() < args.limit {
         let from = before.map(|place: u64| format!("&before={place}")).unwrap_or_default();
-        let page: Vec<NoteView> = client.get(&format!("/v1/notes?box={folder}&limit={}{from}", args.limit.min(1000)))?;
+        let page: Vec<NoteView> =
+            client.get(&format!("/v1/notes?box={folder}&limit={}{from}", args.limit.min(1000)))?;
         let Some(last) = page.last() else { break };
         before = Some(last.sequence);
         notes.extend(page.into_iter().filter(|note| args.kind.as_ref().is_none_or(|kind| *kind == note.kind)));

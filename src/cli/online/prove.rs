@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::client::Client;
-use crate::cli::{Code, Failure};
 use super::number::Number;
+use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, files};
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it

@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::client::Client;
+use crate::api::view::{AcceptedView, EventView, StatusView};
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, files};
-use crate::api::view::{AcceptedView, EventView, StatusView};
 use crate::note::MAX_NOTE_BYTES;
 
 /// Hand a signed note (or a credential) to this party's node, which logs it and sends it to all
@@ -19,6 +19,13 @@ pub struct Args {
     /// Signed notes, as `verbale sign` and `verbale keys grant` write them; `-` reads one from standard input
     #[arg(required = true)]
     notes: Vec<PathBuf>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// What to wait for, and how long.
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
     /// What to wait for: the quorum's receipts, everybody's, or none
     #[arg(long, value_enum, default_value = "quorum")]
     wait: Wait,
@@ -57,8 +64,14 @@ struct Arrived {
 
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
+    // All are read before the first is handed in: a wrong name stops it all.
     let notes = args.notes.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    deliver(notes, &args.waiting, ctx)
+}
+
+/// Hands in notes, one after the other, and waits for their receipts.
+pub fn deliver(notes: Vec<Vec<u8>>, args: &Waiting, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let mut outcomes = Vec::new();
     let mut late = None;
     for note in notes {
@@ -149,7 +162,8 @@ impl Outcome {
         self.is_final |= own.final_records > index;
         for receipted in &own.receipts {
             if receipted.records <= index {
-                if !self.receipts.iter().any(|r| r.party == receipted.party) && !self.missing.contains(&receipted.party) {
+                if !self.receipts.iter().any(|r| r.party == receipted.party) && !self.missing.contains(&receipted.party)
+                {
                     self.missing.push(receipted.party.clone());
                 }
             } else {
@@ -165,7 +179,11 @@ impl Outcome {
         }
         let after_ms = start.elapsed().as_millis();
         if !ctx.out.json {
-            ctx.out.line(format!("  {} {name} ({code}) has received it  {}", ctx.out.good("✓"), ctx.out.dim(&format!("{after_ms} ms"))));
+            ctx.out.line(format!(
+                "  {} {name} ({code}) has received it  {}",
+                ctx.out.good("✓"),
+                ctx.out.dim(&format!("{after_ms} ms"))
+            ));
         }
         self.missing.retain(|missing| missing != code);
         self.receipts.push(Arrived { party: code.to_owned(), after_ms });

@@ -1,10 +1,10 @@
 //! `verbale watch`: what happens, line by line, as it happens.
 
 use super::client::Client;
-use crate::cli::display;
-use crate::cli::Failure;
-use crate::cli::{Context, NodeConfig};
 use crate::api::view::EventView;
+use crate::cli::Failure;
+use crate::cli::display;
+use crate::cli::{Context, NodeConfig};
 
 /// Watch notes and receipts arrive; one line each, or one JSON text each with --json
 #[derive(Debug, clap::Args)]

@@ -80,5 +80,7 @@ pub enum Basis {
 
 /// Reads the story.
 pub fn story() -> Result<Story, Failure> {
-    toml::from_str(STORY).map_err(|error| Failure::new(Code::Other, format!("the story cannot be read: {error}")))
+    let fail = |what: String| Failure::new(Code::Other, format!("the story cannot be read: {what}"));
+    let story: Story = toml::from_str(STORY).map_err(|error| fail(error.to_string()))?;
+    if story.version == 1 { Ok(story) } else { Err(fail(format!("version {} is not known", story.version))) }
 }
