@@ -93,8 +93,7 @@ impl<'a> Notes<'a> {
         let Ok((_, notification)) = Notification::of_note(record.payload) else { return Ok(None) };
         let (treaty, profile) = (&self.handle.treaty, &self.handle.profile);
         let code = &treaty.party(log).code;
-        let validity =
-            check_notification(record.payload, log, index, treaty, Some(profile), &self.credentials[log]);
+        let validity = check_notification(record.payload, log, index, treaty, Some(profile), &self.credentials[log]);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),

@@ -37,7 +37,8 @@ fn list(folder: &str, args: &Args, ctx: &Context) -> Result<(), Failure> {
     let mut before = None;
     while notes.len() < args.limit {
         let from = before.map(|place: u64| format!("&before={place}")).unwrap_or_default();
-        let page: Vec<NoteView> = client.get(&format!("/v1/notes?box={folder}&limit={}{from}", args.limit.min(1000)))?;
+        let page: Vec<NoteView> =
+            client.get(&format!("/v1/notes?box={folder}&limit={}{from}", args.limit.min(1000)))?;
         let Some(last) = page.last() else { break };
         before = Some(last.sequence);
         notes.extend(page.into_iter().filter(|note| args.kind.as_ref().is_none_or(|kind| *kind == note.kind)));

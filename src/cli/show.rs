@@ -97,9 +97,11 @@ fn print(detail: &NoteDetail, ctx: &Context) {
 fn row_wide(ctx: &Context, title: &str, value: &serde_json::Value) {
     let text = match value {
         serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join("; ")
-        }
+        serde_json::Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join("; "),
         other => other.to_string(),
     };
     ctx.out.line(format!("  {}: {text}", ctx.out.dim(title)));

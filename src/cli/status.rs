@@ -19,7 +19,11 @@ pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
     }
     let out = &ctx.out;
     out.line(format!("{} ({})  {}", out.bold(&status.party.name), status.party.code, status.treaty));
-    let mode = if status.signs { out.good("The node signs.") } else { out.bad(&format!("The node does not sign: {}.", status.mode_text)) };
+    let mode = if status.signs {
+        out.good("The node signs.")
+    } else {
+        out.bad(&format!("The node does not sign: {}.", status.mode_text))
+    };
     out.line(format!("{mode}  {} of {} other parties are connected.", status.connected, status.logs.len() - 1));
     out.line(format!("Its clock says {}; it has run since {}.", time(status.time), time(status.started)));
     out.line(format!("Treaty file: SHA-256 {}\n", status.treaty_sha256));
@@ -47,9 +51,11 @@ fn row(log: &LogView, ctx: &Context) -> Vec<String> {
         Some(ms) if ms.abs() < 1000 => "within 1 s".to_owned(),
         Some(ms) => out.bad(&format!("{:+} s", ms / 1000)),
     };
-    let records = if log.known > log.records { format!("{} of {}", log.records, log.known) } else { log.records.to_string() };
+    let records =
+        if log.known > log.records { format!("{} of {}", log.records, log.known) } else { log.records.to_string() };
     // What is final wants no more receipts; receipts of receipts are not owed.
-    let behind: Vec<_> = log.receipts.iter().filter(|r| r.records < log.final_records).map(|r| r.party.as_str()).collect();
+    let behind: Vec<_> =
+        log.receipts.iter().filter(|r| r.records < log.final_records).map(|r| r.party.as_str()).collect();
     let received = match behind.len() {
         0 => "all".to_owned(),
         n if n <= 6 => format!("all but {}", behind.join(", ")),

@@ -149,7 +149,8 @@ impl Outcome {
         self.is_final |= own.final_records > index;
         for receipted in &own.receipts {
             if receipted.records <= index {
-                if !self.receipts.iter().any(|r| r.party == receipted.party) && !self.missing.contains(&receipted.party) {
+                if !self.receipts.iter().any(|r| r.party == receipted.party) && !self.missing.contains(&receipted.party)
+                {
                     self.missing.push(receipted.party.clone());
                 }
             } else {
@@ -165,7 +166,11 @@ impl Outcome {
         }
         let after_ms = start.elapsed().as_millis();
         if !ctx.out.json {
-            ctx.out.line(format!("  {} {name} ({code}) has received it  {}", ctx.out.good("✓"), ctx.out.dim(&format!("{after_ms} ms"))));
+            ctx.out.line(format!(
+                "  {} {name} ({code}) has received it  {}",
+                ctx.out.good("✓"),
+                ctx.out.dim(&format!("{after_ms} ms"))
+            ));
         }
         self.missing.retain(|missing| missing != code);
         self.receipts.push(Arrived { party: code.to_owned(), after_ms });

@@ -165,8 +165,7 @@ impl Daemon {
             }
         });
         let started_ms = now_ms();
-        let handle =
-            Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
+        let handle = Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
         Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net })
     }
 

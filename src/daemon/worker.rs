@@ -68,17 +68,7 @@ impl Worker {
         events: broadcast::Sender<Event>,
         status: watch::Sender<Arc<Status>>,
     ) -> Self {
-        Self {
-            engine,
-            store,
-            high_water,
-            inbox,
-            network,
-            events,
-            status,
-            answers: HashMap::new(),
-            next_ticket: 0,
-        }
+        Self { engine, store, high_water, inbox, network, events, status, answers: HashMap::new(), next_ticket: 0 }
     }
 
     /// Works until it is stopped or the disk fails. Whoever still waits for an answer then learns that none comes.

@@ -47,7 +47,9 @@ pub enum HighWaterError {
     #[error("the high-water mark {} belongs to another party or another treaty file", .0.display())]
     Foreign(PathBuf),
     /// Two heads of one size.
-    #[error("the high-water mark has another root at size {0} than the head that is to be signed: signing it would fork the log")]
+    #[error(
+        "the high-water mark has another root at size {0} than the head that is to be signed: signing it would fork the log"
+    )]
     Contradicts(u64),
 }
 
@@ -123,8 +125,7 @@ impl HighWater {
         }
         let number = self.number + 1;
         let slot = slot(&self.prefix, number, &head);
-        let written =
-            self.file.write_all_at(&slot, (number % 2) * SLOT as u64).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all_at(&slot, (number % 2) * SLOT as u64).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             let error = HighWaterError::Io(format!("cannot write {}: {error}", self.path.display()));
             self.failed = Some(error.clone());

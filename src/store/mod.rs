@@ -235,7 +235,10 @@ impl Store {
     /// files are hard links.
     pub fn snapshot(&self, dir: &Path) -> Result<(), StoreError> {
         if dir.exists() {
-            return Err(StoreError::Io(format!("{} exists already: a snapshot is written to a new folder", dir.display())));
+            return Err(StoreError::Io(format!(
+                "{} exists already: a snapshot is written to a new folder",
+                dir.display()
+            )));
         }
         let checkpoint = Checkpoint::new(&self.db).map_err(|e| StoreError::of(&self.path, &e))?;
         checkpoint.create_checkpoint(dir).map_err(|e| StoreError::of(dir, &e))

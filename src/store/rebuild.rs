@@ -36,8 +36,7 @@ impl Store {
         let total = (0..self.sizes.len()).map(|log| self.held(log)).sum();
         let (mut out, mut done) = (WriteBatch::default(), 0);
         for log in 0..self.sizes.len() {
-            let mut scan =
-                self.scan_all(Column::Records, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
+            let mut scan = self.scan_all(Column::Records, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
             while let Some((_, bytes)) = scan.next()? {
                 // What cannot be read has no entries; naming it is for fsck.
                 if let Ok(record) = Record::parse(bytes) {
@@ -139,7 +138,10 @@ impl Store {
             };
             match held.get_mut(run.log) {
                 Some(size) if *size == run.from => *size += run.count,
-                _ => fault("arrivals".into(), format!("records from {} of log {} on are out of place", run.from, run.log)),
+                _ => fault(
+                    "arrivals".into(),
+                    format!("records from {} of log {} on are out of place", run.from, run.log),
+                ),
             }
         }
         if runs != 0 {
@@ -174,7 +176,9 @@ impl Store {
         while let Some(Reverse((time, log, index))) = next.pop() {
             let time_ms = time.posix() * 1000;
             match &mut run {
-                Some(run) if run.log == log && run.time_ms == time_ms && run.from + run.count == index => run.count += 1,
+                Some(run) if run.log == log && run.time_ms == time_ms && run.from + run.count == index => {
+                    run.count += 1
+                }
                 _ => {
                     let fresh = Run { sequence, log, from: index, count: 1, time_ms };
                     if let Some(run) = run.replace(fresh) {

@@ -84,11 +84,15 @@ impl Nodes {
             for file in ["treaty.toml", "profile.toml"] {
                 fs::copy(folder.join(file), home.join(file)).map_err(|error| io(&home.join(file), &error))?;
             }
-            let config = format!("party = \"{}\"\nhead_interval_seconds = 5\nrecovery_settle_seconds = 2\n", party.code);
+            let config =
+                format!("party = \"{}\"\nhead_interval_seconds = 5\nrecovery_settle_seconds = 2\n", party.code);
             fs::write(home.join("verbale.toml"), config).map_err(|error| io(&home, &error))?;
             let title = format!("Foreign Ministry, {}", party.name);
             verbale(&home, &["keys", "official", "ministry", "--title", &title, "--plain"])?;
-            verbale(&home, &["keys", "grant", "ministry", "--kinds", "*", "-o", &path_text(&home.join("ministry.grant"))])?;
+            verbale(
+                &home,
+                &["keys", "grant", "ministry", "--kinds", "*", "-o", &path_text(&home.join("ministry.grant"))],
+            )?;
         }
         let parties = story.parties.iter().map(|party| (party.code.clone(), None)).collect();
         Ok(Self { folder: folder.to_owned(), parties })
@@ -184,7 +188,8 @@ fn keys(home: &Path, party: &StoryParty) -> Result<(), Failure> {
     fs::create_dir_all(home).map_err(|error| io(home, &error))?;
     let port = free_port()?;
     let (quic, tcp) = (format!("/ip4/127.0.0.1/udp/{port}/quic-v1"), format!("/ip4/127.0.0.1/tcp/{port}"));
-    let mut args = vec!["keys", "new", "--plain", "--ledger", "open-skies", "--party", &party.code, "--name", &party.name];
+    let mut args =
+        vec!["keys", "new", "--plain", "--ledger", "open-skies", "--party", &party.code, "--name", &party.name];
     for role in &party.roles {
         let word = match role {
             Role::StateParty => "state-party",
