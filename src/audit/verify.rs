@@ -230,8 +230,12 @@ impl Audit<'_> {
         let (have, signed) = (walk.out.records, walk.signed);
         match walked {
             Err((file, broken)) => self.report.fault(&name(file), broken.line, broken.what),
-            Ok(()) if signed > have => self.report.missing.push(Missing { party: party.code.clone(), have, signed }),
-            Ok(()) => {}
+            Ok(()) => {
+                walk.out.complete = true;
+                if signed > have {
+                    self.report.missing.push(Missing { party: party.code.clone(), have, signed });
+                }
+            }
         }
         self.report.logs.push(walk.out);
     }
@@ -337,9 +341,13 @@ impl Audit<'_> {
                 return Err((CHECKPOINTS, Broken { line, what: "heads should stand by size, each once".into() }));
             }
             if checkpoint.root != root {
-                let what = format!("the records do not lead to this signed head of {size} records");
+                let what = match (walk.good, size.saturating_sub(1)) {
+                    (from, to) if from >= to => format!("record {to} is not the one that this head was signed over"),
+                    (from, to) => format!("one of the records {from} to {to} is not what this head was signed over"),
+                };
                 return Err((CHECKPOINTS, Broken { line, what }));
             }
+            walk.good = size;
             walk.out.checkpoints += 1;
             walk.next_checkpoint(self.treaty)?;
         }

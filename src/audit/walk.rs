@@ -26,6 +26,8 @@ pub(super) struct Walk {
     pub last_leaf: Hash,
     last_receipt: Option<ReceiptLine>,
     pub receipted: Vec<u64>,
+    /// Size of the last head to which the records led.
+    pub good: u64,
     /// Size of the largest head that is known to be signed.
     pub signed: u64,
     pub credentials: Credentials,
@@ -45,6 +47,7 @@ impl Walk {
             last_leaf: treaty.hash(),
             last_receipt: None,
             receipted: vec![0; treaty.parties().len()],
+            good: 0,
             signed: 0,
             credentials: Credentials::default(),
             out: LogReport { party: treaty.party(log).code.clone(), ..LogReport::default() },

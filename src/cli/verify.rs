@@ -69,13 +69,23 @@ fn print_report(report: &Report, context: &Context) {
     let head = if report.is_sound() { out.good("VERIFIED") } else { out.bad("NOT VERIFIED") };
     out.line(format!("{head}  {}", out.bold(&report.title)));
     for log in &report.logs {
+        if !log.complete {
+            out.line(format!("  {}: not checked to its end; see the fault below.", log.party));
+            continue;
+        }
         let last = log.last.map_or(String::new(), |time| format!(", the last one logged at {}", display::time(time)));
         out.line(format!(
-            "  {}: {} records{last}; {} notifications, {} credentials, {} receipts; final up to record {}.",
-            log.party, log.records, log.notifications, log.credentials, log.receipts, log.final_size
+            "  {}: {}{last}; {}, {}, {}; the first {} are final.",
+            log.party,
+            counted(log.records, "record"),
+            counted(log.notifications, "notification"),
+            counted(log.credentials, "credential"),
+            counted(log.receipts, "receipt"),
+            log.final_size
         ));
         if log.void > 0 {
-            out.line(format!("    {} of them are not what their type says, and count for nothing.", log.void));
+            let void = counted(log.void, "record");
+            out.line(format!("    Not what their type says, and without effect: {void}."));
         }
     }
     for note in &report.marked {
@@ -161,6 +171,10 @@ fn profile(args: &Args, treaty_path: &Path, treaty: &Treaty) -> Result<Option<Pr
         return Err(Failure::new(Code::Input, text).hint("name the right one with --profile"));
     }
     Ok(Some(profile))
+}
+
+fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What others wrote is shown as it is, but for what would steer a terminal.
