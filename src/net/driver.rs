@@ -350,12 +350,12 @@ impl Driver {
             self.fault(from, Fault::TooMuchGossip, 1, now);
             return None;
         }
-        if author.is_none() {
+        let Some(author) = author else {
             self.fault(from, Fault::StrangersGossip, MALFORMED_COST, now);
             return None;
-        }
+        };
         match Gossip::parse(&message.data) {
-            Ok(gossip) => Some((from, gossip)),
+            Ok(gossip) => Some((author, gossip)),
             Err(_) => {
                 self.fault(from, Fault::MalformedGossip, MALFORMED_COST, now);
                 None

@@ -84,7 +84,7 @@ pub enum NetEvent {
     Disconnected(LogId),
     /// A gossiped message.
     Gossip {
-        /// Who passed it on; not necessarily its author.
+        /// Its author. Whoever passed it on may not hold yet what it tells of.
         from: LogId,
         /// The message.
         message: Gossip,
