@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libp2p::identity::Keypair;
 use verbale::ledger::Treaty;
 use verbale::net::{Net, NetCommand, NetConfig, NetEvent, Serve, start};
-use verbale::node::message::{Gossip, HeadUpdate, MAX_PAGE_BYTES, Request, Response};
+use verbale::node::message::{Gossip, HeadUpdate, MAX_PAGE_RECORDS, Request, Response};
 use verbale::note::{KeyType, SigningKey};
 use verbale::tlog::Hash;
 
@@ -19,7 +19,8 @@ use verbale::tlog::Hash;
 const RECORD_BYTES: usize = 500;
 const PAGES: u64 = 200;
 const PAGES_AT_ONCE: u64 = 3;
-const ROUND_TRIPS: u64 = 2000;
+/// Few enough to stay within the rate at which a node answers one peer.
+const ROUND_TRIPS: u64 = 700;
 const HEADS: u64 = 300;
 
 fn treaty(addresses: &[String; 2]) -> Arc<Treaty> {
@@ -74,7 +75,7 @@ async fn answer(net: &mut Net) -> Response {
 
 async fn measure(name: &str, addresses: [String; 2]) {
     let treaty = treaty(&addresses);
-    let count = MAX_PAGE_BYTES / RECORD_BYTES / 2;
+    let count = MAX_PAGE_RECORDS as usize;
     let page = Response::Records {
         log: 1,
         from: 0,

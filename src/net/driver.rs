@@ -9,7 +9,7 @@ use libp2p::core::ConnectedPoint;
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance};
 use libp2p::request_response::{self, OutboundRequestId};
 use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{PeerId, Swarm, ping};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -224,7 +224,12 @@ impl Driver {
                 self.on_closed(peer_id, connection_id, num_established, now);
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
-                debug!(%peer, %error, "not reached");
+                match &error {
+                    DialError::WrongPeerId { obtained, address } => {
+                        warn!(%peer, %obtained, %address, "another node than the treaty file's answers at this address");
+                    }
+                    error => debug!(%peer, %error, "not reached"),
+                }
                 if let Some(log) = self.parties.of(&peer) {
                     self.dial_failed(log, now);
                 }
@@ -251,11 +256,11 @@ impl Driver {
                     self.pass_on_gossip(from, message);
                 }
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. })) => {
-                if !matches!(error, ping::Failure::Unsupported) {
-                    debug!(%error, "connection is dead");
-                    self.swarm.close_connection(connection);
-                }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
+                if !matches!(error, ping::Failure::Unsupported) =>
+            {
+                debug!(%error, "connection is dead");
+                self.swarm.close_connection(connection);
             }
             _ => {}
         }
