@@ -1,7 +1,8 @@
 //! How fast pages of records and gossip go from one node to another on loopback.
 //!
 //! `cargo bench --bench transfer` prints, for QUIC and for TCP: bytes a second in full pages, requests a second one
-//! after the other, and how long a gossiped head takes from being published to being handed up.
+//! after the other, and how long a gossiped head takes from being published to being handed up. Then a treaty of 34
+//! parties in one process: how long until all are connected, and until a head has reached all.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -23,7 +24,7 @@ const PAGES_AT_ONCE: u64 = 3;
 const ROUND_TRIPS: u64 = 700;
 const HEADS: u64 = 300;
 
-fn treaty(addresses: &[String; 2]) -> Arc<Treaty> {
+fn treaty(addresses: &[String]) -> Arc<Treaty> {
     let mut text = format!(
         "version = 1\nname = \"bench\"\ntitle = \"A bench\"\nprofile_sha256 = \"{}\"\n\
          quorum = \"group all 1 P0\\nquorum all\\n\"\n",
@@ -71,6 +72,43 @@ async fn answer(net: &mut Net) -> Response {
             return response.expect("no answer");
         }
     }
+}
+
+/// The parties of the Treaty on Open Skies.
+const PARTIES: usize = 34;
+
+async fn measure_many(addresses: Vec<String>) {
+    let treaty = treaty(&addresses);
+    let started = Instant::now();
+    let mut nodes = Vec::new();
+    for (party, address) in addresses.iter().enumerate() {
+        nodes.push(node(party, &treaty, address, Arc::new(|_, _| Response::Nothing)).await);
+    }
+    for node in &mut nodes {
+        let mut connected = 0;
+        while connected < PARTIES - 1 {
+            connected += usize::from(matches!(next(node).await, NetEvent::Connected(_)));
+        }
+    }
+    println!("{PARTIES} parties: all connected after {:.1} s", started.elapsed().as_secs_f64());
+    let mut author = nodes.remove(0);
+    // Until all know what all are subscribed to.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut times = Vec::new();
+    for from in 0..50 {
+        let heads = vec![HeadUpdate { checkpoint: vec![1; 300], from, records: vec![vec![5; RECORD_BYTES]] }];
+        let started = Instant::now();
+        author.commands.send(NetCommand::Gossip(Gossip { heads })).await.unwrap();
+        for node in &mut nodes {
+            while !matches!(next(node).await, NetEvent::Gossip { message, .. } if message.heads[0].from == from) {}
+        }
+        times.push(started.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        while author.events.try_recv().is_ok() {}
+    }
+    times.sort();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    println!("{PARTIES} parties: a head is with all after {:.1} ms, at most {:.1} ms", ms(times[25]), ms(times[49]));
 }
 
 async fn measure(name: &str, addresses: [String; 2]) {
@@ -136,4 +174,5 @@ async fn main() {
     let tcp = || TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
     measure("QUIC", [(); 2].map(|()| format!("/ip4/{ip}/udp/{}/quic-v1", udp()))).await;
     measure("TCP ", [(); 2].map(|()| format!("/ip4/{ip}/tcp/{}", tcp()))).await;
+    measure_many((0..PARTIES).map(|_| format!("/ip4/{ip}/udp/{}/quic-v1", udp())).collect()).await;
 }

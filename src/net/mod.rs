@@ -11,6 +11,7 @@
 //! - [`limits`]: every limit, and the meters that keep them
 //! - `dial`: when to dial whom
 //! - `serving`: answering requests
+//! - `outbox`: events that wait to be read
 //! - `driver`: the task that holds it all together
 
 mod behaviour;
@@ -19,6 +20,7 @@ mod config;
 mod dial;
 mod driver;
 pub mod limits;
+mod outbox;
 mod serving;
 mod transport;
 
