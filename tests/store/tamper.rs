@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use rocksdb::{DB, Options};
-use verbale::node::{Cosigned, Read};
+use verbale::node::{Cosigned, Engine, Read};
 use verbale::store::fsck::{Report, fsck};
 use verbale::store::{Store, StoreError};
 
 use crate::fixture::{Fixture, code};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, config};
 
 const FAMILIES: [&str; 10] =
     ["records", "tiles", "heads", "state", "forks", "ids", "receipts", "credentials", "replies", "arrivals"];
@@ -94,9 +94,14 @@ fn sample<T>(items: Vec<T>, count: usize) -> Vec<T> {
 }
 
 #[test]
-fn an_untouched_ledger_is_sound() {
+fn an_untouched_ledger_is_sound_and_an_engine_starts_from_it() {
     let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
     played(dir.path(), &fixture);
+    let store = Store::open(dir.path(), &fixture.treaty).unwrap();
+    let engine = Engine::load(config(&fixture, 0), &store).unwrap();
+    assert!((0..4).all(|log| engine.size(log) == store.size(log).unwrap()));
+    assert!(engine.fork(3).is_some() && engine.final_size(1) > 300);
+    drop(store);
     let report = check(dir.path(), &fixture).unwrap();
     assert_eq!(report.faults, []);
     assert!(report.records > 320 && report.tiles > 4 && report.heads > 8 && report.receipts > 10 && report.forks == 1);
