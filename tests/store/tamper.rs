@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use rocksdb::{DB, Options};
-use verbale::node::{Cosigned, Engine, Read};
+use verbale::ledger::{Record, RecordType, Timestamp};
+use verbale::node::{Batch, Cosigned, Engine, NewRecord, Read};
 use verbale::store::fsck::{Report, fsck};
 use verbale::store::{Store, StoreError};
+use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
 
-use crate::fixture::{Fixture, code};
+use crate::fixture::{Fixture, code, key, origin};
 use crate::ledger::{Ledger, config};
 
 const FAMILIES: [&str; 10] =
@@ -280,4 +282,58 @@ fn a_cosigned_head_put_back_to_an_earlier_one_is_named() {
     let key = [&b"cosigned"[..], &[0, 1]].concat();
     set(dir.path(), "state", &key, Some(&[&earlier.size.to_be_bytes()[..], &root.0].concat()));
     assert_eq!(places(&check(dir.path(), &fixture).unwrap()), ["cosigned P1"]);
+}
+
+/// Records that their party signed as they are, however wrong they are: each changed before it is hashed.
+fn signed(store: &Store, change: impl Fn(&mut Record<'_>)) {
+    let (mut edge, mut prev, mut batch, mut tiles) =
+        (Appender::default(), store.treaty().hash(), Batch::default(), Vec::new());
+    for index in 0..5 {
+        let (time, payload) = (Timestamp::from_posix(1_600_000_000), &b"nothing\n"[..]);
+        let log = origin(1);
+        let mut record = Record { index, log: &log, prev, time, kind: RecordType::Receipt, payload };
+        change(&mut record);
+        let bytes = record.to_bytes().unwrap();
+        prev = leaf_hash(&bytes);
+        edge.push(prev, &mut tiles);
+        batch.records.push(NewRecord { log: 1, index, kind: record.kind, bytes });
+    }
+    batch.tiles = edge.partial_tiles().map(|tile| (1, tile)).collect();
+    let head = Checkpoint { origin: origin(1), size: 5, root: edge.root() };
+    batch.heads.push((1, 5, head.sign(&key(1, "log")).unwrap().to_bytes()));
+    store.commit(&batch, 1).unwrap();
+}
+
+#[test]
+fn a_signed_log_that_does_not_hold_together_is_named_at_its_record() {
+    let fixture = Fixture::new(2);
+    let cases: [(&str, fn(&mut Record<'_>)); 4] = [
+        ("", |_| ()),
+        ("chain", |record| {
+            if record.index == 3 {
+                record.prev = Hash([8; 32]);
+            }
+        }),
+        ("says that it is number 9", |record| {
+            if record.index == 3 {
+                record.index = 9;
+            }
+        }),
+        ("belongs to the log trial/P0", |record| {
+            if record.index == 3 {
+                record.log = "trial/P0";
+            }
+        }),
+    ];
+    for (what, change) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &fixture.treaty).unwrap();
+        signed(&store, change);
+        let report = fsck(&store, &mut |_, _| ()).unwrap();
+        match (what, report.faults.as_slice()) {
+            ("", []) => {}
+            (_, [fault]) => assert!(fault.place == "record P1/3" && fault.what.contains(what), "{what}: {fault:?}"),
+            (_, faults) => panic!("{what}: {faults:?}"),
+        }
+    }
 }
