@@ -34,7 +34,7 @@ pub fn entries(db: &DB, family: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     entries
 }
 
-fn set(path: &Path, family: &str, key: &[u8], value: Option<&[u8]>) {
+pub fn set(path: &Path, family: &str, key: &[u8], value: Option<&[u8]>) {
     let db = raw(path);
     let cf = db.cf_handle(family).unwrap();
     match value {
@@ -237,13 +237,9 @@ fn indexes_made_anew_are_those_that_were_there() {
     assert_eq!(all(), before);
     // A rebuild that was interrupted is begun anew at the next start.
     set(dir.path(), "state", b"rebuilding", Some(b""));
-    before[0].iter().for_each(|(key, _)| set_none(dir.path(), "ids", key));
+    before[0].iter().for_each(|(key, _)| set(dir.path(), "ids", key, None));
     drop(Store::open(dir.path(), &fixture.treaty).unwrap());
     assert_eq!(all(), before);
-}
-
-fn set_none(path: &Path, family: &str, key: &[u8]) {
-    set(path, family, key, None);
 }
 
 #[test]
@@ -268,6 +264,35 @@ fn lost_arrivals_and_forks_come_back_from_the_records() {
     drop(store);
     assert_eq!(entries(&raw(dir.path()), "forks"), fork);
     assert_eq!(check(dir.path(), &fixture).unwrap().faults, []);
+}
+
+#[test]
+fn a_damaged_file_is_a_fault_and_no_reason_to_stop() {
+    let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
+    played(dir.path(), &fixture);
+    let copy = dir.path().join("copy");
+    // A snapshot writes everything out of the write-ahead log into sorted files.
+    Store::open(dir.path(), &fixture.treaty).unwrap().snapshot(&copy).unwrap();
+    assert!(check(&copy, &fixture).unwrap().is_sound());
+    let files = std::fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().path());
+    let tables: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "sst")).collect();
+    assert!(tables.len() >= FAMILIES.len(), "{tables:?}");
+    for table in tables {
+        let sound = std::fs::read(&table).unwrap();
+        for at in [10, sound.len() / 2, sound.len() - 20] {
+            let mut bent = sound.clone();
+            bent[at] ^= 4;
+            std::fs::remove_file(&table).unwrap();
+            std::fs::write(&table, &bent).unwrap();
+            match check(&copy, &fixture) {
+                Err(StoreError::Damaged { .. }) => {}
+                // Statistics in the middle of a file concern nothing that is stored.
+                Ok(report) => assert!(!report.is_sound() || at == sound.len() / 2, "byte {at} of {table:?}"),
+                Err(error) => panic!("byte {at} of {table:?}: {error}"),
+            }
+        }
+        std::fs::write(&table, &sound).unwrap();
+    }
 }
 
 #[test]
