@@ -205,6 +205,13 @@ impl Engine {
             }
         }
         let published = logs[config.me].size();
+        let mut config = config;
+        // A head that is stored may be told to whoever asks, also if the node stopped before its mark was raised.
+        if let Some(head) = &logs[config.me].head
+            && config.high_water.is_none_or(|mark| mark.size < head.checkpoint.size)
+        {
+            config.high_water = Some(Cosigned { size: head.checkpoint.size, root: head.checkpoint.root });
+        }
         Ok(Self {
             config,
             logs,
@@ -411,6 +418,12 @@ impl Engine {
     }
 
     // What the shell may ask, for status and waiting.
+
+    /// The own log's highest head that was ever signed. After loading it has to be on disk, outside the database,
+    /// before the node answers anybody.
+    pub fn high_water(&self) -> Option<Cosigned> {
+        self.config.high_water
+    }
 
     /// Whether the node signs, and if not, why.
     pub fn mode(&self) -> Mode {
