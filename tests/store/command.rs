@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use clap::Parser;
-use verbale::cli::{Code, Context, Failure, Output, fsck};
+use verbale::cli::online::fsck;
+use verbale::cli::{Code, Context, Failure, Output};
 use verbale::store::Store;
 
 use crate::fixture::Fixture;
