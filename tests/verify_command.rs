@@ -105,7 +105,7 @@ fn long(folder: &Path, records: u64) -> u64 {
         let time = Timestamp::from_posix(common::START + index);
         let (log, kind) = (ledger.treaty.origin(CA), RecordType::Credential);
         let bytes = Record { index, log, prev, time, kind, payload: &payload }.to_bytes().unwrap();
-        write!(out, "record {index} bytes {}\n", bytes.len()).unwrap();
+        writeln!(out, "record {index} bytes {}", bytes.len()).unwrap();
         out.write_all(&bytes).unwrap();
         out.write_all(b"\n").unwrap();
         prev = leaf_hash(&bytes);
