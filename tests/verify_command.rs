@@ -3,15 +3,17 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
 use common::{CA, HU, Ledger, RU, US};
 use serde_json::Value;
 use verbale::audit::export;
-use verbale::ledger::RecordType;
+use verbale::ledger::{Record, RecordType, Timestamp};
 use verbale::node::prove;
+use verbale::tlog::{Appender, Checkpoint, leaf_hash};
 
 fn verify(home: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verbale"));
@@ -87,6 +89,51 @@ fn a_person_reads_sentences_and_a_script_reads_codes() {
         assert_eq!(code == 0, err.is_empty(), "{arguments:?}: {err}");
     }
     assert_eq!(verify(dir.path(), &["split"]).0, 1);
+}
+
+/// A folder in which Canada's log has so many records of 60 kB each, under one head.
+#[cfg(unix)]
+fn long(folder: &Path, records: u64) -> u64 {
+    let mut ledger = Ledger::bare();
+    ledger.online(&[]);
+    let (treaty, profile) = (common::treaty_text(), common::PROFILE);
+    export(&ledger.nodes[CA].disk, treaty.as_bytes(), profile.as_bytes(), folder, &mut |_, _| {}).unwrap();
+    let mut out = BufWriter::new(File::create(folder.join("logs/CA/records.txt")).unwrap());
+    let payload = [b"x".repeat(60_000), b"\n".to_vec()].concat();
+    let (mut edge, mut prev) = (Appender::default(), ledger.treaty.hash());
+    for index in 0..records {
+        let time = Timestamp::from_posix(common::START + index);
+        let (log, kind) = (ledger.treaty.origin(CA), RecordType::Credential);
+        let bytes = Record { index, log, prev, time, kind, payload: &payload }.to_bytes().unwrap();
+        writeln!(out, "record {index} bytes {}", bytes.len()).unwrap();
+        out.write_all(&bytes).unwrap();
+        out.write_all(b"\n").unwrap();
+        prev = leaf_hash(&bytes);
+        edge.push(prev, &mut Vec::new());
+    }
+    out.into_inner().unwrap();
+    let origin = ledger.treaty.origin(CA).to_owned();
+    let head =
+        Checkpoint { origin, size: records, root: edge.root() }.sign(&common::key(CA, "log")).unwrap().to_bytes();
+    let head = [format!("checkpoint {records} bytes {}\n", head.len()).into_bytes(), head, b"\n".to_vec()].concat();
+    fs::write(folder.join("logs/CA/checkpoints.txt"), head).unwrap();
+    fs::metadata(folder.join("logs/CA/records.txt")).unwrap().len()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_folder_larger_than_the_memory_that_is_allowed_is_audited() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("export");
+    let bytes = long(&folder, 6_000);
+    // All of the address space, the program itself included.
+    let kilobytes = 192 * 1024;
+    assert!(bytes > kilobytes * 1024 * 3 / 2, "the folder has {bytes} bytes");
+    let script = format!("ulimit -v {kilobytes} && exec \"$0\" verify \"$1\"");
+    let output = Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_verbale")]).arg(&folder).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("CA: 6000 records"), "{text}");
 }
 
 #[test]
