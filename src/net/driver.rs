@@ -281,6 +281,10 @@ impl Driver {
         if first {
             self.outbox.push(NetEvent::Connected(log));
         }
+        if endpoint.is_listener() && self.meters.get_mut(log).is_some_and(|meter| !meter.connections.take(1, now)) {
+            self.swarm.close_connection(id);
+            self.fault(log, Fault::TooManyConnections, RECONNECT_COST, now);
+        }
     }
 
     fn on_closed(&mut self, peer: PeerId, id: ConnectionId, remaining: u32, now: Instant) {
