@@ -8,12 +8,13 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclang, and Rust if there is none
+setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclang, Python's cryptography, and Rust if there is none
 	@missing=""; \
 	command -v g++ >/dev/null || missing="$$missing g++"; \
 	ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1 || missing="$$missing libclang-dev"; \
 	command -v cargo >/dev/null || missing="$$missing cargo"; \
 	command -v python3 >/dev/null || missing="$$missing python3"; \
+	python3 -c "import cryptography" 2>/dev/null || missing="$$missing python3-cryptography"; \
 	if [ -n "$$missing" ]; then echo "Installing with apt-get:$$missing"; \
 	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; fi
 

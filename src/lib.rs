@@ -1,8 +1,14 @@
 //! Verbale
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#[cfg(feature = "node")]
+pub mod api;
+#[cfg(feature = "cli")]
+pub mod audit;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "node")]
+pub mod daemon;
 #[cfg(feature = "cli")]
 pub mod keys;
 pub mod ledger;

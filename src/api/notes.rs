@@ -11,6 +11,8 @@ use crate::tlog::leaf_hash;
 
 /// Most replies that are shown with a note.
 const MAX_REPLIES: usize = 256;
+/// Arrivals looked at in one go.
+const PAGE: u64 = 512;
 
 /// Which notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -48,31 +50,27 @@ impl<'a> Notes<'a> {
 
     /// The newest notes by order of arrival, before a place in it.
     pub fn newest(&self, folder: Folder, before: Option<u64>, limit: usize) -> Result<Vec<NoteView>, ReadError> {
+        let store = &self.handle.store;
+        let me = &self.handle.treaty.party(self.handle.me).code;
         let mut found = Vec::new();
-        let mut before = before;
-        while found.len() < limit {
-            let arrivals = self.handle.store.arrivals_before(before, 256)?;
-            let Some(last) = arrivals.last() else { break };
-            before = Some(last.sequence);
-            for arrival in &arrivals {
+        let mut end = before.unwrap_or(u64::MAX).min(store.arrivals_end());
+        while found.len() < limit && end > 0 {
+            let from = end.saturating_sub(PAGE);
+            for arrival in store.arrivals(from, (end - from) as usize)?.into_iter().rev() {
                 let own = arrival.log == self.handle.me;
-                if (folder == Folder::Inbox && own) || (folder == Folder::Sent && !own) {
+                if (folder == Folder::Inbox && own) || (folder == Folder::Sent && !own) || found.len() == limit {
                     continue;
                 }
-                for index in (arrival.from..arrival.from.saturating_add(arrival.count)).rev() {
-                    let Some(mut view) = self.view(arrival.log, index)? else { continue };
-                    let me = &self.handle.treaty.party(self.handle.me).code;
-                    let to_me = view.to.iter().any(|to| to == me || to == "*");
-                    if folder == Folder::Inbox && !to_me {
-                        continue;
-                    }
-                    view.arrived = Some(Timestamp::from_posix(arrival.time_ms / 1000));
-                    view.sequence = arrival.sequence;
-                    found.push(view);
+                let Some(mut view) = self.view(arrival.log, arrival.index)? else { continue };
+                if folder == Folder::Inbox && !view.to.iter().any(|to| to == me || to == "*") {
+                    continue;
                 }
+                view.arrived = Some(Timestamp::from_posix(arrival.time_ms / 1000));
+                view.sequence = arrival.sequence;
+                found.push(view);
             }
+            end = from;
         }
-        // Whole arrivals are told, so that `before` can go on behind the last of them.
         Ok(found)
     }
 
@@ -95,8 +93,7 @@ impl<'a> Notes<'a> {
         let Ok((_, notification)) = Notification::of_note(record.payload) else { return Ok(None) };
         let (treaty, profile) = (&self.handle.treaty, &self.handle.profile);
         let code = &treaty.party(log).code;
-        let validity =
-            check_notification(record.payload, log, index, treaty, Some(profile), &self.credentials[log]);
+        let validity = check_notification(record.payload, log, index, treaty, Some(profile), &self.credentials[log]);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),
@@ -133,8 +130,10 @@ impl<'a> Notes<'a> {
     pub fn detail(&self, log: LogId, index: u64, bytes: &[u8]) -> Result<Option<NoteDetail>, ReadError> {
         let Some((mut note, notification, validity)) = self.read(log, index, bytes)? else { return Ok(None) };
         let (handle, treaty) = (self.handle, &self.handle.treaty);
-        let arrived = handle.store.arrived_ms(log, index)?;
-        note.arrived = arrived.map(|ms| Timestamp::from_posix(ms / 1000));
+        if let Some(arrival) = handle.store.arrival(log, index)? {
+            note.arrived = Some(Timestamp::from_posix(arrival.time_ms / 1000));
+            note.sequence = arrival.sequence;
+        }
         let (mut receipts_by, mut missing) = (Vec::new(), Vec::new());
         for by in (0..treaty.parties().len()).filter(|by| *by != log) {
             let code = &treaty.party(by).code;
@@ -149,7 +148,7 @@ impl<'a> Notes<'a> {
         }
         receipts_by.sort_by_key(|receipt| receipt.time);
         let mut replies = Vec::new();
-        for (log, index) in handle.store.replies(log, index)?.into_iter().take(MAX_REPLIES) {
+        for (log, index) in handle.store.replies(log, index, MAX_REPLIES)? {
             replies.extend(self.view(log, index)?);
         }
         let kind = handle.profile.kind.get(&notification.kind);

@@ -74,9 +74,7 @@ impl From<Stopped> for Refused {
 }
 
 /// Reading takes its time on a disk: it is kept off the threads that serve.
-async fn reading<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
-) -> Result<T, Refused> {
+async fn reading<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refused> + Send + 'static) -> Result<T, Refused> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "reading", error)))

@@ -4,9 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::{Code, Context, Failure, Output, completions, keys};
+#[cfg(feature = "node")]
+use super::online;
+use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty, verify};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]
@@ -25,6 +28,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Keys(keys::Args),
+    Treaty(treaty::Args),
+    New(new::Args),
+    Sign(sign::Args),
+    Verify(verify::Args),
+    #[cfg(feature = "node")]
+    #[command(flatten)]
+    Online(online::Command),
     Completions(completions::Args),
 }
 
@@ -32,6 +42,12 @@ impl Command {
     fn run(&self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Keys(args) => keys::run(args, context),
+            Self::Treaty(args) => treaty::run(args, context),
+            Self::New(args) => new::run(args, context),
+            Self::Sign(args) => sign::run(args, context),
+            Self::Verify(args) => verify::run(args, context),
+            #[cfg(feature = "node")]
+            Self::Online(command) => command.run(context),
             Self::Completions(args) => completions::run(args, context),
         }
     }
@@ -54,7 +70,10 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|arg| arg == "--json");
     if error.use_stderr() && json {
-        let text = error.to_string();
+        let text = match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".to_owned(),
+            _ => error.to_string(),
+        };
         let text = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         return report(&Failure::new(Code::Usage, text), true);
     }

@@ -6,14 +6,19 @@ pub mod clock;
 mod completions;
 mod config;
 pub mod display;
+pub mod draft;
 mod failure;
 pub mod files;
-#[cfg(feature = "node")]
-pub mod fsck;
 mod home;
 mod keys;
+mod new;
+#[cfg(feature = "node")]
+pub mod online;
 mod output;
+pub mod progress;
 pub mod prompt;
+mod sign;
+mod treaty;
 pub mod verify;
 
 use std::path::PathBuf;

@@ -1,9 +1,13 @@
 //! `verbale verify`: checks an evidence file or an export folder, offline, with the treaty file alone.
 
-use std::fs;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::{Code, Context, Failure};
+use crate::audit::{AuditError, Report, verify_folder};
 use crate::ledger::{
     MAX_EVIDENCE_BYTES, MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, verify_evidence,
 };
@@ -24,8 +28,85 @@ pub struct Args {
 }
 
 /// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
-pub fn run(args: Args, context: &Context) -> Result<(), Failure> {
-    evidence(&args, context)
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    if args.path.is_dir() { folder(args, context) } else { evidence(args, context) }
+}
+
+fn folder(args: &Args, context: &Context) -> Result<(), Failure> {
+    let out = context.out;
+    let trusted = args.treaty.as_ref().map(|path| read(path, MAX_TREATY_BYTES)).transpose()?;
+    let bar = progress_bar(out.json);
+    let report = verify_folder(&args.path, trusted.as_deref(), &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| {
+        let code = if matches!(error, AuditError::OtherTreaty { .. }) { Code::NotVerified } else { Code::Input };
+        Failure::new(code, format!("{} was not audited: {error}.", args.path.display()))
+    })?;
+    if out.json {
+        out.value(&serde_json::json!({"sound": report.is_sound(), "report": report}));
+    } else {
+        print_report(&report, context);
+    }
+    let against = match (report.faults.len(), report.forks.len(), report.missing.len()) {
+        (0, 0, 0) => return Ok(()),
+        (0, 0, _) => "What is there verifies, but some logs are longer than what is in the folder.",
+        (0, ..) => "What is there verifies, but a log has forked.",
+        _ => "The folder does not verify: the faults are listed above.",
+    };
+    Err(Failure::new(Code::NotVerified, against).hint("Ask another party for its export, and compare."))
+}
+
+fn progress_bar(json: bool) -> ProgressBar {
+    // Drawn on standard error, and there on a terminal only.
+    if json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("Checking {wide_bar} {bytes} of {total_bytes} ({eta})");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn print_report(report: &Report, context: &Context) {
+    let out = context.out;
+    let head = if report.is_sound() { out.good("VERIFIED") } else { out.bad("NOT VERIFIED") };
+    out.line(format!("{head}  {}", out.bold(&report.title)));
+    for log in &report.logs {
+        let last = log.last.map_or(String::new(), |time| format!(", the last one logged at {}", time.display()));
+        out.line(format!(
+            "  {}: {} records{last}; {} notifications, {} credentials, {} receipts; final up to record {}.",
+            log.party, log.records, log.notifications, log.credentials, log.receipts, log.final_size
+        ));
+        if log.void > 0 {
+            out.line(format!("    {} of them are not what their type says, and count for nothing.", log.void));
+        }
+    }
+    for note in &report.marked {
+        for mark in &note.marks {
+            out.line(format!("  Record {} of {} is not in order: {}", note.index, note.party, mark.text));
+        }
+    }
+    let unlisted = report.marked_count - report.marked.len() as u64;
+    if unlisted > 0 {
+        out.line(format!("  {unlisted} more notifications are not in order."));
+    }
+    for log in &report.missing {
+        let (have, signed) = (log.have, log.signed);
+        let text = format!("the log of {} has {signed} records, as others' receipts show; here are {have}.", log.party);
+        out.line(format!("  {} {text}", out.bad("Missing:")));
+    }
+    for fork in &report.forks {
+        out.line(format!("  {} the log of {}: {}.", out.bad("Forked:"), fork.party, fork.why));
+    }
+    for fault in &report.faults {
+        let line = if fault.line > 0 { format!(", line {}", fault.line) } else { String::new() };
+        out.line(format!("  {} {}{line}: {}.", out.bad("Fault:"), fault.file, fault.what));
+    }
+    if let Some(treaty) = report.treaty.filter(|_| !report.treaty_given) {
+        out.line("  The treaty file inside the folder was used. Compare its SHA-256 with that of one that you trust:");
+        out.line(format!("  {}", treaty.to_hex()));
+    }
 }
 
 fn evidence(args: &Args, context: &Context) -> Result<(), Failure> {
@@ -101,10 +182,11 @@ fn profile(args: &Args, treaty_path: &Path, treaty: &Treaty) -> Result<Option<Pr
 fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>, Failure> {
     let fail =
         |error: std::io::Error| Failure::new(Code::Input, format!("{} cannot be read: {error}.", path.display()));
-    let length = fs::metadata(path).map_err(fail)?.len();
-    if length > max_bytes as u64 {
-        let message = format!("{} has {length} bytes; such a file has at most {max_bytes}.", path.display());
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes)).map_err(fail)?;
+    if bytes.len() > max_bytes {
+        let message = format!("{} is longer than {max_bytes} bytes, as no such file is.", path.display());
         return Err(Failure::new(Code::Input, message));
     }
-    fs::read(path).map_err(fail)
+    Ok(bytes)
 }

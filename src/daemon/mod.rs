@@ -25,7 +25,8 @@ use crate::ledger::{Profile, Treaty};
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent};
 use crate::node::{Config, Engine, Input, LogId, ReadError, serve};
 use crate::note::SigningKey;
-use crate::store::{HighWater, HighWaterError, Store, StoreError};
+use crate::store::high_water::{HighWater, HighWaterError};
+use crate::store::{Store, StoreError};
 use worker::{Job, Worker};
 
 /// Most jobs that wait for the engine; whoever brings more waits.
@@ -108,7 +109,7 @@ impl Daemon {
         let Settings { treaty, profile, me, .. } = &settings;
         let (treaty, profile, me) = (treaty.clone(), profile.clone(), *me);
         let store = Arc::new(Store::open(&settings.data, &treaty)?);
-        let high_water = HighWater::open(&settings.high_water, &treaty, me)?;
+        let high_water = HighWater::open(&settings.high_water, &treaty.hash(), &treaty.party(me).code)?;
         let config = Config {
             treaty: treaty.clone(),
             profile: profile.clone(),
@@ -164,8 +165,7 @@ impl Daemon {
             }
         });
         let started_ms = now_ms();
-        let handle =
-            Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
+        let handle = Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
         Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net })
     }
 

@@ -9,7 +9,8 @@ use super::clock::now_ms;
 use super::status::Status;
 use crate::net::NetCommand;
 use crate::node::{Accepted, Effect, Engine, Event, Input, ReadError, Refusal, Step};
-use crate::store::{HighWater, HighWaterError, Store, StoreError};
+use crate::store::high_water::{HighWater, HighWaterError};
+use crate::store::{Store, StoreError};
 
 /// Most jobs in one step: what they bring is written and synced together.
 const MAX_JOBS: usize = 256;
@@ -67,17 +68,7 @@ impl Worker {
         events: broadcast::Sender<Event>,
         status: watch::Sender<Arc<Status>>,
     ) -> Self {
-        Self {
-            engine,
-            store,
-            high_water,
-            inbox,
-            network,
-            events,
-            status,
-            answers: HashMap::new(),
-            next_ticket: 0,
-        }
+        Self { engine, store, high_water, inbox, network, events, status, answers: HashMap::new(), next_ticket: 0 }
     }
 
     /// Works until it is stopped or the disk fails. Whoever still waits for an answer then learns that none comes.
@@ -119,7 +110,7 @@ impl Worker {
             // ahead of the database would stop a node for good that crashed between the two.
             self.store.commit(&batch, now_ms())?;
             if let Some(mark) = batch.high_water {
-                self.high_water.raise(mark)?;
+                self.high_water.update(mark)?;
             }
         }
         let status = Status::of(&self.engine, self.status.borrow().logs.len());

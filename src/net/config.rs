@@ -182,8 +182,9 @@ fn is_transport(parts: &[Protocol]) -> bool {
 #[derive(Debug)]
 pub(super) struct ListenAddress {
     pub address: Multiaddr,
-    /// The socket's address, where it is TCP.
-    pub tcp: Option<SocketAddr>,
+    pub socket: SocketAddr,
+    /// TCP, or else UDP.
+    pub tcp: bool,
 }
 
 /// Reads an address to listen on: with an IP address, since a name is not an interface.
@@ -195,9 +196,9 @@ pub(super) fn listen_address(text: &str) -> Result<ListenAddress, NetError> {
         Some(Protocol::Ip6(ip)) => Some(IpAddr::from(*ip)),
         _ => None,
     };
-    let tcp = match (ip, parts.get(1..)) {
-        (Some(ip), Some([Protocol::Tcp(port)])) => Some(SocketAddr::new(ip, *port)),
-        (Some(_), Some([Protocol::Udp(_), Protocol::QuicV1])) => None,
+    let (ip, port, tcp) = match (ip, parts.get(1..)) {
+        (Some(ip), Some([Protocol::Tcp(port)])) => (ip, *port, true),
+        (Some(ip), Some([Protocol::Udp(port), Protocol::QuicV1])) => (ip, *port, false),
         _ => {
             return Err(malformed(
                 "`listen`",
@@ -206,7 +207,7 @@ pub(super) fn listen_address(text: &str) -> Result<ListenAddress, NetError> {
             ));
         }
     };
-    Ok(ListenAddress { address, tcp })
+    Ok(ListenAddress { address, socket: SocketAddr::new(ip, port), tcp })
 }
 
 #[cfg(test)]
@@ -215,8 +216,8 @@ mod tests {
 
     #[test]
     fn listen_addresses_are_ip_with_tcp_or_quic() {
-        assert!(listen_address("/ip4/0.0.0.0/tcp/4001").unwrap().tcp.is_some());
-        assert!(listen_address("/ip6/::/udp/4001/quic-v1").unwrap().tcp.is_none());
+        assert!(listen_address("/ip4/0.0.0.0/tcp/4001").unwrap().tcp);
+        assert!(!listen_address("/ip6/::/udp/4001/quic-v1").unwrap().tcp);
         for bad in ["", "/", "127.0.0.1:4001", "/ip4/127.0.0.1", "/dns/example.org/tcp/1", "/ip4/127.0.0.1/udp/1"] {
             assert!(matches!(listen_address(bad), Err(NetError::Address { .. })), "{bad}");
         }

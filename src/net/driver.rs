@@ -29,8 +29,8 @@ use crate::node::message::{Gossip, MAX_GOSSIP_BYTES, Request};
 const SIMULTANEOUS: Duration = Duration::from_secs(5);
 /// How long closing all connections may take at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Events that may wait here before commands wait too.
-const MAX_EVENTS_WAITING: usize = 2 * MAX_REQUESTS_SENT;
+/// Events that may wait here before the network and the commands wait too.
+const MAX_EVENTS_WAITING: usize = 4 * MAX_REQUESTS_SENT;
 
 /// A connection to a party.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub(super) struct Driver {
     /// The newest gossip that this node's own rate has held back.
     held_gossip: Option<Vec<u8>>,
     outbox: VecDeque<NetEvent>,
+    /// How many of them are gossip.
+    gossip_in_outbox: usize,
 }
 
 impl Driver {
@@ -80,6 +82,7 @@ impl Driver {
             own_gossip: GossipMeter::new(OWN_GOSSIP_PER_SECOND, OWN_GOSSIP_BYTES_PER_SECOND, now),
             held_gossip: None,
             outbox: VecDeque::new(),
+            gossip_in_outbox: 0,
         }
     }
 
@@ -89,19 +92,19 @@ impl Driver {
             let now = Instant::now();
             self.do_due(now);
             let wake = self.next_due();
+            let has_room = self.outbox.len() < MAX_EVENTS_WAITING;
             tokio::select! {
-                // The network waits for whoever reads the events; the commands do not, or both would wait for each other.
-                room = events.reserve(), if !self.outbox.is_empty() => match (room, self.outbox.pop_front()) {
+                room = events.reserve(), if !self.outbox.is_empty() => match (room, self.next_event()) {
                     (Ok(room), Some(event)) => room.send(event),
                     _ => break,
                 },
-                command = commands.recv(), if self.outbox.len() < MAX_EVENTS_WAITING => match command {
+                command = commands.recv(), if has_room => match command {
                     Some(NetCommand::Gossip(gossip)) => self.gossip(&gossip),
                     Some(NetCommand::Request { peer, id, request }) => self.request(peer, id, request),
                     Some(NetCommand::Stop) | None => break,
                 },
                 (job, response) = self.serving.answered() => self.respond(job, response),
-                event = self.swarm.select_next_some(), if self.outbox.is_empty() => self.on_event(event),
+                event = self.swarm.select_next_some(), if has_room => self.on_event(event),
                 () = sleep_until(wake) => {}
             }
         }
@@ -245,7 +248,7 @@ impl Driver {
                     acceptance,
                 );
                 if let Some((from, message)) = from {
-                    self.outbox.push_back(NetEvent::Gossip { from, message });
+                    self.pass_on_gossip(from, message);
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. })) => {
@@ -358,6 +361,25 @@ impl Driver {
                 None
             }
         }
+    }
+
+    /// Hands gossip up. Whoever reads the events may be slow; then the oldest gossip goes, so that the network need not
+    /// wait, and with it everybody else's requests.
+    fn pass_on_gossip(&mut self, from: LogId, message: Gossip) {
+        if self.gossip_in_outbox >= MAX_GOSSIP_UNREAD
+            && let Some(oldest) = self.outbox.iter().position(|event| matches!(event, NetEvent::Gossip { .. }))
+        {
+            self.outbox.remove(oldest);
+            self.gossip_in_outbox -= 1;
+        }
+        self.outbox.push_back(NetEvent::Gossip { from, message });
+        self.gossip_in_outbox += 1;
+    }
+
+    fn next_event(&mut self) -> Option<NetEvent> {
+        let event = self.outbox.pop_front()?;
+        self.gossip_in_outbox -= usize::from(matches!(event, NetEvent::Gossip { .. }));
+        Some(event)
     }
 
     /// A peer broke a rule: says so, and disconnects it for a while if it does not stop.

@@ -45,6 +45,8 @@ pub const OWN_GOSSIP_PER_SECOND: u32 = 100;
 pub const OWN_GOSSIP_BYTES_PER_SECOND: u32 = 4 << 20;
 /// Gossiped messages that wait for one peer that reads slowly. Further ones are dropped for that peer.
 pub const MAX_GOSSIP_WAITING: usize = 64;
+/// Gossiped messages that wait, besides those in the channel, until the events are read. The oldest goes first.
+pub const MAX_GOSSIP_UNREAD: usize = 64;
 /// Longest envelope of a gossiped message: source, number, topic, signature, key.
 pub const GOSSIP_ENVELOPE_BYTES: usize = 4 << 10;
 

@@ -24,7 +24,7 @@ mod transport;
 
 use std::collections::HashSet;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ use driver::Driver;
 
 /// Commands that may wait; further ones make the sender wait.
 const COMMANDS: usize = 64;
-/// Events that may wait; further ones make the network wait, and with it the peers.
+/// Events that may wait in the channel; further ones wait in the network's task.
 const EVENTS: usize = 64;
 /// How long the operating system may take to let us listen.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ pub enum NetEvent {
 pub struct Net {
     /// To tell it something. Waits while too many commands are unread.
     pub commands: mpsc::Sender<NetCommand>,
-    /// What it says. The network waits while too many events are unread; it ends after it was stopped.
+    /// What it says; it ends after the network was stopped. While nobody reads, old gossip is dropped, and nothing else.
     pub events: mpsc::Receiver<NetEvent>,
     /// Where it listens, with the ports that port 0 became.
     pub listening: Vec<String>,
@@ -171,12 +171,11 @@ fn identity(config: &NetConfig, parties: &Parties) -> Result<Keypair, NetError> 
 /// Listens on all addresses, and waits until the operating system has confirmed each.
 async fn listen_on_all(swarm: &mut Swarm<Behaviour>, listen: &[ListenAddress]) -> Result<Vec<String>, NetError> {
     let mut unconfirmed: HashSet<ListenerId> = HashSet::new();
-    for ListenAddress { address, tcp } in listen {
+    for ListenAddress { address, socket, tcp } in listen {
         // libp2p shares TCP ports, so that a second node on the same port would start, and take half of the
-        // connections. A socket that does not share finds out.
-        if let Some(socket) = tcp {
-            TcpListener::bind(socket).map_err(|e| listen_error(address.to_string(), &e))?;
-        }
+        // connections; and it hides why a UDP port is not to be had. A plain socket finds out.
+        let free = if *tcp { TcpListener::bind(socket).map(drop) } else { UdpSocket::bind(socket).map(drop) };
+        free.map_err(|e| listen_error(address.to_string(), &e))?;
         let id = swarm.listen_on(address.clone()).map_err(|error| match error {
             TransportError::Other(e) => listen_error(address.to_string(), &e),
             TransportError::MultiaddrNotSupported(_) => NetError::Listen {
@@ -212,18 +211,10 @@ async fn listen_on_all(swarm: &mut Swarm<Behaviour>, listen: &[ListenAddress]) -
     }
 }
 
-/// The operating system's answer, the most frequent one by name. libp2p wraps it, at times more than once.
+/// The operating system's answer, the most frequent one by name.
 fn listen_error(address: String, error: &io::Error) -> NetError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if inner.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::AddrInUse) {
-            return NetError::InUse { address };
-        }
-        // An `io::Error` that wraps another shows that one's source as its own: it has to be looked into.
-        cause = match inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => inner.source(),
-        };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => NetError::InUse { address },
+        _ => NetError::Listen { address, reason: error.to_string() },
     }
-    NetError::Listen { address, reason: error.to_string() }
 }

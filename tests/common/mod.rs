@@ -90,6 +90,16 @@ pub struct Ledger {
 impl Ledger {
     /// All parties online, and each has granted its minister a key for all kinds, its clerk one for acknowledgements.
     pub fn new() -> Self {
+        let mut ledger = Self::bare();
+        for party in 0..PARTIES.len() {
+            ledger.submit(party, ledger.grant(party, "minister", "Minister", "*")).unwrap();
+            ledger.submit(party, ledger.grant(party, "clerk", "Clerk", "acknowledgement")).unwrap();
+        }
+        ledger
+    }
+
+    /// All parties online, and nothing logged.
+    pub fn bare() -> Self {
         let treaty = Arc::new(Treaty::parse(treaty_text().as_bytes()).unwrap());
         let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
         let nodes = (0..PARTIES.len()).map(|party| node(party, &treaty, &profile, Memory::default())).collect();
@@ -101,10 +111,6 @@ impl Ledger {
             }
         }
         ledger.settle();
-        for party in 0..PARTIES.len() {
-            ledger.submit(party, ledger.grant(party, "minister", "Minister", "*")).unwrap();
-            ledger.submit(party, ledger.grant(party, "clerk", "Clerk", "acknowledgement")).unwrap();
-        }
         ledger
     }
 

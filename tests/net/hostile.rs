@@ -63,9 +63,11 @@ async fn garbage_is_a_fault_of_its_sender_and_disturbs_nobody() {
     let mut good = lab.start(2).await;
     good.until_connected(0).await;
     let mut bad = Raw::new(identity(1));
+    let topic = topic(&lab);
+    bad.subscribe(&topic);
     let peer = identity(0).public().to_peer_id();
     bad.dial(lab.address(0));
-    bad.until_connected().await;
+    bad.until_heard().await;
     assert_eq!(bad.ask(&peer, b"GET / HTTP/1.1\r\n\r\n".to_vec()).await, Ok(Vec::new()));
     until_fault(&mut a, 1, Fault::MalformedRequest).await;
     // The rest of it is never read: the stream may break under the sender, and then there is no answer at all.
@@ -74,15 +76,6 @@ async fn garbage_is_a_fault_of_its_sender_and_disturbs_nobody() {
     until_fault(&mut a, 1, Fault::LongRequest).await;
     assert_eq!(bad.ask(&peer, HEADS.to_bytes()).await, Ok(Response::Nothing.to_bytes()), "it may still ask properly");
 
-    let topic = topic(&lab);
-    bad.subscribe(&topic);
-    bad.until(|event| match event {
-        SwarmEvent::Behaviour(crate::raw::BehaviourEvent::Gossip(libp2p::gossipsub::Event::Subscribed { .. })) => {
-            Some(())
-        }
-        _ => None,
-    })
-    .await;
     assert!(bad.publish(&topic, b"not a head".to_vec()));
     let living = tokio::spawn(async move { bad.live().await });
     until_fault(&mut a, 1, Fault::MalformedGossip).await;
@@ -181,13 +174,7 @@ async fn a_flood_of_gossip_is_limited_and_others_are_still_heard() {
     bad.subscribe(&topic);
     bad.dial(lab.address(0));
     let flood = tokio::spawn(async move {
-        bad.until(|event| match event {
-            SwarmEvent::Behaviour(crate::raw::BehaviourEvent::Gossip(libp2p::gossipsub::Event::Subscribed {
-                ..
-            })) => Some(()),
-            _ => None,
-        })
-        .await;
+        bad.until_heard().await;
         let mut number = 0;
         loop {
             for _ in 0..50 {

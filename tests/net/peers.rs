@@ -5,6 +5,7 @@ use std::sync::mpsc;
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use verbale::net::limits::MAX_GOSSIP_UNREAD;
 use verbale::net::{NetCommand, NetEvent};
 use verbale::node::message::{MAX_PAGE_BYTES, Request, Response};
 use verbale::tlog::Hash;
@@ -224,4 +225,29 @@ async fn a_burst_of_gossip_ends_with_its_newest_message() {
     let heard = done.await.unwrap();
     assert!(heard < LAST, "nothing was held back, so that this test shows nothing");
     drop(reader);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_events_are_unread_still_answers_and_then_has_the_newest_gossip() {
+    let lab = Lab::new(2, Via::Quic);
+    let mut a = lab.start(0).await;
+    let mut b = lab.start_serving(1, |_, _| full_page()).await;
+    a.until_connected(1).await;
+    b.until_connected(0).await;
+    gossip_arrives(&a, &mut b, 0).await;
+    const LAST: u64 = 300;
+    for number in 1..=LAST {
+        a.send(NetCommand::Gossip(gossip(number))).await;
+        assert_eq!(a.ask(1, RECORDS).await, Some(full_page()));
+    }
+    let mut heard = 0;
+    b.until(|event| match event {
+        NetEvent::Gossip { message, .. } => {
+            heard += 1;
+            (*message == gossip(LAST)).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    assert!(heard <= 2 * MAX_GOSSIP_UNREAD as u64 + 1, "{heard}");
 }

@@ -134,6 +134,15 @@ impl Raw {
         self.until(|event| matches!(event, SwarmEvent::ConnectionEstablished { .. }).then_some(())).await;
     }
 
+    /// Connected, and what it publishes will be sent.
+    pub async fn until_heard(&mut self) {
+        self.until(|event| match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. })) => Some(()),
+            _ => None,
+        })
+        .await;
+    }
+
     /// Asks, and waits for the answer, or why there is none.
     pub async fn ask(&mut self, peer: &PeerId, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
         let id = self.request(peer, bytes);

@@ -8,6 +8,7 @@ mod show;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+pub use official::is_official;
 
 use super::{Context, Failure};
 use crate::keys::Passphrase;

@@ -30,7 +30,7 @@ pub struct Args {
 const MAX_NAME_BYTES: usize = 64;
 
 /// Whether a text is an official's short name: not one of the party's own keys, and safe as a file name.
-pub(super) fn is_official(name: &str) -> bool {
+pub fn is_official(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !["root", "log", "witness", "transport"].contains(&name)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::story::{PROFILE, Story, StoryParty};
 use crate::api::view::StatusView;
-use crate::cli::client::Client;
+use crate::cli::online::client::Client;
 use crate::cli::{Code, Failure};
 use crate::ledger::Role;
 
@@ -66,10 +66,11 @@ impl Nodes {
     /// Makes keys, treaty file and home folders, as six governments would: each makes its own keys and sends one small
     /// public file to whoever composes the treaty file.
     pub fn prepare(folder: &Path, story: &Story) -> Result<Self, Failure> {
+        let mut addresses = Vec::new();
         let profile = folder.join("profile.toml");
         fs::write(&profile, PROFILE).map_err(|error| io(&profile, &error))?;
         for party in &story.parties {
-            keys(&folder.join(&party.code), party)?;
+            addresses.push(keys(&folder.join(&party.code), party)?);
         }
         let shared = ["treaty", "new", "--name", "open-skies", "--title", "Treaty on Open Skies", "--profile"];
         let mut args: Vec<_> = shared.iter().map(OsStr::new).collect();
@@ -79,16 +80,22 @@ impl Nodes {
             let file = folder.join(&party.code).join(format!("{}.party.toml", party.code));
             verbale(folder, &[OsStr::new("treaty"), OsStr::new("add-party"), file.as_os_str()])?;
         }
-        for party in &story.parties {
+        for (party, listen) in story.parties.iter().zip(addresses) {
             let home = folder.join(&party.code);
             for file in ["treaty.toml", "profile.toml"] {
                 fs::copy(folder.join(file), home.join(file)).map_err(|error| io(&home.join(file), &error))?;
             }
-            let config = format!("party = \"{}\"\nhead_interval_seconds = 5\nrecovery_settle_seconds = 2\n", party.code);
+            let config = format!(
+                "# One of the demonstration's parties.\nparty = {:?}\nlisten = {listen:?}\nhead_interval_seconds = 5\nrecovery_settle_seconds = 2\n",
+                party.code
+            );
             fs::write(home.join("verbale.toml"), config).map_err(|error| io(&home, &error))?;
             let title = format!("Foreign Ministry, {}", party.name);
             verbale(&home, &["keys", "official", "ministry", "--title", &title, "--plain"])?;
-            verbale(&home, &["keys", "grant", "ministry", "--kinds", "*", "-o", &path_text(&home.join("ministry.grant"))])?;
+            verbale(
+                &home,
+                &["keys", "grant", "ministry", "--kinds", "*", "-o", &path_text(&home.join("ministry.grant"))],
+            )?;
         }
         let parties = story.parties.iter().map(|party| (party.code.clone(), None)).collect();
         Ok(Self { folder: folder.to_owned(), parties })
@@ -180,11 +187,13 @@ impl Drop for Nodes {
     }
 }
 
-fn keys(home: &Path, party: &StoryParty) -> Result<(), Failure> {
+/// Makes a party's keys; says where its node is to listen.
+fn keys(home: &Path, party: &StoryParty) -> Result<[String; 2], Failure> {
     fs::create_dir_all(home).map_err(|error| io(home, &error))?;
     let port = free_port()?;
     let (quic, tcp) = (format!("/ip4/127.0.0.1/udp/{port}/quic-v1"), format!("/ip4/127.0.0.1/tcp/{port}"));
-    let mut args = vec!["keys", "new", "--plain", "--ledger", "open-skies", "--party", &party.code, "--name", &party.name];
+    let mut args =
+        vec!["keys", "new", "--plain", "--ledger", "open-skies", "--party", &party.code, "--name", &party.name];
     for role in &party.roles {
         let word = match role {
             Role::StateParty => "state-party",
@@ -194,7 +203,8 @@ fn keys(home: &Path, party: &StoryParty) -> Result<(), Failure> {
         args.extend(["--role", word]);
     }
     args.extend(["--address", &quic, "--address", &tcp]);
-    verbale(home, &args).map(drop)
+    verbale(home, &args)?;
+    Ok([quic, tcp])
 }
 
 /// A path as an argument. The demonstration's own folder names are plain text.

@@ -1,13 +1,13 @@
 //! `verbale inbox` and `verbale sent`: notes in a list, the newest first.
 
 use super::client::Client;
-use super::display::{moment, table};
-use super::failure::Failure;
-use super::Context;
 use crate::api::view::NoteView;
+use crate::cli::Failure;
+use crate::cli::display::{self, time};
+use crate::cli::{Context, NodeConfig};
 
 /// Which notes to list, and how many
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Also notes that are addressed to others (inbox only)
     #[arg(long)]
@@ -21,23 +21,24 @@ pub struct Args {
 }
 
 /// Lists what was received.
-pub fn inbox(args: Args, ctx: &Context) -> Result<(), Failure> {
+pub fn inbox(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let folder = if args.all { "all" } else { "inbox" };
     list(folder, args, ctx)
 }
 
 /// Lists what was sent.
-pub fn sent(args: Args, ctx: &Context) -> Result<(), Failure> {
+pub fn sent(args: &Args, ctx: &Context) -> Result<(), Failure> {
     list("sent", args, ctx)
 }
 
-fn list(folder: &str, args: Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&ctx.config()?.socket)?;
+fn list(folder: &str, args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let mut notes: Vec<NoteView> = Vec::new();
     let mut before = None;
     while notes.len() < args.limit {
         let from = before.map(|place: u64| format!("&before={place}")).unwrap_or_default();
-        let page: Vec<NoteView> = client.get(&format!("/v1/notes?box={folder}&limit={}{from}", args.limit.min(1000)))?;
+        let page: Vec<NoteView> =
+            client.get(&format!("/v1/notes?box={folder}&limit={}{from}", args.limit.min(1000)))?;
         let Some(last) = page.last() else { break };
         before = Some(last.sequence);
         notes.extend(page.into_iter().filter(|note| args.kind.as_ref().is_none_or(|kind| *kind == note.kind)));
@@ -63,12 +64,12 @@ fn list(folder: &str, args: Args, ctx: &Context) -> Result<(), Failure> {
             ctx.out.bold(&note.number),
             note.title.clone(),
             note.to.join(", ").replace('*', "all"),
-            moment(note.arrived.unwrap_or(note.logged)),
+            time(note.arrived.unwrap_or(note.logged)),
             receipts,
             state,
             marks,
         ]
     });
-    ctx.out.line(table(&["note", "kind", "to", "arrived", "receipts", "", ""], rows, ctx.out));
+    display::table(&ctx.out, &["note", "kind", "to", "arrived", "receipts", "", ""], &rows.collect::<Vec<_>>());
     Ok(())
 }

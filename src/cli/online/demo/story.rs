@@ -7,9 +7,9 @@ use crate::cli::{Code, Failure};
 use crate::ledger::Role;
 
 /// The Treaty on Open Skies, 2014 to 2021.
-const STORY: &str = include_str!("../../../config/open-skies/story.toml");
+const STORY: &str = include_str!("../../../../config/open-skies/story.toml");
 /// Its profile.
-pub const PROFILE: &str = include_str!("../../../config/open-skies/profile.toml");
+pub const PROFILE: &str = include_str!("../../../../config/open-skies/profile.toml");
 
 /// A story: the parties and what they sent, in order.
 #[derive(Debug, Deserialize)]
@@ -80,5 +80,7 @@ pub enum Basis {
 
 /// Reads the story.
 pub fn story() -> Result<Story, Failure> {
-    toml::from_str(STORY).map_err(|error| Failure::new(Code::Other, format!("the story cannot be read: {error}")))
+    let fail = |what: String| Failure::new(Code::Other, format!("the story cannot be read: {what}"));
+    let story: Story = toml::from_str(STORY).map_err(|error| fail(error.to_string()))?;
+    if story.version == 1 { Ok(story) } else { Err(fail(format!("version {} is not known", story.version))) }
 }

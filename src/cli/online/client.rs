@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
-use super::failure::{Code, Failure};
 use crate::api::view::{ErrorView, EventView};
+use crate::cli::{Code, Failure};
 
 /// Longest answer, in bytes: a thousand notes with their marks fit well.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -69,14 +69,16 @@ impl Client {
             .await
             .map_err(|error| self.broken(&error.to_string()))?;
         tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(path).header("host", "node").body(Full::new(Bytes::from(body)));
+        let request =
+            Request::builder().method(method).uri(path).header("host", "node").body(Full::new(Bytes::from(body)));
         let request = request.map_err(|error| Failure::new(Code::Other, format!("{path}: {error}")))?;
         sender.send_request(request).await.map_err(|error| self.broken(&error.to_string()))
     }
 
     fn broken(&self, why: &str) -> Failure {
         let text = format!("the node on {} did not answer to the end: {why}", self.socket.display());
-        Failure::new(Code::NoNode, text).hint("see its log; a note that was handed in may be handed in again without harm")
+        Failure::new(Code::NoNode, text)
+            .hint("see its log; a note that was handed in may be handed in again without harm")
     }
 
     /// Listens to what happens from now on.

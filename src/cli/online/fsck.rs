@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::{Code, Context, Failure, NodeConfig};
+use crate::cli::{Code, Context, Failure, NodeConfig, progress};
 use crate::store::fsck::{Report, fsck};
 use crate::store::{Store, StoreError};
 
@@ -28,7 +28,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     if !args.repair_indexes {
         let store = Store::open_read_only(&data, &treaty).map_err(opening)?;
-        let report = check(&store)?;
+        let report = check(&store, context)?;
         print(&report, context, &data);
         return verdict(&report);
     }
@@ -36,20 +36,20 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         return Err(Failure::new(Code::Input, format!("there is no data folder {}", data.display())));
     }
     let store = Store::open(&data, &treaty).map_err(opening)?;
-    let mut report = check(&store)?;
+    let mut report = check(&store, context)?;
     // Indexes made from damaged records or trees would only hide the damage.
     if !report.is_sound() && only_indexes(&report) {
-        let bar = bar("Making the indexes anew");
+        let bar = progress::bar("Making the indexes anew", context.out.json);
         store.rebuild_indexes(&mut |done, total| show(&bar, done, total)).map_err(opening)?;
         bar.finish_and_clear();
-        report = check(&store)?;
+        report = check(&store, context)?;
     }
     print(&report, context, &data);
     verdict(&report)
 }
 
-fn check(store: &Store) -> Result<Report, Failure> {
-    let bar = bar("Verifying");
+fn check(store: &Store, context: &Context) -> Result<Report, Failure> {
+    let bar = progress::bar("Verifying", context.out.json);
     let report = fsck(store, &mut |done, total| show(&bar, done, total)).map_err(opening);
     bar.finish_and_clear();
     report
@@ -119,16 +119,6 @@ fn opening(error: StoreError) -> Failure {
         ),
         _ => Failure::new(Code::Input, text),
     }
-}
-
-/// On the terminal's error output; nothing where there is no terminal.
-fn bar(what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    // The template is a constant: where it could not be read, the plain bar does.
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
-        bar.set_style(style);
-    }
-    bar.with_message(what)
 }
 
 fn show(bar: &ProgressBar, done: u64, total: u64) {

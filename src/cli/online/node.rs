@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::failure::{Code, Failure};
-use super::{Context, NodeConfig};
 use crate::api::{Api, ApiError};
+use crate::cli::{Code, Failure};
+use crate::cli::{Context, NodeConfig};
 use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
 use crate::net::NetError;
@@ -15,7 +15,7 @@ use crate::node::Event;
 use crate::store::StoreError;
 
 /// Run this party's node: keep its log, exchange notes and receipts with the other parties
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Sign although no other party's node has been heard. Only for the first start of a ledger, or when the operator
     /// knows that this log was not signed further elsewhere: a log that contradicts itself is forked for good
@@ -24,8 +24,8 @@ pub struct Args {
 }
 
 /// Runs the node.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let config = ctx.config()?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let config = NodeConfig::load(&ctx.home)?;
     start_log(&config)?;
     let settings = settings(&config, args.sign_without_peers, ctx)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -37,10 +37,15 @@ pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
 
 fn start_log(config: &NodeConfig) -> Result<(), Failure> {
     let level = std::env::var("VERBALE_LOG").unwrap_or_else(|_| config.log.clone());
-    let filter = EnvFilter::try_new(&level)
-        .map_err(|error| Failure::new(Code::Input, format!("`log` is `{level}`: {error}")).hint("as `info`, or `info,verbale=debug`"))?;
+    let filter = EnvFilter::try_new(&level).map_err(|error| {
+        Failure::new(Code::Input, format!("`log` is `{level}`: {error}")).hint("as `info`, or `info,verbale=debug`")
+    })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log_format == super::LogFormat::Json { log.json().init() } else { log.with_target(false).init() }
+    if config.log_format == crate::cli::LogFormat::Json {
+        log.json().init()
+    } else {
+        log.with_target(false).init()
+    }
     Ok(())
 }
 
@@ -75,7 +80,8 @@ fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Res
 }
 
 async fn serve(settings: Settings, config: &NodeConfig) -> Result<(), Failure> {
-    let signals = |kind| signal(kind).map_err(|error| Failure::new(Code::Other, format!("signals cannot be handled: {error}")));
+    let signals =
+        |kind| signal(kind).map_err(|error| Failure::new(Code::Other, format!("signals cannot be handled: {error}")));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let mut daemon = Daemon::start(settings).await.map_err(failed_to_start)?;
     let handle = daemon.handle.clone();
@@ -126,7 +132,9 @@ async fn tell(handle: Handle) {
             Ok(Event::Fork(log)) => tracing::error!(party = code(log), "a log has forked; both heads are kept"),
             Ok(Event::Mode(mode)) if mode.signs() => tracing::info!("the node signs"),
             Ok(Event::Mode(mode)) => tracing::warn!(why = %mode, "the node does not sign"),
-            Ok(Event::Fault { peer, what }) => tracing::warn!(peer = code(peer), what, "a peer sent what does not hold"),
+            Ok(Event::Fault { peer, what }) => {
+                tracing::warn!(peer = code(peer), what, "a peer sent what does not hold")
+            }
             Ok(Event::OtherTreaty(peer)) => {
                 tracing::error!(peer = code(peer), "a peer has another treaty file; nothing is exchanged with it")
             }

@@ -1,23 +1,31 @@
 //! `verbale submit`: hand a signed note to the node, and see the receipts arrive.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::client::Client;
-use super::failure::{Code, Failure};
-use super::{Context, input};
 use crate::api::view::{AcceptedView, EventView, StatusView};
+use crate::cli::{Code, Failure};
+use crate::cli::{Context, NodeConfig, files};
 use crate::note::MAX_NOTE_BYTES;
 
 /// Hand a signed note (or a credential) to this party's node, which logs it and sends it to all
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Signed notes, as `verbale sign` and `verbale keys grant` write them; `-` reads one from standard input
     #[arg(required = true)]
     notes: Vec<PathBuf>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// What to wait for, and how long.
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
     /// What to wait for: the quorum's receipts, everybody's, or none
     #[arg(long, value_enum, default_value = "quorum")]
     wait: Wait,
@@ -55,9 +63,15 @@ struct Arrived {
 }
 
 /// Runs the command.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&ctx.config()?.socket)?;
-    let notes = args.notes.iter().map(|path| input::read(path, MAX_NOTE_BYTES)).collect::<Result<Vec<_>, _>>()?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    // All are read before the first is handed in: a wrong name stops it all.
+    let notes = args.notes.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    deliver(notes, &args.waiting, ctx)
+}
+
+/// Hands in notes, one after the other, and waits for their receipts.
+pub fn deliver(notes: Vec<Vec<u8>>, args: &Waiting, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let mut outcomes = Vec::new();
     let mut late = None;
     for note in notes {
@@ -79,6 +93,17 @@ pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
             Err(Failure::new(Code::NotYet, text).hint(hint))
         }
     }
+}
+
+/// A note from a file, or from standard input.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path != Path::new("-") {
+        return files::read(path, MAX_NOTE_BYTES);
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(MAX_NOTE_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new(Code::Input, format!("standard input cannot be read: {error}")))?;
+    Ok(bytes)
 }
 
 impl Outcome {
@@ -137,7 +162,8 @@ impl Outcome {
         self.is_final |= own.final_records > index;
         for receipted in &own.receipts {
             if receipted.records <= index {
-                if !self.receipts.iter().any(|r| r.party == receipted.party) && !self.missing.contains(&receipted.party) {
+                if !self.receipts.iter().any(|r| r.party == receipted.party) && !self.missing.contains(&receipted.party)
+                {
                     self.missing.push(receipted.party.clone());
                 }
             } else {
@@ -153,7 +179,11 @@ impl Outcome {
         }
         let after_ms = start.elapsed().as_millis();
         if !ctx.out.json {
-            ctx.out.line(format!("  {} {name} ({code}) has received it  {}", ctx.out.good("✓"), ctx.out.dim(&format!("{after_ms} ms"))));
+            ctx.out.line(format!(
+                "  {} {name} ({code}) has received it  {}",
+                ctx.out.good("✓"),
+                ctx.out.dim(&format!("{after_ms} ms"))
+            ));
         }
         self.missing.retain(|missing| missing != code);
         self.receipts.push(Arrived { party: code.to_owned(), after_ms });

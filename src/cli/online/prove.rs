@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::client::Client;
-use super::failure::{Code, Failure};
 use super::number::Number;
-use super::{Context, output_file};
+use crate::cli::{Code, Failure};
+use crate::cli::{Context, NodeConfig, files};
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// The note, as US/12
     number: Number,
@@ -18,8 +18,8 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&ctx.config()?.socket)?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let proof = client.get_bytes(&format!("/v1/proof/{}", args.number)).map_err(|failure| match failure.code {
         Code::Refused => failure.hint("`verbale show` tells whose receipts are missing"),
         _ => failure,
@@ -30,7 +30,7 @@ pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
         ctx.out.line(String::from_utf8_lossy(&proof).trim_end_matches('\n'));
         return Ok(());
     }
-    output_file::write(&path, &proof)?;
+    files::replace(&path, &proof)?;
     if ctx.out.json {
         ctx.out.value(&serde_json::json!({ "number": args.number.to_string(), "file": path, "bytes": proof.len() }));
     } else {

@@ -1,14 +1,14 @@
 //! `verbale show`: one note in full, with who has received it and what answers it.
 
 use super::client::Client;
-use super::display::moment;
-use super::failure::{Code, Failure};
 use super::number::Number;
-use super::Context;
 use crate::api::view::{NoteDetail, RecordView};
+use crate::cli::display::time;
+use crate::cli::{Code, Failure};
+use crate::cli::{Context, NodeConfig};
 
 /// Show a note in full: what it says, who signed it, who has received it, what answers it
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// The note, as US/12
     number: Number,
@@ -18,8 +18,8 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&ctx.config()?.socket)?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let detail: NoteDetail = match client.get(&format!("/v1/notes/{}", args.number)) {
         Ok(detail) => detail,
         // A record that is no notification is shown as the text that it is.
@@ -50,10 +50,10 @@ fn print(detail: &NoteDetail, ctx: &Context) {
     let row = |name: &str, value: &str| out.line(format!("  {name:<14}{value}"));
     row("from", &note.from);
     row("to", &note.to.join(", ").replace('*', "all parties"));
-    row("issued", &moment(note.issued));
-    row("logged", &format!("{} (by the sender's clock)", moment(note.logged)));
+    row("issued", &time(note.issued));
+    row("logged", &format!("{} (by the sender's clock)", time(note.logged)));
     if let Some(arrived) = note.arrived {
-        row("arrived here", &moment(arrived));
+        row("arrived here", &time(arrived));
     }
     if !note.re.is_empty() {
         row("refers to", &note.re.join(", "));
@@ -81,7 +81,7 @@ fn print(detail: &NoteDetail, ctx: &Context) {
     out.line(format!("Received by {} of {} other parties; {state}.", note.receipts, note.others));
     for receipt in &detail.receipts_by {
         let who = format!("{} ({})", receipt.party.name, receipt.party.code);
-        out.line(format!("  {} {who:<34} {}  {}", out.good("✓"), moment(receipt.time), out.dim(&receipt.number)));
+        out.line(format!("  {} {who:<34} {}  {}", out.good("✓"), time(receipt.time), out.dim(&receipt.number)));
     }
     if !detail.missing.is_empty() {
         out.line(format!("  no receipt yet from {}", detail.missing.join(", ")));
@@ -97,9 +97,11 @@ fn print(detail: &NoteDetail, ctx: &Context) {
 fn row_wide(ctx: &Context, title: &str, value: &serde_json::Value) {
     let text = match value {
         serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join("; ")
-        }
+        serde_json::Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join("; "),
         other => other.to_string(),
     };
     ctx.out.line(format!("  {}: {text}", ctx.out.dim(title)));

@@ -1,30 +1,34 @@
 //! `verbale status`: the node, its peers, and who has received what.
 
 use super::client::Client;
-use super::display::{moment, table};
-use super::failure::Failure;
-use super::Context;
 use crate::api::view::{LogView, StatusView};
+use crate::cli::Failure;
+use crate::cli::display::{self, time};
+use crate::cli::{Context, NodeConfig};
 
 /// Show this party's node: whether it signs, who is connected, and who has received what
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {}
 
 /// Runs the command.
-pub fn run(_: Args, ctx: &Context) -> Result<(), Failure> {
-    let status: StatusView = Client::new(&ctx.config()?.socket)?.get("/v1/status")?;
+pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
+    let status: StatusView = Client::new(&NodeConfig::load(&ctx.home)?.socket)?.get("/v1/status")?;
     if ctx.out.json {
         ctx.out.value(&status);
         return Ok(());
     }
     let out = &ctx.out;
     out.line(format!("{} ({})  {}", out.bold(&status.party.name), status.party.code, status.treaty));
-    let mode = if status.signs { out.good("The node signs.") } else { out.bad(&format!("The node does not sign: {}.", status.mode_text)) };
+    let mode = if status.signs {
+        out.good("The node signs.")
+    } else {
+        out.bad(&format!("The node does not sign: {}.", status.mode_text))
+    };
     out.line(format!("{mode}  {} of {} other parties are connected.", status.connected, status.logs.len() - 1));
-    out.line(format!("Its clock says {}; it has run since {}.", moment(status.time), moment(status.started)));
+    out.line(format!("Its clock says {}; it has run since {}.", time(status.time), time(status.started)));
     out.line(format!("Treaty file: SHA-256 {}\n", status.treaty_sha256));
     let rows = status.logs.iter().map(|log| row(log, ctx));
-    out.line(table(&["party", "", "node", "clock", "records", "final", "received by"], rows, *out));
+    display::table(out, &["party", "", "node", "clock", "records", "final", "received by"], &rows.collect::<Vec<_>>());
     for log in status.logs.iter().filter(|log| log.forked) {
         let text = format!(
             "The log of {} has forked: it signed two heads that contradict each other. Both are kept as evidence.",
@@ -47,9 +51,11 @@ fn row(log: &LogView, ctx: &Context) -> Vec<String> {
         Some(ms) if ms.abs() < 1000 => "within 1 s".to_owned(),
         Some(ms) => out.bad(&format!("{:+} s", ms / 1000)),
     };
-    let records = if log.known > log.records { format!("{} of {}", log.records, log.known) } else { log.records.to_string() };
+    let records =
+        if log.known > log.records { format!("{} of {}", log.records, log.known) } else { log.records.to_string() };
     // What is final wants no more receipts; receipts of receipts are not owed.
-    let behind: Vec<_> = log.receipts.iter().filter(|r| r.records < log.final_records).map(|r| r.party.as_str()).collect();
+    let behind: Vec<_> =
+        log.receipts.iter().filter(|r| r.records < log.final_records).map(|r| r.party.as_str()).collect();
     let received = match behind.len() {
         0 => "all".to_owned(),
         n if n <= 6 => format!("all but {}", behind.join(", ")),

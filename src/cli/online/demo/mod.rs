@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Context, Failure};
+use crate::cli::{Code, Context, Failure};
 use nodes::{Nodes, path_text, verbale};
 use story::{Basis, Step, Story};
 
 /// Start six parties on this machine, play the Open Skies history of 2014 to 2021, and leave its evidence to look at
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to put everything; must not exist yet
     #[arg(long, default_value = "verbale-demo")]
@@ -51,7 +51,7 @@ struct Receipt {
 }
 
 /// Runs the demonstration.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let story = story::story()?;
     let folder = prepare_folder(&args)?;
@@ -188,7 +188,13 @@ impl Stage<'_> {
         self.say(&format!("{:<12}{}", "", out.dim(&step.narration)));
         let who: Vec<_> = sent.receipts.iter().map(|receipt| receipt.party.as_str()).collect();
         let state = if sent.is_final { out.good("final") } else { "not final".to_owned() };
-        self.say(&format!("{:<12}{}  {state}; received by {} within {} ms\n", "", sent.number, who.join(" "), sent.waited_ms));
+        self.say(&format!(
+            "{:<12}{}  {state}; received by {} within {} ms\n",
+            "",
+            sent.number,
+            who.join(" "),
+            sent.waited_ms
+        ));
     }
 
     /// A party denies; a stranger with the treaty file and one small file decides for herself.
@@ -197,8 +203,13 @@ impl Stage<'_> {
         let Some(sent) = told.get(DENIED) else {
             return Err(Failure::new(Code::Other, format!("the story has no step {DENIED}")));
         };
-        self.say("Suppose that, years later, the United States say they sent no such notice on that day, and Russia says");
-        self.say(&format!("it never received one. Canada, a depositary, writes the evidence for {} from its own node:\n", sent.number));
+        self.say(
+            "Suppose that, years later, the United States say they sent no such notice on that day, and Russia says",
+        );
+        self.say(&format!(
+            "it never received one. Canada, a depositary, writes the evidence for {} from its own node:\n",
+            sent.number
+        ));
         let evidence = self.folder.join("evidence");
         let fail = |error: std::io::Error| Failure::new(Code::Disk, format!("{}: {error}", evidence.display()));
         fs::create_dir_all(&evidence).map_err(fail)?;
@@ -258,7 +269,12 @@ impl Stage<'_> {
     fn files(&self, told: &HashMap<String, Sent>, took: Duration) {
         self.act("What is left to look at");
         let folder = self.folder.display();
-        self.say(&format!("{} notes, each final after a median of {} ms; {} s in all.", told.len(), median(told), took.as_secs()));
+        self.say(&format!(
+            "{} notes, each final after a median of {} ms; {} s in all.",
+            told.len(),
+            median(told),
+            took.as_secs()
+        ));
         self.say(&format!("{folder}/evidence/    the evidence and what is needed to verify it"));
         self.say(&format!("{folder}/ledger/      every log as text, with all signatures and receipts"));
         self.say(&format!("{folder}/US/ …        each party's home folder: keys, database, notes, node.log"));

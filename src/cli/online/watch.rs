@@ -1,13 +1,13 @@
 //! `verbale watch`: what happens, line by line, as it happens.
 
 use super::client::Client;
-use super::display::moment;
-use super::failure::Failure;
-use super::Context;
 use crate::api::view::EventView;
+use crate::cli::Failure;
+use crate::cli::display;
+use crate::cli::{Context, NodeConfig};
 
 /// Watch notes and receipts arrive; one line each, or one JSON text each with --json
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only notes, forks and the node's own state; no receipts
     #[arg(long)]
@@ -15,8 +15,8 @@ pub struct Args {
 }
 
 /// Runs the command until it is interrupted.
-pub fn run(args: Args, ctx: &Context) -> Result<(), Failure> {
-    let client = Client::new(&ctx.config()?.socket)?;
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let mut events = client.events()?;
     while let Some(event) = events.next(None)? {
         if args.quiet && matches!(event, EventView::Receipt { .. }) {
@@ -37,12 +37,12 @@ fn sentence(event: &EventView, ctx: &Context) -> String {
     match event {
         EventView::Note { note } => {
             let to = note.to.join(", ").replace('*', "all");
-            format!("{}  {}  {} to {to}", moment(note.logged), out.bold(&note.number), note.title)
+            format!("{}  {}  {} to {to}", display::time(note.logged), out.bold(&note.number), note.title)
         }
         EventView::Receipt { log, by, records, time, final_records } => {
             let last = records.saturating_sub(1);
             let end = if final_records >= records { format!("; {}", out.good("final")) } else { String::new() };
-            format!("{}  {} ({}) has received {log} up to {log}/{last}{end}", moment(*time), by.name, by.code)
+            format!("{}  {} ({}) has received {log} up to {log}/{last}{end}", display::time(*time), by.name, by.code)
         }
         EventView::Fork { party } => out.bad(&format!(
             "The log of {} ({}) has forked: two heads that contradict each other are kept as evidence.",

@@ -1,0 +1,110 @@
+//! `verbale treaty check`: everything that is wrong with a treaty file and its profile, each fault with its line.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::super::{Code, Context, Failure, display, files, read_profile};
+use super::add_party::check_party;
+use crate::ledger::{MAX_TREATY_BYTES, Party, Treaty, TreatyError, TreatyFile};
+use crate::tlog::PolicyError;
+
+/// Check a treaty file and the profile that it names; list every fault.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The treaty file; by default that of the home folder.
+    file: Option<PathBuf>,
+    /// The profile; by default profile.toml beside the treaty file.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    let path = args.file.clone().unwrap_or_else(|| context.treaty_path());
+    let profile = args.profile.clone().unwrap_or_else(|| path.with_file_name("profile.toml"));
+    let text = files::read_text(&path, MAX_TREATY_BYTES)?;
+    let mut faults: Vec<String> =
+        file_faults(&text).into_iter().map(|fault| format!("{}, {fault}", path.display())).collect();
+    let treaty = Treaty::parse(text.as_bytes()).ok();
+    match read_profile(&profile) {
+        Err(failure) => faults.push(failure.message),
+        Ok((_, hash)) => {
+            let expected = treaty.as_ref().map_or(hash, |treaty| treaty.file().profile_sha256);
+            if expected != hash {
+                faults.push(format!(
+                    "{}, field `profile_sha256`: it is {}, and the SHA-256 of {} is {}",
+                    path.display(),
+                    expected.to_hex(),
+                    profile.display(),
+                    hash.to_hex()
+                ));
+            }
+        }
+    }
+    let Some(treaty) = treaty.filter(|_| faults.is_empty()) else {
+        return Err(Failure::new(Code::Input, faults.join("\n")));
+    };
+    report(&path, &treaty, context);
+    Ok(())
+}
+
+fn report(path: &Path, treaty: &Treaty, context: &Context) {
+    let out = &context.out;
+    if out.json {
+        out.value(&json!({ "file": path, "sha256": treaty.hash() }));
+        return;
+    }
+    let parties = display::count(treaty.parties().len(), "party", "parties");
+    out.line(format!("{}: in order, with {parties}.", path.display()));
+    out.line(format!("SHA-256: {}", treaty.hash().to_hex()));
+    out.line("Compare this number with every other party's, over another channel, before the ledger starts.");
+}
+
+/// What is wrong with a treaty file: each party by itself, and if all are in order, the whole.
+fn file_faults(text: &str) -> Vec<String> {
+    let file: TreatyFile = match toml::from_str(text) {
+        Ok(file) => file,
+        Err(error) => return vec![error.to_string()],
+    };
+    let at_party = |at: usize, what: String| match party_line(text, at) {
+        Some(line) => format!("line {line}: {what}"),
+        None => what,
+    };
+    let alone = |(at, party): (usize, &Party)| {
+        let faults = check_alone(&file, party).err().into_iter().chain(check_party(party).err());
+        faults.map(|what| at_party(at, what)).collect::<Vec<_>>()
+    };
+    let faults: Vec<String> = file.parties.iter().enumerate().flat_map(alone).collect();
+    if !faults.is_empty() {
+        return faults;
+    }
+    match Treaty::parse(text.as_bytes()) {
+        Ok(_) => vec![],
+        Err(error) => vec![match &error {
+            // Of two entries that contradict each other, the later one is named.
+            TreatyError::Party { code, .. } => match file.parties.iter().rposition(|party| party.code == *code) {
+                Some(at) => at_party(at, error.to_string()),
+                None => error.to_string(),
+            },
+            TreatyError::Quorum(PolicyError::Line { line, what }) => {
+                // The policy's first lines are made from the parties, two for each.
+                format!("field `quorum`, its line {}: {what}", line.saturating_sub(2 * file.parties.len()))
+            }
+            TreatyError::Quorum(what) => format!("field `quorum`: {what}"),
+            _ => error.to_string(),
+        }],
+    }
+}
+
+/// Checks a party as the only one of the treaty.
+fn check_alone(file: &TreatyFile, party: &Party) -> Result<(), String> {
+    let alone = TreatyFile { parties: vec![party.clone()], quorum: "quorum none".into(), ..file.clone() };
+    let text = toml::to_string(&alone).map_err(|e| e.to_string())?;
+    Treaty::parse(text.as_bytes()).map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// The line on which a party's entry starts, from 1.
+fn party_line(text: &str, at: usize) -> Option<usize> {
+    text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("[[party]]")).nth(at).map(|(n, _)| n + 1)
+}

@@ -1,0 +1,36 @@
+//! `verbale treaty`: composing, reading and checking the treaty file.
+
+mod add_party;
+mod check;
+mod new;
+mod quorum;
+mod show;
+
+use clap::Subcommand;
+
+use super::{Context, Failure};
+
+/// Compose, show and check the treaty file, the root of trust.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    New(new::Args),
+    AddParty(add_party::Args),
+    Show(show::Args),
+    Check(check::Args),
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    match &args.command {
+        Command::New(args) => new::run(args, context),
+        Command::AddParty(args) => add_party::run(args, context),
+        Command::Show(args) => show::run(args, context),
+        Command::Check(args) => check::run(args, context),
+    }
+}

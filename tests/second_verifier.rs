@@ -1,0 +1,193 @@
+//! Evidence files and export folders before a verifier that shares no line of code with this program.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{CA, HU, Ledger, RU, US};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use verbale::audit::export;
+use verbale::ledger::{Evidence, RecordType, Verdict, verify_evidence};
+use verbale::node::prove;
+use verbale::tlog::TlogProof;
+
+/// A place for files, with the treaty file and the profile in it.
+struct Desk {
+    dir: TempDir,
+}
+
+impl Desk {
+    /// `None`, with a word about it, where Python or its library is missing.
+    fn new() -> Option<Self> {
+        let ready = Command::new("python3").args(["-c", "import cryptography, tomllib"]).output();
+        if !ready.is_ok_and(|output| output.status.success()) {
+            println!(
+                "SKIPPED: the second verifier needs Python 3.11 and its package cryptography (`make setup` installs it)"
+            );
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("treaty.toml"), common::treaty_text()).unwrap();
+        fs::write(dir.path().join("profile.toml"), common::PROFILE).unwrap();
+        Some(Self { dir })
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn export(&self, ledger: &Ledger, by: usize, name: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        let (treaty, profile) = (common::treaty_text(), common::PROFILE);
+        let disk = &ledger.nodes[by].disk;
+        export(disk, treaty.as_bytes(), profile.as_bytes(), &path, &mut |_, _| {}).unwrap();
+        path
+    }
+
+    /// What the second verifier says about each path.
+    fn ask(&self, paths: &[PathBuf]) -> Vec<Value> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify.py");
+        let mut command = Command::new("python3");
+        command.arg(script).arg(self.dir.path().join("treaty.toml")).arg(self.dir.path().join("profile.toml"));
+        let output = command.args(paths).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(answers.len(), paths.len(), "{}", String::from_utf8_lossy(&output.stderr));
+        let all = answers.iter().all(|answer| answer["verified"] == true);
+        assert_eq!(output.status.code(), Some(if all { 0 } else { 1 }));
+        answers
+    }
+}
+
+/// A verdict in the second verifier's words.
+fn in_its_words(verdict: &Verdict) -> Value {
+    json!({
+        "verified": true, "party": verdict.party, "index": verdict.index, "leaf": verdict.leaf, "logged": verdict.logged,
+        "kind": verdict.kind, "signers": verdict.signers.iter().map(|s| s.title.as_str()).collect::<Value>(),
+        "marks": verdict.marks.iter().map(|m| m.code.as_str()).collect::<Value>(),
+        "fork": verdict.fork.map(|fork| [fork.smaller, fork.larger]),
+        "receipts": verdict.receipts.iter().map(|r| json!([r.party, r.time, r.size])).collect::<Value>(),
+        "not_before": verdict.not_before.iter().map(|b| json!([b.time, b.by])).collect::<Value>(),
+        "not_after": verdict.not_after.as_ref().map(|b| b.time), "final": verdict.is_final,
+    })
+}
+
+/// A ledger with all that there can be: late receipts, notes out of order, and a forked log.
+fn eventful() -> Ledger {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.online(&[CA, RU, US]);
+    ledger.remark(RU, 2);
+    ledger.remark(RU, 3);
+    ledger.online(&[CA, HU, RU, US]);
+    for (number, official) in [(4, "stranger"), (5, "clerk")] {
+        let note = ledger.note(US, number, official);
+        ledger.log_anyway(US, RecordType::Notification, &note);
+    }
+    ledger.log_anyway(US, RecordType::Notification, b"no note at all\n");
+    ledger.log_anyway(US, RecordType::Credential, b"no credential\n");
+    let before = ledger.nodes[HU].disk.clone();
+    ledger.remark(HU, 6);
+    let note = ledger.note(HU, 7, "minister");
+    ledger.equivocate(HU, before, note, CA);
+    ledger.online(&[RU]);
+    ledger.remark(RU, 8);
+    ledger
+}
+
+#[test]
+fn both_verifiers_say_the_same_of_every_note() {
+    let Some(desk) = Desk::new() else { return };
+    let ledger = eventful();
+    let (mut paths, mut expected) = (Vec::new(), Vec::new());
+    for log in [CA, HU, RU, US] {
+        for index in 0..ledger.nodes[RU].engine.size(log) {
+            let Ok(bytes) = prove(&ledger.nodes[RU].disk, &ledger.treaty, log, index).unwrap() else { continue };
+            let verdict = verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).unwrap();
+            paths.push(desk.put(&format!("{log}-{index}.tlog-proof"), &bytes));
+            expected.push(in_its_words(&verdict));
+        }
+    }
+    assert!(expected.len() >= 8 && expected.iter().any(|verdict| !verdict["fork"].is_null()));
+    assert!(expected.iter().any(|verdict| verdict["final"] == false));
+    for (path, (theirs, ours)) in paths.iter().zip(desk.ask(&paths).into_iter().zip(expected)) {
+        assert_eq!(theirs, ours, "{}", path.display());
+    }
+}
+
+#[test]
+fn neither_verifier_takes_a_file_with_a_flipped_bit() {
+    let Some(desk) = Desk::new() else { return };
+    let ledger = eventful();
+    let index = (0..).find(|at| matches!(prove(&ledger.nodes[CA].disk, &ledger.treaty, HU, *at), Ok(Ok(_)))).unwrap();
+    let bytes = prove(&ledger.nodes[CA].disk, &ledger.treaty, HU, index).unwrap().unwrap();
+    let mut paths = Vec::new();
+    let mut add = |bytes: &[u8]| {
+        assert!(verify_evidence(bytes, &ledger.treaty, Some(&ledger.profile)).is_err());
+        paths.push(desk.put(&format!("{}.tlog-proof", paths.len()), bytes));
+    };
+    for bit in (0..bytes.len() * 8).step_by(271) {
+        let mut bent = bytes.clone();
+        bent[bit / 8] ^= 1 << (bit % 8);
+        add(&bent);
+    }
+    let proof = TlogProof::parse(&bytes).unwrap();
+    for bit in (0..proof.extra.len() * 8).step_by(127) {
+        let mut bent = proof.clone();
+        bent.extra[bit / 8] ^= 1 << (bit % 8);
+        add(bent.to_text().as_bytes());
+    }
+    let mut again = Evidence::parse(&bytes, &ledger.treaty.hash()).unwrap();
+    again.credentials.extend(again.credentials.clone());
+    add(&again.to_bytes(&ledger.treaty.hash()));
+    println!("{} files", paths.len());
+    for (path, answer) in paths.iter().zip(desk.ask(&paths)) {
+        assert_eq!(answer["verified"], false, "{}", path.display());
+    }
+}
+
+#[test]
+fn both_verifiers_say_the_same_of_a_folder() {
+    let Some(desk) = Desk::new() else { return };
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let note = ledger.note(US, 4, "stranger");
+    ledger.log_anyway(US, RecordType::Notification, &note);
+    let good = desk.export(&ledger, HU, "good");
+    let forked = desk.export(&eventful(), RU, "forked");
+    let mut paths = vec![good.clone(), forked];
+    for (at, (file, cut)) in [
+        ("logs/CA/records.txt", 0.3),
+        ("logs/RU/checkpoints.txt", 0.7),
+        ("logs/US/receipts.txt", 0.5),
+        ("policy.txt", 0.1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bent = desk.export(&ledger, HU, &format!("bent-{at}"));
+        let mut bytes = fs::read(bent.join(file)).unwrap();
+        let place = (bytes.len() as f64 * cut) as usize;
+        bytes[place] ^= 1;
+        fs::write(bent.join(file), bytes).unwrap();
+        paths.push(bent);
+    }
+    let answers = desk.ask(&paths);
+    for (path, answer) in paths.iter().zip(&answers) {
+        let report = verbale::audit::verify_folder(path, None, &mut |_, _| {}).unwrap();
+        assert_eq!(answer["verified"], report.is_sound(), "{}: {answer} {report:#?}", path.display());
+    }
+    let report = verbale::audit::verify_folder(&good, None, &mut |_, _| {}).unwrap();
+    for (theirs, ours) in answers[0]["logs"].as_array().unwrap().iter().zip(&report.logs) {
+        let marked = report.marked.iter().filter(|note| note.party == ours.party).count();
+        let ours = json!({"party": ours.party, "records": ours.records, "marked": marked, "final": ours.final_size});
+        assert_eq!(*theirs, ours);
+    }
+    assert_eq!(answers[1]["forks"], json!(["HU"]));
+}

@@ -1,0 +1,680 @@
+#!/usr/bin/env python3
+"""A second verifier, written from docs/format.md alone: Python's standard library and OpenSSL's Ed25519.
+
+usage: verify.py TREATY.toml PROFILE.toml FILE_OR_FOLDER...
+
+Prints one line of JSON for each file or folder. Exit code 0 if all of them verify, 1 if not.
+"""
+
+import base64, datetime, hashlib, json, os, re, struct, sys, tomllib, unicodedata
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+class Refused(Exception):
+    pass
+
+
+def need(condition, why):
+    if not condition:
+        raise Refused(why)
+
+
+# Section 2: hashes, base64, decimals, times
+
+def sha(data):
+    return hashlib.sha256(data).digest()
+
+
+def b64(text):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Refused("base64")
+    need(base64.b64encode(data).decode() == text, "base64 in another form")
+    return data
+
+
+def hash64(text):
+    data = b64(text)
+    need(len(data) == 32, "a hash has 32 bytes")
+    return data
+
+
+def unhex(text):
+    need(isinstance(text, str) and re.fullmatch("[0-9a-f]{64}", text), "a hash in hexadecimal")
+    return bytes.fromhex(text)
+
+
+def decimal(text, most=2**63 - 1):
+    need(re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) <= most, "a decimal")
+    return int(text)
+
+
+def is_time(text):
+    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.A):
+        return False
+    try:
+        datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return False
+    return "1970" <= text < "9999" and text[17:19] != "60"
+
+
+def time_of(seconds):
+    last = datetime.datetime(9998, 12, 31, 23, 59, 59)
+    epoch = datetime.datetime(1970, 1, 1)
+    seconds = min(seconds, int((last - epoch).total_seconds()))
+    return (epoch + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+
+
+def is_code(text):
+    return isinstance(text, str) and re.fullmatch("[A-Z][A-Z0-9]{1,7}", text) is not None
+
+
+def is_kind(text):
+    return isinstance(text, str) and re.fullmatch("[a-z][a-z0-9-]{0,63}", text) is not None
+
+
+# Section 3: keys
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+
+
+def add(a, b):
+    (x1, y1), (x2, y2) = a, b
+    k = D * x1 * x2 * y1 * y2 % P
+    return ((x1 * y2 + x2 * y1) * pow(1 + k, -1, P) % P, (y1 * y2 + x1 * x2) * pow(1 - k, -1, P) % P)
+
+
+def admissible(public):
+    """Canonical, on the curve, not of small order, without a torsion part."""
+    number = int.from_bytes(public, "little")
+    y, sign = number & (2**255 - 1), number >> 255
+    if y >= P:
+        return False
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if x * x % P != square:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if x * x % P != square or (x == 0 and sign):
+        return False
+    point, result, scalar = (x if x % 2 == sign else P - x, y), (0, 1), L
+    if point == (0, 1):
+        return False
+    while scalar:
+        if scalar & 1:
+            result = add(result, point)
+        point, scalar = add(point, point), scalar >> 1
+    return result == (0, 1)
+
+
+def is_name(name):
+    bad = any(c.isspace() or c == "+" or unicodedata.category(c) in ("Cc", "Cf") for c in name)
+    return 1 <= len(name.encode()) <= 200 and not bad
+
+
+class Key:
+    known = {}
+
+    def __init__(self, text):
+        parts = text.split("+", 2) if isinstance(text, str) else []
+        need(len(parts) == 3 and is_name(parts[0]), "a vkey")
+        material = b64(parts[2])
+        need(len(material) == 33 and material[0] in (1, 4), "key material")
+        self.name, self.kind, self.public, self.text = parts[0], material[0], material[1:], text
+        self.id = sha(self.name.encode() + b"\n" + material)[:4]
+        need(self.id.hex() == parts[1], "key id")
+        if self.public not in Key.known:
+            Key.known[self.public] = admissible(self.public)
+        need(Key.known[self.public], "an inadmissible key")
+
+    def verifies(self, message, signature):
+        # With an admissible key, the only R of small order for which the equation can hold is the neutral element.
+        if len(signature) != 64 or signature[:32] == b"\x01" + bytes(31):
+            return False
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+# Section 4: signed notes
+
+class Note:
+    def __init__(self, data):
+        need(len(data) <= 65535, "a note is too long")
+        need(not any(byte < 32 and byte != 10 for byte in data), "control characters in a note")
+        try:
+            whole = data.decode()
+        except UnicodeDecodeError:
+            raise Refused("a note is not UTF-8")
+        at = whole.rfind("\n\n")
+        need(at >= 1 and whole.endswith("\n"), "the shape of a note")
+        self.text, self.lines = whole[:at + 1], []
+        for line in whole[at + 2:-1].split("\n"):
+            match = re.fullmatch("— ([^ ]+) ([^ ]+)", line)
+            need(match and is_name(match[1]), "a signature line")
+            signature = b64(match[2])
+            need(len(signature) >= 5, "a short signature")
+            self.lines.append((match[1], signature[:4], signature[4:]))
+        need(len(self.lines) <= 64, "too many signatures")
+
+    def by(self, key):
+        return [signature for name, id, signature in self.lines if (name, id) == (key.name, key.id)]
+
+    def signed_by(self, key):
+        lines = self.by(key)
+        return key.kind == 1 and bool(lines) and all(key.verifies(self.text.encode(), line) for line in lines)
+
+    def cosigned_by(self, key):
+        """The time of the cosignature, or None."""
+        seconds = None
+        for line in self.by(key):
+            need(len(line) == 72 and key.kind == 4, "the length of a cosignature")
+            seconds = struct.unpack(">Q", line[:8])[0]
+            message = f"cosignature/v1\ntime {seconds}\n{self.text}".encode()
+            need(seconds < 2**63 and key.verifies(message, line[8:]), "a cosignature")
+        return None if seconds is None else time_of(seconds)
+
+
+# Section 5: canonical JSON
+
+def quoted(text):
+    short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+    return '"' + "".join(short.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in text) + '"'
+
+
+def write(value, plain, depth=0):
+    need(depth <= 32, "too deep")
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        need(abs(value) <= 2**53, "an integer that is too large")
+        return str(value)
+    if isinstance(value, str):
+        bad = any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in value)
+        need(not plain or (not bad and unicodedata.is_normalized("NFC", value)), "text that is not plain")
+        return quoted(value)
+    if isinstance(value, list):
+        return "[" + ",".join(write(item, plain, depth + 1) for item in value) + "]"
+    need(isinstance(value, dict), "null or a fraction")
+    keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+    return "{" + ",".join(write(k, plain) + ":" + write(value[k], plain, depth + 1) for k in keys) + "}"
+
+
+def canonical(text, most, plain):
+    """Reads a text that is its own canonical form: writing its value again gives it."""
+    need(len(text.encode()) <= most, "too long a text")
+    try:
+        value = json.loads(text)
+        need(write(value, plain) == text, "not canonical JSON")
+    except (ValueError, RecursionError):
+        raise Refused("not JSON")
+    return value
+
+
+def line(text, most, plain):
+    need(text.endswith("\n"), "a line")
+    return canonical(text[:-1], most, plain)
+
+
+def fields(value, required, optional=()):
+    need(isinstance(value, dict), "an object")
+    need(set(required) <= set(value) <= set(required) | set(optional), "fields")
+    return value
+
+
+def array(value, least, most):
+    need(isinstance(value, list) and least <= len(value) <= most, "an array")
+    return value
+
+
+# Section 6: treaty file, policy, profile
+
+class Treaty:
+    def __init__(self, data):
+        need(len(data) <= 1 << 20, "treaty file too long")
+        self.hash = sha(data)
+        file = tomllib.loads(data.decode())
+        self.name, self.parties = file["name"], file["party"]
+        self.profile_hash = unhex(file["profile_sha256"])
+        self.codes = [party["code"] for party in self.parties]
+        need(file["version"] == 1 and all(map(is_code, self.codes)), "treaty file")
+        self.policy, seen = "", set()
+        for party in self.parties:
+            origin = self.origin(party["code"])
+            for job, kind, name in (("root", 1, origin + "/root"), ("log", 1, origin), ("witness", 4, origin + "/witness")):
+                key = Key(party[job])
+                need((key.name, key.kind) == (name, kind) and key.public not in seen, f"the {job} key of {origin}")
+                seen.add(key.public)
+                party[job] = key
+            self.policy += f"log {party['log'].text}\nwitness {party['code']} {party['witness'].text}\n"
+        self.policy += file["quorum"]
+        self.by_code = dict(zip(self.codes, self.parties))
+        self.by_origin = {self.origin(code): code for code in self.codes}
+
+    def origin(self, code):
+        return f"{self.name}/{code}"
+
+    def satisfied(self, have):
+        holds, quorum = {}, "none"
+        for text in self.policy.split("\n"):
+            match re.split("[ \t]+", text.strip(" \t")):
+                case ["witness", name, *_]:
+                    holds[name] = name in have
+                case ["group", name, k, *members]:
+                    k = {"any": 1, "all": len(members)}.get(k) or int(k)
+                    holds[name] = sum(holds[member] for member in members) >= k
+                case ["quorum", name]:
+                    quorum = name
+        return quorum == "none" or holds[quorum]
+
+
+# Section 7: records
+
+HEADER = re.compile(r'\{"index":(\d+),"log":"([A-Za-z0-9./-]+)","prev":"([0-9a-f]{64})","time":"([^"]*)",'
+                    r'"type":"(notification|credential|receipt|evidence)"\}\n', re.A)
+
+
+class Record:
+    def __init__(self, data):
+        need(len(data) <= 65535, "a record is too long")
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            raise Refused("a record is not UTF-8")
+        head = HEADER.match(text)
+        need(head and is_time(head[4]) and len(text) > head.end() and text.endswith("\n"), "a record's first line or payload")
+        self.index, self.log, self.prev = decimal(head[1], 2**64 - 1), head[2], bytes.fromhex(head[3])
+        self.time, self.type, self.payload = head[4], head[5], text[head.end():].encode()
+        self.leaf = sha(b"\0" + data)
+
+
+# Section 8: notifications
+
+def notification(note):
+    value = line(note.text, 60000, True)
+    fields(value, ("body", "from", "id", "issued", "kind", "ledger", "re", "to", "v"), ("attachments",))
+    need(isinstance(value["body"], dict) and is_code(value["from"]) and is_time(value["issued"]), "body, from, issued")
+    need(isinstance(value["id"], str) and re.fullmatch("[0-9a-f]{32}", value["id"]) and is_kind(value["kind"]), "id, kind")
+    unhex(value["ledger"])
+    need(value["v"] == 1 and value["v"] is not True, "v")
+    to = array(value["to"], 1, 256)
+    need(all(code == "*" or is_code(code) for code in to) and len(set(to)) == len(to), "to")
+    natural = lambda n: type(n) is int and n >= 0
+    for item in array(value["re"], 0, 256):
+        fields(item, ("index", "leaf", "log"))
+        unhex(item["leaf"])
+        need(natural(item["index"]) and is_code(item["log"]), "re")
+    for item in array(value.get("attachments", [None])[:], 1, 256) if "attachments" in value else []:
+        fields(item, ("media", "name", "sha256", "size"))
+        unhex(item["sha256"])
+        name, media = item["name"], item["media"]
+        need(isinstance(name, str) and 1 <= len(name.encode()) <= 255 and not re.search(r"[/\\]", name), "attachment")
+        need(name not in (".", "..") and natural(item["size"]), "attachment")
+        need(isinstance(media, str) and media.isascii() and len(media) <= 127 and media.count("/") == 1, "media")
+        need(" " not in media, "media")
+    return value
+
+
+# Section 9: credentials
+
+def grant(payload, code, treaty):
+    note, origin = Note(payload), treaty.origin(code)
+    need(note.signed_by(treaty.by_code[code]["root"]), "the root did not sign")
+    value = line(note.text, 16384, True)
+    fields(value, ("action", "issued", "key", "kinds", "ledger", "party", "title", "v"))
+    key = Key(value["key"])
+    need(value["action"] == "grant" and is_time(value["issued"]) and type(value["v"]) is int and value["v"] == 1, "grant")
+    need(key.kind == 1 and key.name.startswith(origin + "/") and len(key.name) > len(origin) + 1, "the granted key")
+    need(all(kind == "*" or is_kind(kind) for kind in array(value["kinds"], 1, 256)), "kinds")
+    need(unhex(value["ledger"]) == treaty.hash and value["party"] == code, "another ledger or party")
+    need(isinstance(value["title"], str) and 1 <= len(value["title"].encode()) <= 200, "title")
+    return key, value["kinds"], value["title"]
+
+
+# Section 10: tree
+
+def node(left, right):
+    return sha(b"\1" + left + right)
+
+
+def included(leaf, index, size, path, root):
+    """RFC 9162, section 2.1.3.2."""
+    need(index < size, "an index past the tree")
+    fn, sn, r = index, size - 1, leaf
+    for p in path:
+        need(sn, "a path that is too long")
+        if fn & 1 or fn == sn:
+            r = node(p, r)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = node(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    need(sn == 0 and r == root, "a path does not lead to the root")
+
+
+def consistent(old, old_root, new, new_root, proof):
+    """RFC 9162, section 2.1.4.2."""
+    need(old <= new, "sizes")
+    if old == 0 or old == new:
+        need(not proof and old_root == (sha(b"") if old == 0 else new_root), "consistency")
+        need(new or new_root == sha(b""), "consistency")
+        return
+    path = list(proof) if old & (old - 1) else [old_root, *proof]
+    need(path, "consistency")
+    fn, sn = old - 1, new - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        need(sn, "consistency")
+        if fn & 1 or fn == sn:
+            fr, sr = node(c, fr), node(c, sr)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    need(sn == 0 and fr == old_root and sr == new_root, "consistency")
+
+
+class Tree:
+    """The right edge of a growing tree: roots of complete subtrees, from the left, each with its size."""
+
+    def __init__(self):
+        self.edge, self.size = [], 0
+
+    def append(self, leaf):
+        self.edge.append((leaf, 1))
+        self.size += 1
+        while len(self.edge) > 1 and self.edge[-1][1] == self.edge[-2][1]:
+            (right, width), (left, _) = self.edge.pop(), self.edge.pop()
+            self.edge.append((node(left, right), 2 * width))
+
+    def root(self):
+        if not self.edge:
+            return sha(b"")
+        root = self.edge[-1][0]
+        for left, _ in reversed(self.edge[:-1]):
+            root = node(left, root)
+        return root
+
+
+# Sections 11 to 13: checkpoints, receipts, fork proofs
+
+def head(note, treaty):
+    """A signed head: code of its party, size, root."""
+    parts = note.text.split("\n")
+    need(len(parts) == 4, "a checkpoint has three lines")
+    code = treaty.by_origin.get(parts[0])
+    need(code is not None and note.signed_by(treaty.by_code[code]["log"]), "not signed by a log of the treaty")
+    return code, decimal(parts[1]), hash64(parts[2])
+
+
+def receipt(payload, by, treaty):
+    note = Note(payload)
+    code, size, root = head(note, treaty)
+    time = note.cosigned_by(treaty.by_code[by]["witness"])
+    need(time is not None and code != by, "no receipt")
+    return code, size, root, time
+
+
+def fork(text, treaty, bare):
+    value = line(text, 65535, False)
+    fields(value, ("kind", "larger", "proof", "root", "smaller", "v"))
+    need(value["kind"] == "fork" and type(value["v"]) is int and value["v"] == 1, "a fork proof")
+    need(isinstance(value["smaller"], str) and isinstance(value["larger"], str), "heads")
+    notes = [Note(value[name].encode()) for name in ("smaller", "larger")]
+    need(not bare or all(len(note.lines) == 1 for note in notes), "a line that nobody checks")
+    (code, a, a_root), (other, b, b_root) = (head(note, treaty) for note in notes)
+    root = unhex(value["root"])
+    consistent(a, root, b, b_root, [unhex(item) for item in array(value["proof"], 0, 64)])
+    need(code == other and root != a_root, "no fork")
+    return code, a, b
+
+
+# Section 14: marks
+
+FITS = {
+    "text": lambda v: isinstance(v, str) and v != "",
+    "integer": lambda v: type(v) is int,
+    "date": lambda v: isinstance(v, str) and is_time(v + "T00:00:00Z"),
+    "time": is_time,
+    "list": lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v),
+}
+
+
+def judge(payload, code, grants, treaty, profile):
+    """The official signers and the marks of a notification; `grants` are those before it."""
+    try:
+        note = Note(payload)
+        value = notification(note)
+    except Refused:
+        return [], ["malformed"], None
+    marks, signers = [], []
+    if unhex(value["ledger"]) != treaty.hash:
+        marks.append("other-ledger")
+    if value["from"] != code:
+        marks.append("other-sender")
+    if treaty.by_code[code]["roles"] == ["observer"]:
+        marks.append("observer")
+    marks += ["unknown-addressee" for to in value["to"] if to != "*" and to not in treaty.by_code]
+    kind = profile["kind"].get(value["kind"])
+    if kind is None:
+        marks.append("unknown-kind")
+    else:
+        known = {field["name"]: field for field in kind.get("field", [])}
+        for name, field in known.items():
+            if name not in value["body"]:
+                marks += ["form"] if field.get("required") else []
+            elif not FITS[field["type"]](value["body"][name]):
+                marks.append("form")
+        marks += ["form" for name in value["body"] if name not in known]
+    for name, id, _ in note.lines:
+        match [(key, kinds, title) for key, kinds, title in grants if (key.name, key.id) == (name, id)]:
+            case []:
+                marks.append("unauthorised")
+            case [(key, _, _), *_] if not note.signed_by(key):
+                marks.append("bad-signature")
+            case [(_, kinds, _), *_] if "*" not in kinds and value["kind"] not in kinds:
+                marks.append("unauthorised")
+            case [(_, _, title), *_]:
+                signers.append(title)
+    return signers, marks, value
+
+
+# Section 15: evidence
+
+def evidence(data, treaty, profile):
+    need(len(data) <= 22500692, "too long")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise Refused("not UTF-8")
+    top, checkpoint = text.split("\n\n", 1) if "\n\n" in text else ("", "")
+    first, *rest = top.split("\n")
+    need(first == "c2sp.org/tlog-proof@v1" and len(rest) >= 2, "not a tlog-proof")
+    need(rest[0].startswith("extra ") and rest[1].startswith("index "), "extra and index")
+    extra, index, path = b64(rest[0][6:]), decimal(rest[1][6:]), [hash64(item) for item in rest[2:]]
+    need(len(path) <= 63, "the path is too long")
+    try:
+        bundle = canonical(extra.decode(), 16 << 20, False)
+    except UnicodeDecodeError:
+        raise Refused("the bundle is not UTF-8")
+    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("fork",))
+    need(type(bundle["v"]) is int and bundle["v"] == 1 and unhex(bundle["treaty"]) == treaty.hash, "another treaty")
+
+    received = {}
+
+    def receipts(note):
+        code, size, root = head(note, treaty)
+        lines = iter(note.lines)
+        need(next(lines)[:2] == (treaty.by_code[code]["log"].name, treaty.by_code[code]["log"].id), "the first line")
+        at = -1
+        for name, id, _ in lines:
+            match = [n for n, p in enumerate(treaty.parties) if (p["witness"].name, p["witness"].id) == (name, id)]
+            need(match and match[0] > at and treaty.codes[match[0]] != code, "an unknown or misplaced line")
+            at = match[0]
+            time = note.cosigned_by(treaty.parties[at]["witness"])
+            found = (time, at, size)
+            received[treaty.codes[at]] = min(received.get(treaty.codes[at], found), found)
+        return code, size, root, len(note.lines) > 1
+
+    def item(value, code, size, root, kind):
+        fields(value, ("path", "record"))
+        need(isinstance(value["record"], str), "a record")
+        record = Record(value["record"].encode())
+        need(record.log == treaty.origin(code) and kind in (None, record.type), "a record of another log or type")
+        included(record.leaf, record.index, size, [unhex(h) for h in array(value["path"], 0, 63)], root)
+        return record
+
+    code, size, root, _ = receipts(Note(checkpoint.encode()))
+    hexes = {"record": bundle["record"], "path": [h.hex() for h in path]}
+    record = item(hexes, code, size, root, "notification")
+    need(record.index == index, "another index")
+    last = 0
+    for value in array(bundle["heads"], 0, 256):
+        fields(value, ("checkpoint", "path"))
+        need(isinstance(value["checkpoint"], str), "a head")
+        other, at, at_root, some = receipts(Note(value["checkpoint"].encode()))
+        need(other == code and at > last and at != size and some, "a head that does not belong here")
+        included(record.leaf, index, at, [unhex(h) for h in array(value["path"], 0, 63)], at_root)
+        last = at
+    grants, last = [], -1
+    for value in array(bundle["credentials"], 0, 256):
+        credential = item(value, code, size, root, "credential")
+        need(last < credential.index < index, "a credential that does not belong here")
+        last = credential.index
+        try:
+            grants.append(grant(credential.payload, code, treaty))
+        except Refused:
+            pass
+    not_before, last = [], -1
+    for value in array(bundle["anchors"], 0, 16):
+        fields(value, ("receipt", "record"))
+        mine = item(value["receipt"], code, size, root, "receipt")
+        q, q_size, q_root, _ = receipt(mine.payload, code, treaty)
+        need(mine.index < index and treaty.codes.index(q) > last, "an anchor that does not belong here")
+        last = treaty.codes.index(q)
+        not_before.append([item(value["record"], q, q_size, q_root, None).time, q])
+    forked = None
+    if "fork" in bundle:
+        need(isinstance(bundle["fork"], str), "fork")
+        about, a, b = fork(bundle["fork"], treaty, True)
+        need(about == code, "a fork of another log")
+        forked = [a, b]
+    signers, marks, value = judge(record.payload, code, grants, treaty, profile)
+    times = sorted(received.values())
+    return {
+        "verified": True, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
+        "kind": value["kind"] if value else "", "signers": signers, "marks": marks, "fork": forked,
+        "receipts": [[treaty.codes[at], time, size] for time, at, size in times],
+        "not_before": sorted(not_before, key=lambda bound: bound[0], reverse=True),
+        "not_after": times[0][0] if times else None, "final": treaty.satisfied(received),
+    }
+
+
+# Section 16: export folder
+
+def frames(path, word):
+    with open(path, "rb") as file:
+        while top := file.readline(256):
+            match = re.fullmatch(rb"%s (\d+) bytes (\d+)\n" % word, top)
+            need(match, f"{path}: a frame")
+            length = decimal(match[2].decode(), 65535)
+            data = file.read(length + 1)
+            need(len(data) == length + 1 and data.endswith(b"\n"), f"{path}: a frame's bytes")
+            yield decimal(match[1].decode(), 2**64 - 1), data[:-1]
+
+
+def folder(path, treaty, profile):
+    inside = lambda *parts: os.path.join(path, *parts)
+    read = lambda *parts: open(inside(*parts), "rb").read()
+    found = {os.path.relpath(os.path.join(at, name), path) for at, folders, names in os.walk(path) for name in names}
+    logs = {f"logs/{code}/{name}.txt" for code in treaty.codes for name in ("records", "checkpoints", "receipts")}
+    due = {"README.txt", "treaty.toml", "profile.toml", "policy.txt"} | logs
+    forks = {f"forks/{code}.txt" for code in treaty.codes}
+    need(due <= found <= due | forks, "files that are missing or do not belong there")
+    need(sha(read("treaty.toml")) == treaty.hash, "another treaty file")
+    need(sha(read("profile.toml")) == treaty.profile_hash, "another profile")
+    need(read("policy.txt").decode() == treaty.policy, "another policy")
+    forked = [fork(read("forks", code + ".txt").decode(), treaty, True)[0] for code in treaty.codes
+              if f"forks/{code}.txt" in found]
+    need([code for code in treaty.codes if f"forks/{code}.txt" in found] == forked, "a fork proof in the wrong file")
+    due, roots, out = {code: [] for code in treaty.codes}, {}, []
+    for code in treaty.codes:
+        tree, last, grants, marked = Tree(), treaty.hash, [], 0
+        roots[code] = [tree.root()]
+        for number, data in frames(inside("logs", code, "records.txt"), b"record"):
+            record = Record(data)
+            need((number, record.index, record.log, record.prev) == (tree.size, tree.size, treaty.origin(code), last),
+                 f"record {tree.size} of {code} does not belong there")
+            last = record.leaf
+            tree.append(last)
+            roots[code].append(tree.root())
+            try:
+                if record.type == "notification":
+                    marked += bool(judge(record.payload, code, grants, treaty, profile)[1])
+                elif record.type == "credential":
+                    grants.append(grant(record.payload, code, treaty))
+                elif record.type == "receipt":
+                    log, size, root, time = receipt(record.payload, code, treaty)
+                    due[log].append((size, treaty.codes.index(code), number, root, time))
+                else:
+                    forked.append(fork(record.payload.decode(), treaty, False)[0])
+            except Refused:
+                pass
+        last = -1
+        for size, data in frames(inside("logs", code, "checkpoints.txt"), b"checkpoint"):
+            note = Note(data)
+            need(len(note.lines) == 1 and last < size <= tree.size, f"a checkpoint of {code} in the wrong place")
+            need(head(note, treaty) == (code, size, roots[code][size]), f"checkpoint {size} of {code}")
+            last = size
+        need(last == tree.size or (tree.size == 0 and last < 1), f"records of {code} without a checkpoint")
+        out.append({"party": code, "records": tree.size, "marked": marked})
+    missing = []
+    for code, log in zip(treaty.codes, out):
+        lines, sizes = "", {}
+        for size, by, index, root, time in sorted(due[code]):
+            text = base64.b64encode(root).decode()
+            lines += f"size {size} root {text} by {treaty.codes[by]} record {index} time {time}\n"
+            if size > log["records"]:
+                missing.append(code)
+            elif root != roots[code][size]:
+                forked.append(code)
+            else:
+                sizes[treaty.codes[by]] = max(size, sizes.get(treaty.codes[by], 0))
+        need(read("logs", code, "receipts.txt") == lines.encode(), f"the list of receipts for {code}")
+        satisfied = [size for size in sizes.values() if treaty.satisfied({c for c in sizes if sizes[c] >= size})]
+        log["final"] = max(satisfied, default=0)
+    sound = not missing and not forked
+    return {"verified": sound, "logs": out, "forks": sorted(set(forked)), "missing": sorted(set(missing))}
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    treaty = Treaty(open(sys.argv[1], "rb").read())
+    data = open(sys.argv[2], "rb").read()
+    need(sha(data) == treaty.profile_hash, "the profile is not the treaty file's")
+    profile = tomllib.loads(data.decode())
+    good = True
+    for path in sys.argv[3:]:
+        try:
+            result = folder(path, treaty, profile) if os.path.isdir(path) else evidence(open(path, "rb").read(), treaty, profile)
+        except (Refused, UnicodeDecodeError) as why:
+            result = {"verified": False, "why": str(why)}
+        good &= result["verified"]
+        print(json.dumps(result))
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
