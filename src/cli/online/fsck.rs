@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
-use crate::cli::progress::bar;
-use crate::cli::{Code, Context, Failure, NodeConfig};
+use crate::cli::{Code, Context, Failure, NodeConfig, progress};
 use crate::store::fsck::{Report, fsck};
 use crate::store::{Store, StoreError};
 
@@ -29,7 +28,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     if !args.repair_indexes {
         let store = Store::open_read_only(&data, &treaty).map_err(opening)?;
-        let report = check(&store)?;
+        let report = check(&store, context)?;
         print(&report, context, &data);
         return verdict(&report);
     }
@@ -37,20 +36,20 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         return Err(Failure::new(Code::Input, format!("there is no data folder {}", data.display())));
     }
     let store = Store::open(&data, &treaty).map_err(opening)?;
-    let mut report = check(&store)?;
+    let mut report = check(&store, context)?;
     // Indexes made from damaged records or trees would only hide the damage.
     if !report.is_sound() && only_indexes(&report) {
-        let bar = bar("Making the indexes anew", false);
+        let bar = progress::bar("Making the indexes anew", context.out.json);
         store.rebuild_indexes(&mut |done, total| show(&bar, done, total)).map_err(opening)?;
         bar.finish_and_clear();
-        report = check(&store)?;
+        report = check(&store, context)?;
     }
     print(&report, context, &data);
     verdict(&report)
 }
 
-fn check(store: &Store) -> Result<Report, Failure> {
-    let bar = bar("Verifying", false);
+fn check(store: &Store, context: &Context) -> Result<Report, Failure> {
+    let bar = progress::bar("Verifying", context.out.json);
     let report = fsck(store, &mut |done, total| show(&bar, done, total)).map_err(opening);
     bar.finish_and_clear();
     report

@@ -4,7 +4,7 @@ mod ack;
 pub mod client;
 mod demo;
 mod export;
-pub mod fsck;
+mod fsck;
 mod inbox;
 mod node;
 mod number;
