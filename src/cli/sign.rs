@@ -1,5 +1,6 @@
 //! `verbale sign`: an official signs a draft, on any machine, offline.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -124,8 +125,8 @@ fn confirm(args: &Args, json: bool, notification: &Notification, treaty: &Treaty
     if args.yes {
         return Ok(());
     }
-    // With --json the note was not shown: nobody can say yes to what they have not seen.
-    if json || !prompt::is_interactive() {
+    // With --json or in a pipe the note was not shown to the person: nobody can say yes to what they have not seen.
+    if json || !prompt::is_interactive() || !std::io::stdout().is_terminal() {
         let text = "the signature has to be confirmed on a terminal; nothing was signed";
         return Err(Failure::new(Code::Usage, text).hint("give --yes to sign without being asked"));
     }

@@ -218,7 +218,7 @@ mod tests {
         let path = folder.path().join("witness.key");
         create(&path, &witness(), Some(&Passphrase::of("open"))).unwrap();
         assert_eq!(stored(&path).unwrap(), Stored::Encrypted);
-        assert!(!fs::read_to_string(&path).unwrap().contains("CA"));
+        assert!(!fs::read_to_string(&path).unwrap().contains("t/CA/witness"));
         assert_eq!(load(&path, &Passphrase::of("open")).unwrap().public(), witness().public());
         assert!(matches!(load(&path, &Passphrase::of("0pen")), Err(KeyFileError::WrongPassphrase(_))));
         let text = fs::read_to_string(&path).unwrap();

@@ -47,6 +47,8 @@ pub const OWN_GOSSIP_BYTES_PER_SECOND: u32 = 4 << 20;
 pub const MAX_GOSSIP_WAITING: usize = 64;
 /// Gossiped messages that wait, besides those in the channel, until the events are read. The oldest goes first.
 pub const MAX_GOSSIP_UNREAD: usize = 64;
+/// Events of all kinds that wait besides those in the channel. Beyond, the network waits.
+pub const MAX_EVENTS_WAITING: usize = 4096;
 /// Longest envelope of a gossiped message: source, number, topic, signature, key.
 pub const GOSSIP_ENVELOPE_BYTES: usize = 4 << 10;
 

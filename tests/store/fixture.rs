@@ -24,6 +24,8 @@ required = true
 "#;
 
 pub struct Fixture {
+    /// The treaty file.
+    pub text: String,
     pub treaty: Arc<Treaty>,
     pub profile: Arc<Profile>,
 }
@@ -82,7 +84,7 @@ impl Fixture {
             .unwrap();
         }
         let treaty = Arc::new(Treaty::parse(text.as_bytes()).unwrap());
-        Self { treaty, profile: Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap()) }
+        Self { text, treaty, profile: Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap()) }
     }
 
     /// The root's grant of the party's one official.

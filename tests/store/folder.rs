@@ -164,3 +164,28 @@ fn a_full_disk_stops_the_writer_and_loses_nothing_that_was_acknowledged() {
     assert!((0..held).all(|index| same(&store, index)));
     store.commit(&batch(held, 60_000), 0).unwrap();
 }
+
+#[test]
+fn who_reads_while_another_writes_sees_whole_batches() {
+    let (fixture, dir) = (Fixture::new(2), tempfile::tempdir().unwrap());
+    let store = Store::open(dir.path(), &fixture.treaty).unwrap();
+    let last = 60;
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..last).for_each(|index| store.commit(&batch(index, 100), index).unwrap()));
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut seen = 0;
+                while seen < last {
+                    let size = store.size(0).unwrap();
+                    assert!(size >= seen, "a log does not shrink");
+                    seen = size;
+                    if let Some(index) = size.checked_sub(1) {
+                        assert_eq!(store.record(0, index).unwrap(), Some(batch(index, 100).records[0].bytes.clone()));
+                        assert_eq!(store.arrival(0, index).unwrap().unwrap().sequence, index);
+                        assert!(store.records(0, 0, u64::MAX, usize::MAX).unwrap().len() as u64 >= size);
+                    }
+                }
+            });
+        }
+    });
+}

@@ -18,6 +18,22 @@ enum Letter {
     Answer { to: usize, id: u64, response: Response },
 }
 
+/// What a party's engine is made of.
+pub fn config(fixture: &Fixture, me: usize) -> Config {
+    Config {
+        treaty: fixture.treaty.clone(),
+        profile: fixture.profile.clone(),
+        me,
+        log_key: key(me, "log"),
+        witness_key: key(me, "witness"),
+        high_water: None,
+        head_interval_ms: 60_000,
+        settle_ms: 0,
+        request_timeout_ms: 10_000,
+        sign_without_peers: false,
+    }
+}
+
 /// Parties that hear each other at once. The first one keeps its data in a store as well.
 pub struct Ledger<'a> {
     fixture: &'a Fixture,
@@ -31,19 +47,7 @@ pub struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     pub fn new(fixture: &'a Fixture, store: &'a Store) -> Self {
         let disks = vec![Memory::default(); PARTIES];
-        let config = |me| Config {
-            treaty: fixture.treaty.clone(),
-            profile: fixture.profile.clone(),
-            me,
-            log_key: key(me, "log"),
-            witness_key: key(me, "witness"),
-            high_water: None,
-            head_interval_ms: 60_000,
-            settle_ms: 0,
-            request_timeout_ms: 10_000,
-            sign_without_peers: false,
-        };
-        let engines = (0..PARTIES).map(|me| Engine::load(config(me), &disks[me]).unwrap()).collect();
+        let engines = (0..PARTIES).map(|me| Engine::load(config(fixture, me), &disks[me]).unwrap()).collect();
         let mut ledger = Self { fixture, engines, disks, store, letters: VecDeque::new(), now_ms: START_MS };
         for me in 0..PARTIES {
             for peer in (0..PARTIES).filter(|peer| *peer != me) {

@@ -1,6 +1,7 @@
 //! The store: it answers as the model does, loses nothing that it acknowledged, and fsck names what was altered.
 #![cfg(feature = "node")]
 
+mod command;
 mod fixture;
 mod folder;
 mod high_water;

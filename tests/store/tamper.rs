@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use rocksdb::{DB, Options};
-use verbale::node::{Cosigned, Read};
+use verbale::ledger::{Record, RecordType, Timestamp};
+use verbale::node::{Batch, Cosigned, Engine, NewRecord, Read};
 use verbale::store::fsck::{Report, fsck};
 use verbale::store::{Store, StoreError};
+use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
 
-use crate::fixture::{Fixture, code};
-use crate::ledger::Ledger;
+use crate::fixture::{Fixture, code, key, origin};
+use crate::ledger::{Ledger, config};
 
 const FAMILIES: [&str; 10] =
     ["records", "tiles", "heads", "state", "forks", "ids", "receipts", "credentials", "replies", "arrivals"];
@@ -32,7 +34,7 @@ pub fn entries(db: &DB, family: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     entries
 }
 
-fn set(path: &Path, family: &str, key: &[u8], value: Option<&[u8]>) {
+pub fn set(path: &Path, family: &str, key: &[u8], value: Option<&[u8]>) {
     let db = raw(path);
     let cf = db.cf_handle(family).unwrap();
     match value {
@@ -94,9 +96,14 @@ fn sample<T>(items: Vec<T>, count: usize) -> Vec<T> {
 }
 
 #[test]
-fn an_untouched_ledger_is_sound() {
+fn an_untouched_ledger_is_sound_and_an_engine_starts_from_it() {
     let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
     played(dir.path(), &fixture);
+    let store = Store::open(dir.path(), &fixture.treaty).unwrap();
+    let engine = Engine::load(config(&fixture, 0), &store).unwrap();
+    assert!((0..4).all(|log| engine.size(log) == store.size(log).unwrap()));
+    assert!(engine.fork(3).is_some() && engine.final_size(1) > 300);
+    drop(store);
     let report = check(dir.path(), &fixture).unwrap();
     assert_eq!(report.faults, []);
     assert!(report.records > 320 && report.tiles > 4 && report.heads > 8 && report.receipts > 10 && report.forks == 1);
@@ -230,13 +237,9 @@ fn indexes_made_anew_are_those_that_were_there() {
     assert_eq!(all(), before);
     // A rebuild that was interrupted is begun anew at the next start.
     set(dir.path(), "state", b"rebuilding", Some(b""));
-    before[0].iter().for_each(|(key, _)| set_none(dir.path(), "ids", key));
+    before[0].iter().for_each(|(key, _)| set(dir.path(), "ids", key, None));
     drop(Store::open(dir.path(), &fixture.treaty).unwrap());
     assert_eq!(all(), before);
-}
-
-fn set_none(path: &Path, family: &str, key: &[u8]) {
-    set(path, family, key, None);
 }
 
 #[test]
@@ -264,6 +267,35 @@ fn lost_arrivals_and_forks_come_back_from_the_records() {
 }
 
 #[test]
+fn a_damaged_file_is_a_fault_and_no_reason_to_stop() {
+    let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
+    played(dir.path(), &fixture);
+    let copy = dir.path().join("copy");
+    // A snapshot writes everything out of the write-ahead log into sorted files.
+    Store::open(dir.path(), &fixture.treaty).unwrap().snapshot(&copy).unwrap();
+    assert!(check(&copy, &fixture).unwrap().is_sound());
+    let files = std::fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().path());
+    let tables: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "sst")).collect();
+    assert!(tables.len() >= FAMILIES.len(), "{tables:?}");
+    for table in tables {
+        let sound = std::fs::read(&table).unwrap();
+        for at in [10, sound.len() / 2, sound.len() - 20] {
+            let mut bent = sound.clone();
+            bent[at] ^= 4;
+            std::fs::remove_file(&table).unwrap();
+            std::fs::write(&table, &bent).unwrap();
+            match check(&copy, &fixture) {
+                Err(StoreError::Damaged { .. }) => {}
+                // Statistics in the middle of a file concern nothing that is stored.
+                Ok(report) => assert!(!report.is_sound() || at == sound.len() / 2, "byte {at} of {table:?}"),
+                Err(error) => panic!("byte {at} of {table:?}: {error}"),
+            }
+        }
+        std::fs::write(&table, &sound).unwrap();
+    }
+}
+
+#[test]
 fn a_cosigned_head_put_back_to_an_earlier_one_is_named() {
     let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
     played(dir.path(), &fixture);
@@ -275,4 +307,58 @@ fn a_cosigned_head_put_back_to_an_earlier_one_is_named() {
     let key = [&b"cosigned"[..], &[0, 1]].concat();
     set(dir.path(), "state", &key, Some(&[&earlier.size.to_be_bytes()[..], &root.0].concat()));
     assert_eq!(places(&check(dir.path(), &fixture).unwrap()), ["cosigned P1"]);
+}
+
+/// Records that their party signed as they are, however wrong they are: each changed before it is hashed.
+fn signed(store: &Store, change: impl Fn(&mut Record<'_>)) {
+    let (mut edge, mut prev, mut batch, mut tiles) =
+        (Appender::default(), store.treaty().hash(), Batch::default(), Vec::new());
+    for index in 0..5 {
+        let (time, payload) = (Timestamp::from_posix(1_600_000_000), &b"nothing\n"[..]);
+        let log = origin(1);
+        let mut record = Record { index, log: &log, prev, time, kind: RecordType::Receipt, payload };
+        change(&mut record);
+        let bytes = record.to_bytes().unwrap();
+        prev = leaf_hash(&bytes);
+        edge.push(prev, &mut tiles);
+        batch.records.push(NewRecord { log: 1, index, kind: record.kind, bytes });
+    }
+    batch.tiles = edge.partial_tiles().map(|tile| (1, tile)).collect();
+    let head = Checkpoint { origin: origin(1), size: 5, root: edge.root() };
+    batch.heads.push((1, 5, head.sign(&key(1, "log")).unwrap().to_bytes()));
+    store.commit(&batch, 1).unwrap();
+}
+
+#[test]
+fn a_signed_log_that_does_not_hold_together_is_named_at_its_record() {
+    let fixture = Fixture::new(2);
+    let cases: [(&str, fn(&mut Record<'_>)); 4] = [
+        ("", |_| ()),
+        ("chain", |record| {
+            if record.index == 3 {
+                record.prev = Hash([8; 32]);
+            }
+        }),
+        ("says that it is number 9", |record| {
+            if record.index == 3 {
+                record.index = 9;
+            }
+        }),
+        ("belongs to the log trial/P0", |record| {
+            if record.index == 3 {
+                record.log = "trial/P0";
+            }
+        }),
+    ];
+    for (what, change) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &fixture.treaty).unwrap();
+        signed(&store, change);
+        let report = fsck(&store, &mut |_, _| ()).unwrap();
+        match (what, report.faults.as_slice()) {
+            ("", []) => {}
+            (_, [fault]) => assert!(fault.place == "record P1/3" && fault.what.contains(what), "{what}: {fault:?}"),
+            (_, faults) => panic!("{what}: {faults:?}"),
+        }
+    }
 }

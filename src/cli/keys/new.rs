@@ -1,11 +1,13 @@
 //! `verbale keys new`: the four keys of a party, and the party file to send to whoever composes the treaty file.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use serde_json::json;
 
 use super::super::{Code, Context, Failure, NodeConfig, check_address, files};
 use super::ProtectArgs;
-use crate::keys::{self, KeyFileError, Public, PublicKey};
+use crate::keys::{self, KeyFileError, Passphrase, Public, PublicKey, TransportKey};
 use crate::ledger::{Party, Role, canon};
 use crate::note::{KeyType, SigningKey};
 
@@ -73,17 +75,12 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let text = party_text(&party)?;
 
     let passphrase = args.protect.choose()?;
-    let signing: [(&SigningKey, &str); 3] =
+    let signing =
         [(&root, "Root: signs credentials"), (&log, "Log: signs checkpoints"), (&witness, "Witness: signs receipts")];
-    for ((key, title), path) in signing.iter().zip(&key_files) {
-        keys::create(path, key, passphrase.as_ref())?;
-        let public = Public { title: Some((*title).to_owned()), key: PublicKey::Verifier(key.public().clone()) };
-        keys::create_public(&keys::public_path(path), &public)?;
-    }
-    let [_, _, _, path] = &key_files;
-    keys::create_transport(path, &transport, passphrase.as_ref())?;
-    let title = Some("Transport: the node's peer id".to_owned());
-    keys::create_public(&keys::public_path(path), &Public { title, key: PublicKey::Peer(transport.peer_id()) })?;
+    write(&signing, &transport, &key_files, passphrase.as_ref()).map_err(|failure| {
+        let keys = context.home.join("keys");
+        failure.hint(format!("these keys are not complete: remove what was written to {}, start again", keys.display()))
+    })?;
     files::create(&party_file, text.as_bytes())?;
     let configured = NodeConfig::create(&context.home, &identity.party)?;
 
@@ -108,6 +105,28 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     if passphrase.is_none() {
         out.line("The keys are not encrypted. Whoever can read these files can sign for this party.");
     }
+    Ok(())
+}
+
+/// Each secret key, and its public half beside it.
+fn write(
+    signing: &[(&SigningKey, &str); 3],
+    transport: &TransportKey,
+    files: &[PathBuf; 4],
+    passphrase: Option<&Passphrase>,
+) -> Result<(), Failure> {
+    let [signing_files @ .., transport_file] = files;
+    for ((key, title), path) in signing.iter().zip(signing_files) {
+        keys::create(path, key, passphrase)?;
+        let public = Public { title: Some((*title).to_owned()), key: PublicKey::Verifier(key.public().clone()) };
+        keys::create_public(&keys::public_path(path), &public)?;
+    }
+    keys::create_transport(transport_file, transport, passphrase)?;
+    let title = Some("Transport: the node's peer id".to_owned());
+    keys::create_public(
+        &keys::public_path(transport_file),
+        &Public { title, key: PublicKey::Peer(transport.peer_id()) },
+    )?;
     Ok(())
 }
 

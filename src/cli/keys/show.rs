@@ -38,8 +38,9 @@ pub fn run(_: &Args, context: &Context) -> Result<(), Failure> {
         out.line(format!("There are no keys in {}.", folder.display()));
         return Ok(());
     }
-    let cells = |row: &Row| vec![row.name.clone(), row.title.clone(), row.secret.clone(), row.public.clone()];
-    display::table(out, &["Key", "Title", "Secret", "Public key"], &rows.iter().map(cells).collect::<Vec<_>>());
+    // A public key starts with its name.
+    let cells = |row: &Row| vec![row.title.clone(), row.secret.clone(), row.public.clone()];
+    display::table(out, &["Key", "Secret", "Public key"], &rows.iter().map(cells).collect::<Vec<_>>());
     Ok(())
 }
 
@@ -79,7 +80,7 @@ fn row(path: PathBuf) -> Row {
         }
         Err(error) => {
             let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            (name, String::new(), error.to_string())
+            (name.clone(), name, error.to_string())
         }
     };
     Row { name, title, public, secret, file: path }

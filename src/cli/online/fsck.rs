@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
-use crate::cli::{Code, Context, Failure, NodeConfig, progress};
+use crate::cli::progress::bar;
+use crate::cli::{Code, Context, Failure, NodeConfig};
 use crate::store::fsck::{Report, fsck};
 use crate::store::{Store, StoreError};
 
@@ -14,7 +15,7 @@ pub struct Args {
     /// The data folder, or a snapshot of one [default: the one that verbale.toml names]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Make the indexes anew from the records first; signed data is not touched
+    /// Make the indexes anew from the records, if these are sound; signed data is never touched
     #[arg(long)]
     repair_indexes: bool,
 }
@@ -26,22 +27,37 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Some(data) => data.clone(),
         None => NodeConfig::load(&context.home)?.data,
     };
-    if args.repair_indexes {
-        if !data.exists() {
-            let text = format!("there is no data folder {}", data.display());
-            return Err(Failure::new(Code::Input, text));
-        }
-        let bar = progress::bar("Making the indexes anew", context.out.json);
-        let store = Store::open(&data, &treaty).map_err(opening)?;
+    if !args.repair_indexes {
+        let store = Store::open_read_only(&data, &treaty).map_err(opening)?;
+        let report = check(&store)?;
+        print(&report, context, &data);
+        return verdict(&report);
+    }
+    if !data.exists() {
+        return Err(Failure::new(Code::Input, format!("there is no data folder {}", data.display())));
+    }
+    let store = Store::open(&data, &treaty).map_err(opening)?;
+    let mut report = check(&store)?;
+    // Indexes made from damaged records or trees would only hide the damage.
+    if !report.is_sound() && only_indexes(&report) {
+        let bar = bar("Making the indexes anew", false);
         store.rebuild_indexes(&mut |done, total| show(&bar, done, total)).map_err(opening)?;
         bar.finish_and_clear();
+        report = check(&store)?;
     }
-    let store = Store::open_read_only(&data, &treaty).map_err(opening)?;
-    let bar = progress::bar("Verifying", context.out.json);
-    let report = fsck(&store, &mut |done, total| show(&bar, done, total)).map_err(opening)?;
-    bar.finish_and_clear();
     print(&report, context, &data);
     verdict(&report)
+}
+
+fn check(store: &Store) -> Result<Report, Failure> {
+    let bar = bar("Verifying", false);
+    let report = fsck(store, &mut |done, total| show(&bar, done, total)).map_err(opening);
+    bar.finish_and_clear();
+    report
+}
+
+fn only_indexes(report: &Report) -> bool {
+    report.unlisted == 0 && report.faults.iter().all(|fault| fault.repairable)
 }
 
 fn print(report: &Report, context: &Context, data: &Path) {
@@ -76,8 +92,8 @@ fn verdict(report: &Report) -> Result<(), Failure> {
     }
     let count = report.faults.len() as u64 + report.unlisted;
     let faults = if count == 1 { "fault was" } else { "faults were" };
-    let failure = Failure::new(Code::Damaged, format!("{count} {faults} found; nothing was changed"));
-    Err(if report.unlisted == 0 && report.faults.iter().all(|fault| fault.repairable) {
+    let failure = Failure::new(Code::Damaged, format!("{count} {faults} found; no signed data was changed"));
+    Err(if only_indexes(report) {
         failure.hint("only indexes are concerned: stop the node and run `verbale fsck --repair-indexes`")
     } else {
         failure.hint(

@@ -1,5 +1,6 @@
 //! `verbale treaty new`: a treaty file without parties yet.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -53,6 +54,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     let treaty_path = context.treaty_path();
     files::absent(&treaty_path)?;
+    fs::create_dir_all(&context.home)
+        .map_err(|e| Failure::new(Code::Input, format!("{} cannot be made: {e}", context.home.display())))?;
     copy_profile(&args.profile, &context.profile_path())?;
     let text = format!(
         "# The treaty file: the root of trust. Every party holds the same bytes; their SHA-256 is the ledger's identity.\n\
