@@ -2,9 +2,12 @@
 
 mod common;
 
+use std::fs;
+use std::path::Path;
+
 use common::{CA, HU, Ledger, RU, US};
 use proptest::prelude::*;
-use verbale::ledger::{Evidence, EvidenceError, RecordType, Verdict, verify_evidence};
+use verbale::ledger::{Evidence, EvidenceError, Profile, RecordType, Treaty, Verdict, verify_evidence};
 use verbale::node::{LogId, ProveError, prove};
 use verbale::note::SignedNote;
 use verbale::tlog::TlogProof;
@@ -77,6 +80,20 @@ fn the_verdict_says_who_what_when_and_to_whom() {
         assert!(text.contains(part), "{part:?} should be in:\n{text}");
     }
     assert!(!verdict.not_proven.iter().any(|line| line.contains("no receipt")));
+}
+
+/// Files that were handed out stay valid: these bytes verify for ever, and are read and written as they are.
+#[test]
+fn a_file_that_was_handed_out_long_ago_verifies() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let kept = |name: &str| fs::read(folder.join(name)).unwrap();
+    let treaty = Treaty::parse(&kept("treaty.toml")).unwrap();
+    let profile = Profile::parse(&kept("profile.toml")).unwrap();
+    let bytes = kept("remark.tlog-proof");
+    let verdict = verify_evidence(&bytes, &treaty, Some(&profile)).unwrap();
+    assert!(verdict.is_sound());
+    assert_eq!((verdict.party.as_str(), verdict.index, codes(&verdict).len()), ("RU", 9, 3));
+    assert_eq!(Evidence::parse(&bytes, &treaty.hash()).unwrap().to_bytes(&treaty.hash()), bytes);
 }
 
 #[test]

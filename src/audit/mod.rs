@@ -16,6 +16,7 @@ mod export;
 mod folder;
 mod report;
 mod verify;
+mod walk;
 
 pub use export::{ExportError, export};
 pub use report::{Fault, ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report};

@@ -22,6 +22,8 @@ pub struct Fault {
 pub struct LogReport {
     /// The party's code.
     pub party: String,
+    /// Whether it was read to its end without a fault; otherwise the numbers below are those up to the fault.
+    pub complete: bool,
     /// Number of records.
     pub records: u64,
     /// Notifications among them.

@@ -11,14 +11,14 @@ use super::export::receipt_line;
 use super::folder::{
     Broken, CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY, readme,
 };
-use super::report::{LogReport, MAX_LISTED, MarkedNote, Missing, Report};
+use super::report::{MAX_LISTED, MarkedNote, Missing, Report};
+use super::walk::Walk;
 use crate::ledger::{
-    Credentials, ForkProof, Grant, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile, Receipt, Record,
-    RecordType, Treaty, TreatyError, check_notification, parse_bare_fork,
+    ForkProof, Grant, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile, Receipt, Record, RecordType,
+    Treaty, TreatyError, check_notification, parse_bare_fork,
 };
 use crate::node::final_size;
-use crate::note::SignedNote;
-use crate::tlog::{Appender, Checkpoint, Hash, leaf_hash};
+use crate::tlog::{Hash, leaf_hash};
 
 /// Why a folder could not be audited at all.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +47,6 @@ pub enum AuditError {
     #[error("the system gives no random numbers: {0}")]
     Random(String),
 }
-
-/// One of a log's files while it is read.
-type Source = Reader<BufReader<File>>;
 
 /// Audits an export folder. `trusted` is the treaty file from elsewhere; without it, the report says what to compare.
 ///
@@ -141,7 +138,8 @@ impl Audit<'_> {
         };
         for entry in entries {
             let Ok(entry) = entry else { return self.report.fault(within, 0, "the folder cannot be read") };
-            let name = entry.file_name().to_string_lossy().into_owned();
+            // Names of files that are none of ours are shown to people: nothing in them steers a terminal.
+            let name = entry.file_name().to_string_lossy().replace(char::is_control, "\u{fffd}");
             let name = if within.is_empty() { name } else { format!("{within}/{name}") };
             // Links are not followed: what they lead to is not part of the export.
             let Ok(meta) = entry.path().symlink_metadata() else {
@@ -224,21 +222,7 @@ impl Audit<'_> {
                 return;
             }
         };
-        let mut walk = Walk {
-            log,
-            records,
-            checkpoints,
-            receipts,
-            checkpoint: None,
-            receipt: None,
-            edge: Appender::default(),
-            last_leaf: self.treaty.hash(),
-            last_receipt: None,
-            receipted: vec![0; self.treaty.parties().len()],
-            signed: 0,
-            credentials: Credentials::default(),
-            out: LogReport { party: party.code.clone(), ..LogReport::default() },
-        };
+        let mut walk = Walk::new(self.treaty, log, [records, checkpoints, receipts]);
         let walked = self.walk(&mut walk);
         self.done += walk.bytes();
         (self.progress)(self.done, self.total);
@@ -246,8 +230,12 @@ impl Audit<'_> {
         let (have, signed) = (walk.out.records, walk.signed);
         match walked {
             Err((file, broken)) => self.report.fault(&name(file), broken.line, broken.what),
-            Ok(()) if signed > have => self.report.missing.push(Missing { party: party.code.clone(), have, signed }),
-            Ok(()) => {}
+            Ok(()) => {
+                walk.out.complete = true;
+                if signed > have {
+                    self.report.missing.push(Missing { party: party.code.clone(), have, signed });
+                }
+            }
         }
         self.report.logs.push(walk.out);
     }
@@ -353,9 +341,13 @@ impl Audit<'_> {
                 return Err((CHECKPOINTS, Broken { line, what: "heads should stand by size, each once".into() }));
             }
             if checkpoint.root != root {
-                let what = format!("the records do not lead to this signed head of {size} records");
+                let what = match (walk.good, size.saturating_sub(1)) {
+                    (from, to) if from >= to => format!("record {to} is not the one that this head was signed over"),
+                    (from, to) => format!("one of the records {from} to {to} is not what this head was signed over"),
+                };
                 return Err((CHECKPOINTS, Broken { line, what }));
             }
+            walk.good = size;
             walk.out.checkpoints += 1;
             walk.next_checkpoint(self.treaty)?;
         }
@@ -402,62 +394,6 @@ impl Audit<'_> {
 fn toggle(digest: &mut [u8; 32], key: &[u8; 32], line: ReceiptLine, treaty: &Treaty) {
     let one = Sha256::new().chain_update(key).chain_update(line.to_text(treaty)).finalize();
     digest.iter_mut().zip(one).for_each(|(sum, byte)| *sum ^= byte);
-}
-
-/// One log while its files are read.
-struct Walk {
-    log: usize,
-    records: Source,
-    checkpoints: Source,
-    receipts: Source,
-    /// The next head, verified, and its line.
-    checkpoint: Option<(Checkpoint, u64)>,
-    /// The next line of `receipts.txt`.
-    receipt: Option<ReceiptLine>,
-    edge: Appender,
-    last_leaf: Hash,
-    last_receipt: Option<ReceiptLine>,
-    receipted: Vec<u64>,
-    /// Size of the largest head that is known to be signed.
-    signed: u64,
-    credentials: Credentials,
-    out: LogReport,
-}
-
-impl Walk {
-    fn bytes(&self) -> u64 {
-        self.records.bytes + self.checkpoints.bytes + self.receipts.bytes
-    }
-
-    fn next_checkpoint(&mut self, treaty: &Treaty) -> Result<(), (&'static str, Broken)> {
-        let line = self.checkpoints.line;
-        let fail = |what: String| (CHECKPOINTS, Broken { line, what });
-        let Some((number, bytes)) = self.checkpoints.next_frame("checkpoint").map_err(|b| (CHECKPOINTS, b))? else {
-            return Ok(());
-        };
-        let note = SignedNote::parse(&bytes).map_err(|e| fail(e.to_string()))?;
-        let checkpoint = Checkpoint::verify(&note, &treaty.party(self.log).log).map_err(|e| fail(e.to_string()))?;
-        if checkpoint.size != number || note.signatures().len() != 1 || note.to_bytes() != bytes {
-            return Err(fail("expected this head with the log's own signature and nothing else".into()));
-        }
-        self.signed = self.signed.max(number);
-        self.checkpoint = Some((checkpoint, line));
-        Ok(())
-    }
-
-    fn next_receipt(&mut self, treaty: &Treaty) -> Result<(), (&'static str, Broken)> {
-        let fail = |line, what: &str| (RECEIPTS, Broken { line, what: what.to_owned() });
-        let at = self.receipts.line;
-        self.receipt = None;
-        let Some(text) = self.receipts.next_line().map_err(|b| (RECEIPTS, b))? else { return Ok(()) };
-        let line = ReceiptLine::parse(&text, treaty).filter(|line| line.by != self.log);
-        let line = line.ok_or_else(|| fail(at, "not a line `size … root … by … record … time …`"))?;
-        if self.last_receipt.is_some_and(|last| last >= line) {
-            return Err(fail(at, "receipts should stand by size, party and record, each once"));
-        }
-        (self.last_receipt, self.receipt) = (Some(line), Some(line));
-        Ok(())
-    }
 }
 
 /// Opens a file; a pipe or a device, on which reading might never end, is refused.

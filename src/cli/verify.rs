@@ -1,19 +1,15 @@
 //! `verbale verify`: checks an evidence file or an export folder, offline, with the treaty file alone.
 
-use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Code, Context, Failure};
+use super::{Code, Context, Failure, display, files, read_profile, read_treaty};
 use crate::audit::{AuditError, Report, verify_folder};
-use crate::ledger::{
-    MAX_EVIDENCE_BYTES, MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, verify_evidence,
-};
-use crate::tlog::Hash;
+use crate::ledger::{MAX_EVIDENCE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, verify_evidence};
 
-/// Arguments of `verbale verify`.
+/// Check an evidence file or the folder of an export: offline, with the treaty file alone
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// An evidence file (.tlog-proof), or the folder of an export
@@ -34,7 +30,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 
 fn folder(args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
-    let trusted = args.treaty.as_ref().map(|path| read(path, MAX_TREATY_BYTES)).transpose()?;
+    let trusted = args.treaty.as_ref().map(|path| files::read(path, MAX_TREATY_BYTES)).transpose()?;
     let bar = progress_bar(out.json);
     let report = verify_folder(&args.path, trusted.as_deref(), &mut |done, total| {
         bar.set_length(total);
@@ -73,18 +69,28 @@ fn print_report(report: &Report, context: &Context) {
     let head = if report.is_sound() { out.good("VERIFIED") } else { out.bad("NOT VERIFIED") };
     out.line(format!("{head}  {}", out.bold(&report.title)));
     for log in &report.logs {
-        let last = log.last.map_or(String::new(), |time| format!(", the last one logged at {}", time.display()));
+        if !log.complete {
+            out.line(format!("  {}: not checked to its end; see the fault below.", log.party));
+            continue;
+        }
+        let last = log.last.map_or(String::new(), |time| format!(", the last one logged at {}", display::time(time)));
         out.line(format!(
-            "  {}: {} records{last}; {} notifications, {} credentials, {} receipts; final up to record {}.",
-            log.party, log.records, log.notifications, log.credentials, log.receipts, log.final_size
+            "  {}: {}{last}; {}, {}, {}; the first {} are final.",
+            log.party,
+            counted(log.records, "record"),
+            counted(log.notifications, "notification"),
+            counted(log.credentials, "credential"),
+            counted(log.receipts, "receipt"),
+            log.final_size
         ));
         if log.void > 0 {
-            out.line(format!("    {} of them are not what their type says, and count for nothing.", log.void));
+            let void = counted(log.void, "record");
+            out.line(format!("    Not what their type says, and without effect: {void}."));
         }
     }
     for note in &report.marked {
         for mark in &note.marks {
-            out.line(format!("  Record {} of {} is not in order: {}", note.index, note.party, mark.text));
+            out.line(format!("  Record {} of {} is not in order: {}", note.index, note.party, shown(&mark.text)));
         }
     }
     let unlisted = report.marked_count - report.marked.len() as u64;
@@ -101,7 +107,7 @@ fn print_report(report: &Report, context: &Context) {
     }
     for fault in &report.faults {
         let line = if fault.line > 0 { format!(", line {}", fault.line) } else { String::new() };
-        out.line(format!("  {} {}{line}: {}.", out.bad("Fault:"), fault.file, fault.what));
+        out.line(format!("  {} {}{line}: {}.", out.bad("Fault:"), fault.file, shown(&fault.what)));
     }
     if let Some(treaty) = report.treaty.filter(|_| !report.treaty_given) {
         out.line("  The treaty file inside the folder was used. Compare its SHA-256 with that of one that you trust:");
@@ -113,9 +119,9 @@ fn evidence(args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
     let home = context.home.join("treaty.toml");
     let treaty_path = args.treaty.clone().unwrap_or(home);
-    let treaty = treaty(&treaty_path)?;
+    let treaty = read_treaty(&treaty_path)?;
     let profile = profile(args, &treaty_path, &treaty)?;
-    let bytes = read(&args.path, MAX_EVIDENCE_BYTES)?;
+    let bytes = files::read(&args.path, MAX_EVIDENCE_BYTES)?;
     let verdict = verify_evidence(&bytes, &treaty, profile.as_ref()).map_err(|error| {
         Failure::new(Code::NotVerified, format!("{} does not verify: {error}.", args.path.display())).hint(
             "Nothing in this file may be relied on. Ask for it again, and check that the treaty file is the right one.",
@@ -142,22 +148,13 @@ fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, context:
     let head = if sound { out.good("VERIFIED") } else { out.bad("VERIFIED, WITH RESERVATIONS") };
     out.line(format!("{head}  {}", out.bold(&treaty.file().title)));
     for sentence in verdict.sentences(treaty, profile) {
-        out.line(format!("  {sentence}"));
+        out.line(format!("  {}", shown(&sentence)));
     }
     out.line(out.bold("Not proven:"));
     for sentence in &verdict.not_proven {
-        out.line(format!("  {sentence}"));
+        out.line(format!("  {}", shown(sentence)));
     }
     out.line(out.dim(&format!("Leaf hash {}; treaty file SHA-256 {}.", verdict.leaf.to_hex(), treaty.hash().to_hex())));
-}
-
-/// Reads and checks a treaty file.
-fn treaty(path: &Path) -> Result<Treaty, Failure> {
-    let bytes = read(path, MAX_TREATY_BYTES)?;
-    Treaty::parse(&bytes).map_err(|error| {
-        Failure::new(Code::Input, format!("{} is not a valid treaty file: {error}", path.display()))
-            .hint("The treaty file is the same bytes at every party: ask another party for it.")
-    })
 }
 
 /// The profile that was named; otherwise the one beside the treaty file, if there is one.
@@ -168,25 +165,19 @@ fn profile(args: &Args, treaty_path: &Path, treaty: &Treaty) -> Result<Option<Pr
         None if beside.exists() => beside,
         None => return Ok(None),
     };
-    let bytes = read(&path, MAX_PROFILE_BYTES)?;
-    if Hash::digest(&bytes) != treaty.file().profile_sha256 {
-        let message =
-            format!("{} is not the profile that the treaty file names: its SHA-256 is another.", path.display());
-        return Err(Failure::new(Code::Input, message).hint("Name the right one with --profile."));
+    let (profile, hash) = read_profile(&path)?;
+    if hash != treaty.file().profile_sha256 {
+        let text = format!("{} is not the profile that the treaty file names by its SHA-256", path.display());
+        return Err(Failure::new(Code::Input, text).hint("name the right one with --profile"));
     }
-    let profile = Profile::parse(&bytes);
-    profile.map(Some).map_err(|error| Failure::new(Code::Input, format!("{}: {error}", path.display())))
+    Ok(Some(profile))
 }
 
-/// Reads a file of at most so many bytes.
-fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>, Failure> {
-    let fail =
-        |error: std::io::Error| Failure::new(Code::Input, format!("{} cannot be read: {error}.", path.display()));
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes)).map_err(fail)?;
-    if bytes.len() > max_bytes {
-        let message = format!("{} is longer than {max_bytes} bytes, as no such file is.", path.display());
-        return Err(Failure::new(Code::Input, message));
-    }
-    Ok(bytes)
+fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What others wrote is shown as it is, but for what would steer a terminal.
+fn shown(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

@@ -109,7 +109,7 @@ impl Daemon {
         let Settings { treaty, profile, me, .. } = &settings;
         let (treaty, profile, me) = (treaty.clone(), profile.clone(), *me);
         let store = Arc::new(Store::open(&settings.data, &treaty)?);
-        let high_water = HighWater::open(&settings.high_water, &treaty.hash(), &treaty.party(me).code)?;
+        let mut high_water = HighWater::open(&settings.high_water, &treaty.hash(), &treaty.party(me).code)?;
         let config = Config {
             treaty: treaty.clone(),
             profile: profile.clone(),
@@ -123,6 +123,10 @@ impl Daemon {
             sign_without_peers: settings.sign_without_peers,
         };
         let engine = Engine::load(config, &*store)?;
+        // Before the first word to anybody: the store answers peers with the head that it has.
+        if let Some(mark) = engine.high_water() {
+            high_water.update(mark)?;
+        }
         let net = crate::net::start(
             NetConfig { identity: settings.transport_seed, me, treaty: treaty.clone(), listen: settings.listen },
             answerer(treaty.clone(), store.clone()),

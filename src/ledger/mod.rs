@@ -2,6 +2,7 @@
 //! the treaty file and the profile; validity; evidence.
 
 pub mod canon;
+mod check;
 mod credential;
 mod evidence;
 mod fields;
@@ -15,6 +16,7 @@ mod treaty;
 mod validity;
 mod verdict;
 
+pub use check::verify_evidence;
 pub use credential::{CredentialError, Credentials, Grant};
 pub use evidence::{
     Anchor, Evidence, EvidenceError, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, MAX_EVIDENCE_BYTES, PartError,
@@ -31,4 +33,4 @@ pub use treaty::{
     MAX_PARTIES, MAX_TREATY_BYTES, Party, Role, Treaty, TreatyError, TreatyFile, is_ledger_name, is_party_code,
 };
 pub use validity::{Mark, Signer, Validity, check_notification};
-pub use verdict::{Bound, Forked, Received, Verdict, verify_evidence};
+pub use verdict::{Bound, Forked, Received, Verdict};

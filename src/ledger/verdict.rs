@@ -3,16 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::canon;
-use super::credential::Credentials;
-use super::evidence::{Evidence, EvidenceError, HeadPart, PartError, parse_bare_fork};
-use super::notification::{Attachment, Notification};
+use super::notification::Attachment;
 use super::profile::Profile;
-use super::receipt::Receipt;
-use super::record::{Record, RecordType};
 use super::time::Timestamp;
 use super::treaty::Treaty;
-use super::validity::{Mark, Signer, check_notification};
-use crate::tlog::{Checkpoint, Cosignature, Hash, leaf_hash};
+use super::validity::{Mark, Signer};
+use crate::tlog::Hash;
 
 /// A moment with the clock that it was read from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -91,180 +87,9 @@ pub struct Verdict {
     pub not_proven: Vec<String>,
 }
 
-/// Verifies an evidence file: every byte of it, with nothing but the treaty file (and the profile, for titles and the
-/// form of the note).
-pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>) -> Result<Verdict, EvidenceError> {
-    let evidence = Evidence::parse(bytes, &treaty.hash())?;
-    let origin = evidence.checkpoint.text().split('\n').next().unwrap_or_default();
-    let log = treaty.log_of_origin(origin).ok_or_else(|| EvidenceError::UnknownLog(origin.to_owned()))?;
-
-    let mut receipts = Vec::new();
-    let own = HeadPart { checkpoint: evidence.checkpoint.clone(), path: evidence.record.path.clone() };
-    let main = part("the checkpoint", || head(&own, log, treaty, &mut receipts))?;
-    let record = part("the record", || evidence.record.check(origin, main.size, &main.root))?;
-    if record.index != evidence.index {
-        return Err(misplaced("the record", "it is another record than the file's `index` says"));
-    }
-    if record.kind != RecordType::Notification {
-        return Err(EvidenceError::NotANotification(record.kind.as_str()));
-    }
-    let mut last_size = 0;
-    for (at, item) in evidence.heads.iter().enumerate() {
-        let name = format!("heads[{at}]");
-        let before = receipts.len();
-        let checkpoint = part(&name, || {
-            let checkpoint = head(item, log, treaty, &mut receipts)?;
-            let leaf = leaf_hash(evidence.record.record.as_bytes());
-            crate::tlog::verify_inclusion(&leaf, record.index, checkpoint.size, &item.path, &checkpoint.root)?;
-            Ok(checkpoint)
-        })?;
-        if checkpoint.size <= last_size || checkpoint.size == main.size || receipts.len() == before {
-            return Err(misplaced(&name, "heads go by size, each size stands once, and each has a receipt"));
-        }
-        last_size = checkpoint.size;
-    }
-    let credentials = credentials(&evidence, &record, &main, log, treaty)?;
-    let not_before = anchors(&evidence, &record, &main, log, treaty)?;
-    let fork = match &evidence.fork {
-        None => None,
-        Some(text) => {
-            let proof = part("fork", || parse_bare_fork(text.as_bytes(), treaty))?;
-            if proof.log() != log {
-                return Err(misplaced("fork", "it is about another log"));
-            }
-            let (smaller, larger) = proof.sizes();
-            Some(Forked { smaller, larger })
-        }
-    };
-
-    let validity = check_notification(record.payload, log, record.index, treaty, profile, &credentials);
-    let mut verdict = Verdict {
-        party: treaty.party(log).code.clone(),
-        index: record.index,
-        leaf: leaf_hash(evidence.record.record.as_bytes()),
-        kind: String::new(),
-        title: "Notification".into(),
-        id: String::new(),
-        to: Vec::new(),
-        body: Map::new(),
-        attachments: Vec::new(),
-        issued: None,
-        signers: validity.signers,
-        marks: validity.marks,
-        logged: record.time,
-        not_before,
-        not_after: None,
-        receipts: Vec::new(),
-        is_final: false,
-        final_since: None,
-        fork,
-        not_proven: Vec::new(),
-    };
-    if let Ok((_, notification)) = Notification::of_note(record.payload) {
-        let known = profile.and_then(|profile| profile.kind.get(&notification.kind));
-        verdict.title = known.map_or_else(|| notification.kind.clone(), |kind| kind.title.clone());
-        verdict.kind = notification.kind;
-        verdict.id = notification.id.to_string();
-        verdict.to = notification.to;
-        verdict.body = notification.body;
-        verdict.attachments = notification.attachments;
-        verdict.issued = Some(notification.issued);
-    }
-    verdict.weigh(receipts, treaty);
-    Ok(verdict)
-}
-
-fn part<T>(name: &str, check: impl FnOnce() -> Result<T, PartError>) -> Result<T, EvidenceError> {
-    check().map_err(|fault| EvidenceError::Part { part: name.to_owned(), fault })
-}
-
-fn misplaced(name: &str, what: &'static str) -> EvidenceError {
-    EvidenceError::Part { part: name.to_owned(), fault: PartError::Misplaced(what) }
-}
-
-/// Verifies a head with all of its signatures: the log's first, then receipts in the treaty's order, and nothing else.
-fn head(
-    part: &HeadPart,
-    log: usize,
-    treaty: &Treaty,
-    receipts: &mut Vec<(usize, Timestamp, u64)>,
-) -> Result<Checkpoint, PartError> {
-    let note = &part.checkpoint;
-    let checkpoint = Checkpoint::verify(note, &treaty.party(log).log)?;
-    let mut lines = note.signatures().iter();
-    if !lines.next().is_some_and(|line| line.is_by(&treaty.party(log).log)) {
-        return Err(PartError::Misplaced("the log's own signature should come first"));
-    }
-    let mut next = 0;
-    for line in lines {
-        let by = (next..treaty.parties().len()).find(|by| *by != log && line.is_by(&treaty.party(*by).witness));
-        let Some(by) = by else {
-            return Err(PartError::Misplaced("a signature line that is unknown, there twice, or out of order"));
-        };
-        let time = Cosignature::verify(note, &treaty.party(by).witness)?.time;
-        receipts.push((by, Timestamp::from_posix(time), checkpoint.size));
-        next = by + 1;
-    }
-    Ok(checkpoint)
-}
-
-/// The grants of those who signed the note: records of the same log, before the note, by index.
-fn credentials(
-    evidence: &Evidence,
-    note: &Record<'_>,
-    main: &Checkpoint,
-    log: usize,
-    treaty: &Treaty,
-) -> Result<Credentials, EvidenceError> {
-    let mut credentials = Credentials::default();
-    let mut next = 0;
-    for (at, item) in evidence.credentials.iter().enumerate() {
-        let name = format!("credentials[{at}]");
-        let record = part(&name, || item.check_kind(treaty.origin(log), main, RecordType::Credential))?;
-        if record.index < next || record.index >= note.index {
-            return Err(misplaced(&name, "credentials go by index, and come before the note"));
-        }
-        next = record.index + 1;
-        credentials.apply(&record, treaty.party(log), &treaty.hash());
-    }
-    Ok(credentials)
-}
-
-/// Records of other parties that are older than the note, each with the receipt that shows it.
-fn anchors(
-    evidence: &Evidence,
-    note: &Record<'_>,
-    main: &Checkpoint,
-    log: usize,
-    treaty: &Treaty,
-) -> Result<Vec<Bound>, EvidenceError> {
-    let mut bounds = Vec::new();
-    let mut next = 0;
-    for (at, item) in evidence.anchors.iter().enumerate() {
-        let name = format!("anchors[{at}]");
-        let (receipt, at_index) = part(&name, || {
-            let record = item.receipt.check_kind(treaty.origin(log), main, RecordType::Receipt)?;
-            Ok((Receipt::verify(record.payload, log, treaty)?, record.index))
-        })?;
-        if at_index >= note.index || receipt.log < next {
-            return Err(misplaced(&name, "they go by party, each once, and the receipt comes before the note"));
-        }
-        next = receipt.log + 1;
-        let other = treaty.origin(receipt.log);
-        let older = part(&name, || item.record.check(other, receipt.checkpoint.size, &receipt.checkpoint.root))?;
-        bounds.push(Bound {
-            time: older.time,
-            by: treaty.party(receipt.log).code.clone(),
-            why: format!("it follows record {} of the log of {}", older.index, treaty.party(receipt.log).name),
-        });
-    }
-    bounds.sort_by_key(|bound| std::cmp::Reverse(bound.time));
-    Ok(bounds)
-}
-
 impl Verdict {
     /// What the receipts say together.
-    fn weigh(&mut self, mut receipts: Vec<(usize, Timestamp, u64)>, treaty: &Treaty) {
+    pub(super) fn weigh(&mut self, mut receipts: Vec<(usize, Timestamp, u64)>, treaty: &Treaty) {
         receipts.sort_by_key(|(by, time, size)| (*time, *by, *size));
         let mut seen: Vec<usize> = Vec::new();
         for (by, time, size) in receipts {
@@ -357,18 +182,18 @@ impl Verdict {
             out.push(format!("With it goes the file “{}” of {} bytes.", file.name, file.size));
         }
         if let Some(issued) = self.issued {
-            out.push(format!("It says that it was issued at {}.", issued.display()));
+            out.push(format!("It says that it was issued at {}.", utc(issued)));
         }
         for mark in &self.marks {
             out.push(format!("Not in order: {}", mark.text));
         }
-        out.push(format!("By the clock of {sender}, it was logged at {}.", self.logged.display()));
+        out.push(format!("By the clock of {sender}, it was logged at {}.", utc(self.logged)));
         for bound in &self.not_before {
-            let (time, by) = (bound.time.display(), name(&bound.by));
+            let (time, by) = (utc(bound.time), name(&bound.by));
             out.push(format!("It was not sent before {time}, by the clock of {by}: {}.", bound.why));
         }
         if let Some(bound) = &self.not_after {
-            let (time, by) = (bound.time.display(), name(&bound.by));
+            let (time, by) = (utc(bound.time), name(&bound.by));
             out.push(format!(
                 "It was sent by {time} at the latest, by the clock of {by}, which gave the first receipt."
             ));
@@ -377,13 +202,13 @@ impl Verdict {
             }
         }
         for receipt in &self.receipts {
-            out.push(format!("{} had received it at {}.", name(&receipt.party), receipt.time.display()));
+            out.push(format!("{} had received it at {}.", name(&receipt.party), utc(receipt.time)));
         }
         out.push(match (self.is_final, self.final_since) {
             (true, Some(since)) => {
                 format!(
                     "The receipts make the quorum that the treaty asks for, since {}: the note is final.",
-                    since.display()
+                    utc(since)
                 )
             }
             (true, None) => "The treaty asks for no receipts: the note is final.".to_owned(),
@@ -399,6 +224,11 @@ impl Verdict {
         }
         out
     }
+}
+
+/// A time with its zone: `2020-05-22 14:00:00 UTC`.
+fn utc(time: Timestamp) -> String {
+    time.to_string().replace('T', " ").replace('Z', " UTC")
 }
 
 fn party_name(treaty: &Treaty, code: &str) -> String {

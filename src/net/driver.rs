@@ -1,6 +1,6 @@
 //! The task that owns the swarm: commands in, events out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use libp2p::core::ConnectedPoint;
 use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance};
 use libp2p::request_response::{self, OutboundRequestId};
 use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{PeerId, Swarm, ping};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -20,17 +20,16 @@ use super::codec::Unreadable;
 use super::config::Parties;
 use super::dial::Dials;
 use super::limits::*;
+use super::outbox::Outbox;
 use super::serving::{Job, Serve, Serving};
 use super::{NetCommand, NetEvent};
 use crate::node::LogId;
-use crate::node::message::{Gossip, MAX_GOSSIP_BYTES, Request};
+use crate::node::message::{Gossip, MAX_GOSSIP_BYTES, Request, Response};
 
 /// Connections of both sides that were dialled at the same time are younger than this when the second one is up.
 const SIMULTANEOUS: Duration = Duration::from_secs(5);
 /// How long closing all connections may take at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Events that may wait here before the network and the commands wait too.
-const MAX_EVENTS_WAITING: usize = 4 * MAX_REQUESTS_SENT;
 
 /// A connection to a party.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +53,7 @@ pub(super) struct Driver {
     own_gossip: GossipMeter,
     /// The newest gossip that this node's own rate has held back.
     held_gossip: Option<Vec<u8>>,
-    outbox: VecDeque<NetEvent>,
-    /// How many of them are gossip.
-    gossip_in_outbox: usize,
+    outbox: Outbox,
 }
 
 impl Driver {
@@ -81,8 +78,7 @@ impl Driver {
             requests: HashMap::new(),
             own_gossip: GossipMeter::new(OWN_GOSSIP_PER_SECOND, OWN_GOSSIP_BYTES_PER_SECOND, now),
             held_gossip: None,
-            outbox: VecDeque::new(),
-            gossip_in_outbox: 0,
+            outbox: Outbox::default(),
         }
     }
 
@@ -92,9 +88,9 @@ impl Driver {
             let now = Instant::now();
             self.do_due(now);
             let wake = self.next_due();
-            let has_room = self.outbox.len() < MAX_EVENTS_WAITING;
+            let has_room = self.outbox.has_room();
             tokio::select! {
-                room = events.reserve(), if !self.outbox.is_empty() => match (room, self.next_event()) {
+                room = events.reserve(), if !self.outbox.is_empty() => match (room, self.outbox.pop()) {
                     (Ok(room), Some(event)) => room.send(event),
                     _ => break,
                 },
@@ -200,11 +196,11 @@ impl Driver {
                 let number = self.swarm.behaviour_mut().requests.send_request(&peer, Ok(request));
                 self.requests.insert(number, (to, id));
             }
-            _ => self.outbox.push_back(NetEvent::Response { id, response: None }),
+            _ => self.outbox.push(NetEvent::Response { id, response: None }),
         }
     }
 
-    fn respond(&mut self, job: Job, response: Option<crate::node::message::Response>) {
+    fn respond(&mut self, job: Job, response: Option<Response>) {
         let linked = self.links.get(job.from).is_some_and(|links| links.iter().any(|link| link.id == job.connection));
         // Dropping the channel refuses the request.
         let Some(response) = response.filter(|_| linked) else { return };
@@ -224,7 +220,12 @@ impl Driver {
                 self.on_closed(peer_id, connection_id, num_established, now);
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
-                debug!(%peer, %error, "not reached");
+                match &error {
+                    DialError::WrongPeerId { obtained, address } => {
+                        warn!(%peer, %obtained, %address, "another node than the treaty file's answers at this address");
+                    }
+                    error => debug!(%peer, %error, "not reached"),
+                }
                 if let Some(log) = self.parties.of(&peer) {
                     self.dial_failed(log, now);
                 }
@@ -248,14 +249,14 @@ impl Driver {
                     acceptance,
                 );
                 if let Some((from, message)) = from {
-                    self.pass_on_gossip(from, message);
+                    self.outbox.push(NetEvent::Gossip { from, message });
                 }
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. })) => {
-                if !matches!(error, ping::Failure::Unsupported) {
-                    debug!(%error, "connection is dead");
-                    self.swarm.close_connection(connection);
-                }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
+                if !matches!(error, ping::Failure::Unsupported) =>
+            {
+                debug!(%error, "connection is dead");
+                self.swarm.close_connection(connection);
             }
             _ => {}
         }
@@ -278,7 +279,11 @@ impl Driver {
         links.push(Link { id, since: now });
         self.dials.connected(log);
         if first {
-            self.outbox.push_back(NetEvent::Connected(log));
+            self.outbox.push(NetEvent::Connected(log));
+        }
+        if endpoint.is_listener() && self.meters.get_mut(log).is_some_and(|meter| !meter.connections.take(1, now)) {
+            self.swarm.close_connection(id);
+            self.fault(log, Fault::TooManyConnections, RECONNECT_COST, now);
         }
     }
 
@@ -289,7 +294,7 @@ impl Driver {
         let since = links.iter().find(|link| link.id == id).map(|link| link.since);
         links.retain(|link| link.id != id);
         if let Some(since) = since.filter(|_| remaining == 0) {
-            self.outbox.push_back(NetEvent::Disconnected(log));
+            self.outbox.push(NetEvent::Disconnected(log));
             if !self.parties.addresses(log).is_empty() {
                 self.dials.lost(log, now.saturating_duration_since(since), now);
             }
@@ -298,7 +303,7 @@ impl Driver {
 
     fn on_request_event(
         &mut self,
-        event: request_response::Event<Result<Request, Unreadable>, Result<crate::node::message::Response, Unreadable>>,
+        event: request_response::Event<Result<Request, Unreadable>, Result<Response, Unreadable>>,
         now: Instant,
     ) {
         use request_response::{Event, Message};
@@ -324,12 +329,12 @@ impl Driver {
                     Err(Unreadable::Empty) => debug!(from, "a request of ours was refused"),
                     Ok(_) => {}
                 }
-                self.outbox.push_back(NetEvent::Response { id, response: response.ok() });
+                self.outbox.push(NetEvent::Response { id, response: response.ok() });
             }
             Event::OutboundFailure { request_id, error, .. } => {
                 let Some((from, id)) = self.requests.remove(&request_id) else { return };
                 debug!(from, %error, "no response");
-                self.outbox.push_back(NetEvent::Response { id, response: None });
+                self.outbox.push(NetEvent::Response { id, response: None });
             }
             Event::InboundFailure { request_id, error, .. } => {
                 debug!(%error, "a response was not taken");
@@ -350,12 +355,12 @@ impl Driver {
             self.fault(from, Fault::TooMuchGossip, 1, now);
             return None;
         }
-        if author.is_none() {
+        let Some(author) = author else {
             self.fault(from, Fault::StrangersGossip, MALFORMED_COST, now);
             return None;
-        }
+        };
         match Gossip::parse(&message.data) {
-            Ok(gossip) => Some((from, gossip)),
+            Ok(gossip) => Some((author, gossip)),
             Err(_) => {
                 self.fault(from, Fault::MalformedGossip, MALFORMED_COST, now);
                 None
@@ -363,30 +368,11 @@ impl Driver {
         }
     }
 
-    /// Hands gossip up. Whoever reads the events may be slow; then the oldest gossip goes, so that the network need not
-    /// wait, and with it everybody else's requests.
-    fn pass_on_gossip(&mut self, from: LogId, message: Gossip) {
-        if self.gossip_in_outbox >= MAX_GOSSIP_UNREAD
-            && let Some(oldest) = self.outbox.iter().position(|event| matches!(event, NetEvent::Gossip { .. }))
-        {
-            self.outbox.remove(oldest);
-            self.gossip_in_outbox -= 1;
-        }
-        self.outbox.push_back(NetEvent::Gossip { from, message });
-        self.gossip_in_outbox += 1;
-    }
-
-    fn next_event(&mut self) -> Option<NetEvent> {
-        let event = self.outbox.pop_front()?;
-        self.gossip_in_outbox -= usize::from(matches!(event, NetEvent::Gossip { .. }));
-        Some(event)
-    }
-
     /// A peer broke a rule: says so, and disconnects it for a while if it does not stop.
     fn fault(&mut self, log: LogId, fault: Fault, cost: u32, now: Instant) {
         let Some(meter) = self.meters.get_mut(log) else { return };
         if meter.reports(fault, now) {
-            self.outbox.push_back(NetEvent::Fault { peer: log, what: fault });
+            self.outbox.push(NetEvent::Fault { peer: log, what: fault });
         }
         if meter.forgive(cost, now) || self.quarantined.iter().any(|(_, held)| *held == log) {
             return;
@@ -396,7 +382,7 @@ impl Driver {
             meter.reset_patience(now);
             self.swarm.behaviour_mut().allowed.disallow_peer(peer);
             self.quarantined.push((now + QUARANTINE, log));
-            self.outbox.push_back(NetEvent::Fault { peer: log, what: Fault::Quarantined });
+            self.outbox.push(NetEvent::Fault { peer: log, what: Fault::Quarantined });
         }
     }
 }

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 /// Connections to one party at a time: one dialled by each side, and as many again while old ones are being closed.
 pub const MAX_CONNECTIONS_PER_PEER: u32 = 4;
+/// Connections that one party may set up, a second; and so many at once after a pause.
+pub const CONNECTIONS_PER_SECOND: u32 = 1;
+const CONNECTIONS_BURST: u32 = 20;
 /// Incoming connections that have not yet shown their peer id. Only these can be taken up by strangers.
 pub const MAX_PENDING_INCOMING: u32 = 128;
 /// Streams open on one connection, both ways and of all protocols together. A peer that opens more is disconnected.
@@ -47,6 +50,8 @@ pub const OWN_GOSSIP_BYTES_PER_SECOND: u32 = 4 << 20;
 pub const MAX_GOSSIP_WAITING: usize = 64;
 /// Gossiped messages that wait, besides those in the channel, until the events are read. The oldest goes first.
 pub const MAX_GOSSIP_UNREAD: usize = 64;
+/// Events of all kinds that wait besides those in the channel. Beyond, the network waits.
+pub const MAX_EVENTS_WAITING: usize = 4096;
 /// Longest envelope of a gossiped message: source, number, topic, signature, key.
 pub const GOSSIP_ENVELOPE_BYTES: usize = 4 << 10;
 
@@ -56,6 +61,8 @@ const PATIENCE: u32 = 2000;
 const PATIENCE_PER_SECOND: u32 = 20;
 /// What a malformed message counts.
 pub(super) const MALFORMED_COST: u32 = 20;
+/// What a connection too many counts.
+pub(super) const RECONNECT_COST: u32 = 200;
 /// How long a peer that used up our patience is disconnected.
 pub const QUARANTINE: Duration = Duration::from_secs(60);
 /// The same fault of the same peer is reported once in this time.
@@ -91,12 +98,15 @@ pub enum Fault {
         "it gossips faster than {GOSSIP_PER_SECOND} messages or {GOSSIP_BYTES_PER_SECOND} bytes a second; some are dropped"
     )]
     TooMuchGossip,
+    /// Connections that come and go.
+    #[error("it connects more often than {CONNECTIONS_PER_SECOND} times a second; the connection is closed")]
+    TooManyConnections,
     /// It went on after it had run into limits.
     #[error("it kept breaking limits, and is disconnected for {} seconds", QUARANTINE.as_secs())]
     Quarantined,
 }
 
-/// A token bucket: so many a second, with twice that to begin with and after a pause.
+/// A token bucket: so many a second, and a burst to begin with and after a pause.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
     tokens: f64,
@@ -170,6 +180,8 @@ pub(super) struct Meter {
     pub own: GossipMeter,
     /// Gossip of others that it passes on. The others are limited where they enter, so that this is their sum.
     pub relayed: GossipMeter,
+    /// Connections that the peer sets up.
+    pub connections: Bucket,
     patience: Bucket,
     reported: Vec<(Fault, Instant)>,
 }
@@ -185,6 +197,7 @@ impl Meter {
                 GOSSIP_BYTES_PER_SECOND.saturating_mul(others),
                 now,
             ),
+            connections: Bucket::new(CONNECTIONS_PER_SECOND, CONNECTIONS_BURST, now),
             patience: Bucket::new(PATIENCE_PER_SECOND, PATIENCE, now),
             reported: Vec::new(),
         }

@@ -11,6 +11,7 @@
 //! - [`limits`]: every limit, and the meters that keep them
 //! - `dial`: when to dial whom
 //! - `serving`: answering requests
+//! - `outbox`: events that wait to be read
 //! - `driver`: the task that holds it all together
 
 mod behaviour;
@@ -19,6 +20,7 @@ mod config;
 mod dial;
 mod driver;
 pub mod limits;
+mod outbox;
 mod serving;
 mod transport;
 
@@ -26,7 +28,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use libp2p::Swarm;
@@ -53,6 +55,9 @@ const COMMANDS: usize = 64;
 const EVENTS: usize = 64;
 /// How long the operating system may take to let us listen.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a port may stay in use after the node that had it was stopped, and how often we look.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+const RELEASE_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections are kept also when nothing is said: a party that is not connected is a party that is away.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -84,7 +89,7 @@ pub enum NetEvent {
     Disconnected(LogId),
     /// A gossiped message.
     Gossip {
-        /// Who passed it on; not necessarily its author.
+        /// Its author. Whoever passed it on may not hold yet what it tells of.
         from: LogId,
         /// The message.
         message: Gossip,
@@ -171,11 +176,12 @@ fn identity(config: &NetConfig, parties: &Parties) -> Result<Keypair, NetError> 
 /// Listens on all addresses, and waits until the operating system has confirmed each.
 async fn listen_on_all(swarm: &mut Swarm<Behaviour>, listen: &[ListenAddress]) -> Result<Vec<String>, NetError> {
     let mut unconfirmed: HashSet<ListenerId> = HashSet::new();
-    for ListenAddress { address, socket, tcp } in listen {
-        // libp2p shares TCP ports, so that a second node on the same port would start, and take half of the
-        // connections; and it hides why a UDP port is not to be had. A plain socket finds out.
-        let free = if *tcp { TcpListener::bind(socket).map(drop) } else { UdpSocket::bind(socket).map(drop) };
-        free.map_err(|e| listen_error(address.to_string(), &e))?;
+    // libp2p shares TCP ports, so that a second node on the same port would start, and take half of the connections;
+    // and it hides why a UDP port is not to be had. Plain sockets find out, all of them before libp2p has any.
+    for wanted in listen {
+        until_free(wanted).await.map_err(|e| listen_error(wanted.address.to_string(), &e))?;
+    }
+    for ListenAddress { address, .. } in listen {
         let id = swarm.listen_on(address.clone()).map_err(|error| match error {
             TransportError::Other(e) => listen_error(address.to_string(), &e),
             TransportError::MultiaddrNotSupported(_) => NetError::Listen {
@@ -209,6 +215,19 @@ async fn listen_on_all(swarm: &mut Swarm<Behaviour>, listen: &[ListenAddress]) -
             Err(NetError::Listen { address, reason: "no interface has this address".into() })
         }
     }
+}
+
+/// Waits a little for a port in use: a node that was just stopped still says goodbye over QUIC.
+async fn until_free(ListenAddress { socket, tcp, .. }: &ListenAddress) -> io::Result<()> {
+    let bind = || if *tcp { TcpListener::bind(socket).map(drop) } else { UdpSocket::bind(socket).map(drop) };
+    let in_use = |bound: &io::Result<()>| matches!(bound, Err(e) if e.kind() == io::ErrorKind::AddrInUse);
+    let give_up = Instant::now() + RELEASE_TIMEOUT;
+    let mut bound = bind();
+    while in_use(&bound) && Instant::now() < give_up {
+        tokio::time::sleep(RELEASE_INTERVAL).await;
+        bound = bind();
+    }
+    bound
 }
 
 /// The operating system's answer, the most frequent one by name.

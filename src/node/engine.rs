@@ -20,6 +20,9 @@ use crate::tlog::Cosignature;
 /// Most bytes of records that go along with a gossiped head; what is larger is fetched.
 const MAX_INLINE_BYTES: usize = 128 << 10;
 
+/// How soon, at first, peers are asked again for what nobody is known to hold, in milliseconds.
+pub(super) const FIRST_SEARCH_MS: u64 = 250;
+
 /// What an engine is made of.
 pub struct Config {
     /// The treaty.
@@ -58,9 +61,9 @@ pub enum Input {
     Connected(LogId),
     /// The last connection to a party's node is down.
     Disconnected(LogId),
-    /// A gossiped message; `from` passed it on.
+    /// A gossiped message; `from` wrote it, and holds what it tells of.
     Gossip {
-        /// Who passed it on.
+        /// Who wrote it.
         from: LogId,
         /// The message.
         message: Gossip,
@@ -169,6 +172,9 @@ pub struct Engine {
     pub(super) first_answer_ms: Option<u64>,
     next_heads_ms: u64,
     next_asked: LogId,
+    /// When to look again for who holds what is missing, and how long to wait after that.
+    next_search_ms: u64,
+    pub(super) search_wait_ms: u64,
     /// Own log's size up to which others were told.
     pub(super) published: u64,
 }
@@ -199,6 +205,13 @@ impl Engine {
             }
         }
         let published = logs[config.me].size();
+        let mut config = config;
+        // A head that is stored may be told to whoever asks, also if the node stopped before its mark was raised.
+        if let Some(head) = &logs[config.me].head
+            && config.high_water.is_none_or(|mark| mark.size < head.checkpoint.size)
+        {
+            config.high_water = Some(Cosigned { size: head.checkpoint.size, root: head.checkpoint.root });
+        }
         Ok(Self {
             config,
             logs,
@@ -215,6 +228,8 @@ impl Engine {
             first_answer_ms: None,
             next_heads_ms: 0,
             next_asked: 0,
+            next_search_ms: 0,
+            search_wait_ms: FIRST_SEARCH_MS,
             published,
         })
     }
@@ -298,6 +313,7 @@ impl Engine {
         for (peer, request) in self.fetches.expire(self.now_ms, self.config.request_timeout_ms) {
             self.ask_again(peer, &request);
         }
+        self.search();
         let waiting: Vec<_> = self.connected.iter().filter(|(_, s)| s.ask_heads).map(|(peer, _)| *peer).collect();
         for peer in waiting {
             self.ask_heads(peer);
@@ -322,6 +338,19 @@ impl Engine {
         if let Some(peer) = after.map(|(peer, _)| *peer) {
             self.next_asked = peer + 1;
             self.ask_heads(peer);
+        }
+    }
+
+    /// A head is known whose records nobody that is connected is known to hold: all are asked again what they hold, at
+    /// once and then at growing intervals.
+    fn search(&mut self) {
+        if self.now_ms < self.next_search_ms || !self.misses_a_holder() {
+            return;
+        }
+        self.next_search_ms = self.now_ms + self.search_wait_ms;
+        self.search_wait_ms = (2 * self.search_wait_ms).min(self.config.head_interval_ms.max(FIRST_SEARCH_MS));
+        for state in self.connected.values_mut() {
+            state.ask_heads = true;
         }
     }
 
@@ -389,6 +418,12 @@ impl Engine {
     }
 
     // What the shell may ask, for status and waiting.
+
+    /// The own log's highest head that was ever signed. After loading it has to be on disk, outside the database,
+    /// before the node answers anybody.
+    pub fn high_water(&self) -> Option<Cosigned> {
+        self.config.high_water
+    }
 
     /// Whether the node signs, and if not, why.
     pub fn mode(&self) -> Mode {

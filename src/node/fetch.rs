@@ -65,6 +65,11 @@ impl Fetches {
         self.pending.values().any(|p| p.peer == peer && matches!(p.request, Request::Heads { .. }))
     }
 
+    /// Whether records of a log are being asked for.
+    pub fn is_fetching(&self, log: LogId) -> bool {
+        self.pending.values().any(|p| matches!(p.request, Request::Records { log: other, .. } if other == log))
+    }
+
     /// Whether a proof from this size on is being asked for.
     pub fn is_asked_for_proof(&self, log: LogId, old: u64) -> bool {
         self.pending.values().any(|p| p.request == Request::Proof { log, old })
@@ -133,6 +138,17 @@ impl Engine {
                 self.request(peer, Request::Records { log, from, count });
             }
         }
+    }
+
+    /// Whether a log is known to have more records than are held, and no connected peer is known to hold the next one.
+    pub(super) fn misses_a_holder(&self) -> bool {
+        (0..self.logs.len()).any(|log| {
+            let replica = &self.logs[log];
+            replica.known_size() > replica.size()
+                && replica.fork.is_none()
+                && !self.fetches.is_fetching(log)
+                && self.who_has(log, replica.size()).is_none()
+        })
     }
 
     /// A connected peer that is known to hold a record; the least busy one.

@@ -7,8 +7,8 @@ use crate::ledger::{
     Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, Notification, Receipt, Record,
     RecordType, Treaty, bare_fork, verify_evidence,
 };
-use crate::note::{Signature, SignedNote};
-use crate::tlog::{Checkpoint, Hash, inclusion_proof, root_at};
+use crate::note::{MAX_SIGNATURES, Signature, SignedNote};
+use crate::tlog::{Checkpoint, Hash, MAX_EXTRA_BYTES, inclusion_proof, root_at};
 
 /// Heads that are looked at in search of one that a whole quorum has receipted.
 const MAX_HEADS_TRIED: usize = 256;
@@ -90,6 +90,9 @@ pub fn prove(
         return Ok(Err(ProveError::TooLarge));
     }
     let bytes = evidence.to_bytes(&treaty.hash());
+    if bytes.len() > MAX_EXTRA_BYTES {
+        return Ok(Err(ProveError::TooLarge));
+    }
     // What was stored had been verified: a failure here means that the disk has altered it since.
     verify_evidence(&bytes, treaty, None).map_err(|e| gather.damaged(&e.to_string()))?;
     Ok(Ok(bytes))
@@ -237,7 +240,10 @@ impl Gather<'_> {
                 log_signature,
                 by: Vec::new(),
             });
-            head.by.push((entry.by, cosignature));
+            // A note has room for so many lines; with more parties than that, the others' later receipts are taken.
+            if head.by.len() + 1 < MAX_SIGNATURES {
+                head.by.push((entry.by, cosignature));
+            }
         }
         Ok(head)
     }

@@ -1,6 +1,6 @@
 //! Other nodes' news: heads, pages of records, proofs; and forks, where two signed heads contradict each other.
 
-use super::engine::{Engine, Event};
+use super::engine::{Engine, Event, FIRST_SEARCH_MS};
 use super::fetch::{Arrived, answers};
 use super::message::{HeadUpdate, Request, Response};
 use super::replica::Head;
@@ -182,6 +182,7 @@ impl Engine {
             .map(|((index, bytes), kind)| (index, *kind, bytes.clone()))
             .collect();
         let to = size + records.len() as u64;
+        self.search_wait_ms = FIRST_SEARCH_MS;
         let replica = &mut self.logs[log];
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);

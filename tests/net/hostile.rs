@@ -109,6 +109,40 @@ async fn a_response_over_its_limit_is_none_and_a_fault() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_comes_and_goes_is_kept_away() {
+    let lab = Lab::new(2, Via::Tcp);
+    let mut a = lab.start(0).await;
+    let address = lab.address(0).to_string();
+    let flapping = tokio::spawn(async move {
+        let mut bad = Raw::new(identity(1));
+        let peer = identity(0).public().to_peer_id();
+        loop {
+            bad.dial(&address);
+            bad.until(|event| {
+                matches!(event, SwarmEvent::ConnectionEstablished { .. } | SwarmEvent::OutgoingConnectionError { .. })
+                    .then_some(())
+            })
+            .await;
+            if bad.swarm.disconnect_peer_id(peer).is_ok() {
+                bad.until(|event| matches!(event, SwarmEvent::ConnectionClosed { .. }).then_some(())).await;
+            }
+        }
+    });
+    let mut came = 0;
+    a.until(|event| match event {
+        NetEvent::Connected(1) => {
+            came += 1;
+            None
+        }
+        NetEvent::Fault { peer: 1, what: Fault::Quarantined } => Some(()),
+        _ => None,
+    })
+    .await;
+    assert!(came < 200, "{came}");
+    flapping.abort();
+}
+
 /// While all places of the flooding peer are taken up, another one is answered; then the flood is cut off.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_requests_costs_the_one_who_floods() {

@@ -106,7 +106,7 @@ async fn a_killed_peer_is_noticed_and_dialled_again() {
     for via in [Via::Tcp, Via::Quic] {
         let lab = Lab::new(2, via);
         let mut a = lab.start(0).await;
-        // A runtime that is dropped takes everything of the node with it, without a goodbye.
+        // A runtime that ends takes everything of the node with it, without a goodbye.
         let runtime = Runtime::new().unwrap();
         let config = lab.config(1);
         runtime.spawn(async move {
@@ -115,7 +115,7 @@ async fn a_killed_peer_is_noticed_and_dialled_again() {
             drop(node);
         });
         a.until_connected(1).await;
-        runtime.shutdown_background();
+        tokio::task::spawn_blocking(|| runtime.shutdown_timeout(DEADLINE)).await.unwrap();
         a.until_disconnected(1).await;
         // It comes back, and does not dial: the first node has to.
         let mut config = lab.config(1);

@@ -73,3 +73,18 @@ async fn malformed_peers_and_addresses_name_their_place() {
     let refused = refusal(config).await;
     assert!(matches!(&refused, NetError::Address { place, .. } if place == "`listen`"), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_node_can_start_again_at_once() {
+    for via in [Via::Tcp, Via::Quic] {
+        let lab = Lab::new(2, via);
+        let mut a = lab.start(0).await;
+        for _ in 0..3 {
+            let mut b = lab.start(1).await;
+            a.until_connected(1).await;
+            b.until_connected(0).await;
+            b.net.stop().await;
+            a.until_disconnected(1).await;
+        }
+    }
+}

@@ -274,7 +274,9 @@ impl World {
             sign_without_peers: it.evil,
         };
         it.start += 1;
-        it.engine = Some(Engine::load(config, &it.disk).unwrap());
+        let engine = Engine::load(config, &it.disk).unwrap();
+        it.high_water = engine.high_water();
+        it.engine = Some(engine);
         self.at(1, Happening::Tick(node));
         self.relink();
         let grant = self.fixture.grant(party);
@@ -429,6 +431,12 @@ impl World {
 
     pub fn mode(&self, node: usize) -> Option<Mode> {
         self.nodes[node].engine.as_ref().map(Engine::mode)
+    }
+
+    /// Whether two contradictory heads of a party's log left its nodes.
+    pub fn equivocated(&self, party: usize) -> bool {
+        let origin = self.fixture.treaty.origin(party);
+        self.heads.iter().any(|((of, _), roots)| of == origin && roots.len() > 1)
     }
 
     pub fn honest(&self) -> Vec<usize> {

@@ -4,7 +4,7 @@ mod ack;
 pub mod client;
 mod demo;
 mod export;
-mod fsck;
+pub mod fsck;
 mod inbox;
 mod node;
 mod number;
