@@ -7,7 +7,7 @@ use crate::ledger::{Role, Timestamp, Treaty};
 
 /// A time with its zone: `2020-05-22 14:00:00 UTC`.
 pub fn time(time: Timestamp) -> String {
-    time.to_string().replace('T', " ").replace('Z', " UTC")
+    time.display()
 }
 
 /// A party by name and code: `Canada (CA)`; a code that the treaty does not know stands alone.

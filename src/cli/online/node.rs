@@ -118,7 +118,7 @@ async fn serve(settings: Settings, config: &NodeConfig) -> Result<(), Failure> {
     }
 }
 
-/// Tells the log what a operator wants to find there.
+/// Tells the log what an operator wants to find there.
 async fn tell(handle: Handle) {
     let mut events = handle.events();
     let code = |log: usize| handle.treaty.party(log).code.clone();
