@@ -54,7 +54,7 @@ struct Receipt {
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let story = story::story()?;
-    let folder = prepare_folder(&args)?;
+    let folder = prepare_folder(args)?;
     let stage = Stage { ctx, story: &story, folder: &folder };
     stage.say(&format!("{}: {}", ctx.out.bold("Verbale"), story.title));
     stage.say("Dates and events are those of the history, in summary; the signing times are now.\n");
