@@ -57,6 +57,10 @@ pub fn table(out: &Output, headers: &[&str], rows: &[Vec<String>]) {
     }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not tell its width, or next to none, gets whole lines.
+    if table.width().is_none_or(|width| width < 60) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table.set_header(headers.to_vec());
     rows.iter().for_each(|row| {
         table.add_row(row);
