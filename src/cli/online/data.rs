@@ -32,7 +32,7 @@ impl Data {
     /// costs it next to nothing: the files of the database are linked.
     pub fn open(named: Option<&Path>, treaty: &Treaty, ctx: &Context) -> Result<Self, Failure> {
         if let Some(path) = named {
-            let store = Store::open_read_only(path, treaty).map_err(failure)?;
+            let store = Store::open_read_only(path, treaty).map_err(unreadable)?;
             return Ok(Self { store, path: path.to_owned(), _snapshot: None });
         }
         let config = NodeConfig::load(&ctx.home)?;
@@ -44,11 +44,19 @@ impl Data {
                     other => other?,
                 };
                 let snapshot = Snapshot(snapshot.path);
-                let store = Store::open_read_only(&snapshot.0, treaty).map_err(failure)?;
+                let store = Store::open_read_only(&snapshot.0, treaty).map_err(unreadable)?;
                 Ok(Self { store, path: config.data, _snapshot: Some(snapshot) })
             }
-            Err(error) => Err(failure(error)),
+            Err(error) => Err(unreadable(error)),
         }
+    }
+}
+
+/// A folder that cannot be read is most often the wrong one.
+fn unreadable(error: StoreError) -> Failure {
+    match error {
+        StoreError::Io(text) => Failure::new(Code::Input, text),
+        other => failure(other),
     }
 }
 
