@@ -83,7 +83,10 @@ impl Trial {
             fs::create_dir_all(home.join("keys")).unwrap();
             fs::write(home.join("treaty.toml"), &text).unwrap();
             fs::write(home.join("profile.toml"), PROFILE).unwrap();
-            let config = format!("party = \"P{party}\"\nlisten = {:?}\n", treaty.party(party).addresses);
+            let config = format!(
+                "party = \"P{party}\"\nlisten = {:?}\nhead_interval_seconds = 5\nrecovery_settle_seconds = 1\n",
+                treaty.party(party).addresses
+            );
             fs::write(home.join("verbale.toml"), config).unwrap();
             for job in ["log", "witness"] {
                 keys::create(&home.join(format!("keys/{job}.key")), &key(party, job), None).unwrap();
@@ -91,6 +94,13 @@ impl Trial {
             keys::create_transport(&home.join("keys/transport.key"), &transport(party), None).unwrap();
         }
         Self { dir: dir.to_owned(), treaty, profile: Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap()) }
+    }
+
+    /// The trial that was made in a folder.
+    pub fn load(dir: &Path) -> Self {
+        let treaty = Treaty::parse(&fs::read(dir.join("P0/treaty.toml")).unwrap()).unwrap();
+        let profile = Profile::parse(PROFILE.as_bytes()).unwrap();
+        Self { dir: dir.to_owned(), treaty: Arc::new(treaty), profile: Arc::new(profile) }
     }
 
     pub fn treaty(&self) -> &Treaty {
@@ -145,11 +155,20 @@ impl Trial {
 
     /// A signed note whose record is about 500 bytes long at any number up to a million.
     pub fn note(&self, party: usize, number: u64) -> Vec<u8> {
+        self.note_of(party, number, FILLER)
+    }
+
+    /// A signed note of about 50,000 bytes.
+    pub fn large_note(&self, party: usize, number: u64) -> Vec<u8> {
+        self.note_of(party, number, 50_000)
+    }
+
+    fn note_of(&self, party: usize, number: u64, filler: usize) -> Vec<u8> {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&number.to_be_bytes());
         let notification = Notification {
             attachments: Vec::new(),
-            body: json!({"text": "x".repeat(FILLER)}).as_object().unwrap().clone(),
+            body: json!({"text": "x".repeat(filler)}).as_object().unwrap().clone(),
             from: format!("P{party}"),
             id: NoteId(id),
             issued: Timestamp::from_posix(1_600_000_000),
@@ -158,8 +177,13 @@ impl Trial {
             re: Vec::new(),
             to: vec!["*".into()],
         };
-        let mut note = SignedNote::new(notification.to_text()).unwrap();
-        note.sign(&key(party, "minister"));
+        self.sign(party, "minister", notification.to_text().trim_end())
+    }
+
+    /// A note over a text, by one of a party's keys.
+    pub fn sign(&self, party: usize, job: &str, text: &str) -> Vec<u8> {
+        let mut note = SignedNote::new(format!("{text}\n")).unwrap();
+        note.sign(&key(party, job));
         note.to_bytes()
     }
 

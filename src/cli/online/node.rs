@@ -1,5 +1,6 @@
 //! `verbale node`: this party's node, until it is told to stop.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +42,7 @@ fn start_log(config: &NodeConfig) -> Result<(), Failure> {
         Failure::new(Code::Input, format!("`log` is `{level}`: {error}")).hint("as `info`, or `info,verbale=debug`")
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if config.log_format == crate::cli::LogFormat::Json {
         log.json().init()
     } else {

@@ -1,0 +1,10 @@
+//! The promises, kept by real processes with real sockets and real databases.
+#![cfg(feature = "node")]
+
+mod commands;
+mod crashes;
+mod faults;
+mod ledger;
+#[allow(dead_code, reason = "shared with the benches")]
+#[path = "../../benches/ledger/trial.rs"]
+mod trial;
