@@ -194,6 +194,7 @@ impl Engine {
                 self.raise_high_water(Cosigned { size: own.size(), root: own.root() });
             }
         }
+        self.count_receipts(log, size, peer, read)?;
         for (index, kind, bytes) in special {
             // The page was checked: these are records.
             let Ok(record) = Record::parse(&bytes) else { continue };
@@ -229,8 +230,11 @@ impl Engine {
         let held = size <= replica.size();
         let agrees = !held || replica.root_at(size, &self.batch, read)? == Some(receipt.checkpoint.root);
         if agrees {
-            let last = &mut replica.receipted[by];
-            *last = (*last).max(size);
+            // Of a head whose records are not held nobody can say yet of which branch it is: it counts later.
+            replica.stated[by] = replica.stated[by].max(size);
+            if held {
+                replica.receipted[by] = replica.receipted[by].max(size);
+            }
             // A node that takes its own log back learns from it again what it must not contradict.
             if by == self.config.me && replica.cosigned.is_none_or(|before| before.size < size) {
                 let cosigned = Cosigned { size, root: receipt.checkpoint.root };
@@ -238,7 +242,9 @@ impl Engine {
                 self.batch.cosigned.push((log, cosigned));
             }
             self.batch.receipts.push(ReceiptEntry { log, by, size, index, time });
-            self.event(Event::Receipt { log, by, size, time });
+            if held {
+                self.event(Event::Receipt { log, by, size, time });
+            }
         }
         if (!held || !agrees)
             && let Ok(note) = SignedNote::parse(payload)
@@ -247,6 +253,51 @@ impl Engine {
             self.observe_head(log, head, peer, read)?;
         }
         Ok(())
+    }
+
+    /// Records of a log came in after this size: earlier receipts for them count now, or show the other branch of a fork.
+    fn count_receipts(&mut self, log: LogId, after: u64, peer: LogId, read: &dyn Read) -> Result<(), ReadError> {
+        for by in 0..self.logs.len() {
+            if self.logs[log].stated[by] <= after {
+                continue;
+            }
+            for entry in self.receipts_after(log, by, after, read)? {
+                // An entry stands for a record that was verified when it came.
+                let Some(bytes) = self.record(by, entry.index, read)? else { continue };
+                let Ok(record) = Record::parse(&bytes) else { continue };
+                let Ok(note) = SignedNote::parse(record.payload) else { continue };
+                let Ok((_, head)) = Head::verify(note, &self.config.treaty) else { continue };
+                let replica = &mut self.logs[log];
+                if replica.root_at(entry.size, &self.batch, read)? == Some(head.checkpoint.root) {
+                    replica.receipted[by] = replica.receipted[by].max(entry.size);
+                    self.event(Event::Receipt { log, by, size: entry.size, time: entry.time });
+                } else {
+                    self.batch.receipts.retain(|other| *other != entry);
+                    self.batch.refuted.push(entry);
+                    self.contradicts(log, head, peer, read)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A party's receipts for heads of a log after this size, as far as its records are held.
+    fn receipts_after(
+        &self,
+        log: LogId,
+        by: LogId,
+        after: u64,
+        read: &dyn Read,
+    ) -> Result<Vec<ReceiptEntry>, ReadError> {
+        let held = self.logs[log].size();
+        let fits = |e: &&ReceiptEntry| e.log == log && e.by == by && e.size > after && e.size <= held;
+        let mut entries: Vec<_> = self.batch.receipts.iter().filter(fits).copied().collect();
+        let mut from = after + 1;
+        while let Some(entry) = read.receipt_from(log, by, from)?.filter(|entry| entry.size <= held) {
+            from = entry.size + 1;
+            entries.push(entry);
+        }
+        Ok(entries)
     }
 
     /// What this party cosigned before is no prefix of what it holds now: its own receipt has the other head.
