@@ -57,7 +57,7 @@ fn every_command_speaks_json_and_evidence_goes_from_prove_to_verify() {
     missing(&["show", "XX/1"], Code::Input);
     missing(&["show", "P0"], Code::Usage);
     missing(&["submit", "/nonexistent"], Code::Input);
-    missing(&["ack", &number, "--key", "nobody", "--yes"], Code::Key);
+    missing(&["ack", &number, "--key", "nobody", "--yes", "--set", "text=seen"], Code::Key);
     ledger.all_sound();
     let (code, text) = said(&ledger.run(0, &["status"]));
     assert_eq!(code, Code::NoNode as i32);
