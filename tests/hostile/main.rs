@@ -1,7 +1,9 @@
 //! What a party that breaks the protocol can do to one honest node: each test is an attack.
 
+#[allow(dead_code, reason = "shared with the simulator")]
 #[path = "../simulation/fixture.rs"]
 mod fixture;
+#[allow(dead_code, reason = "each attack uses its own part of it")]
 mod rig;
 
 use rig::{Log, Rig, events};
