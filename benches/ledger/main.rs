@@ -3,6 +3,7 @@
 //! `make bench`. `VERBALE_BENCH_RECORDS` (a million) is the size of the large log, `VERBALE_BENCH_CATCH_UP` (100,000)
 //! that of the log which another node catches up with, `VERBALE_BENCH_DIR` (here) the folder whose disk is used.
 
+#[allow(dead_code, reason = "shared with the tests of processes")]
 mod trial;
 
 use std::fs::File;

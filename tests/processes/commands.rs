@@ -24,6 +24,9 @@ fn every_command_speaks_json_and_evidence_goes_from_prove_to_verify() {
     assert_eq!(sent[0]["final"], true);
     assert_eq!(sent[0]["missing"], serde_json::json!([]));
     let number = sent[0]["number"].as_str().unwrap().to_owned();
+    let (code, text) = said(&ledger.run(0, &["submit", &path("note")]));
+    assert_eq!(code, Code::Already as i32, "{text}");
+    assert!(text.contains(&format!("logged before, as {number}")), "{text}");
     ledger.until_settled();
 
     assert_eq!(json(1, &["status"])["signs"], true);
