@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/verbale/target
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help setup build demo test check simulate bench docker install clean
+.PHONY: help setup build demo test check simulate fuzz bench docker install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ test: check ## everything that proves that it works
 
 simulate: setup ## many seeds of trouble for the engine: make simulate SEEDS=5000
 	VERBALE_SEEDS=$(or $(SEEDS),2000) cargo test --locked --no-default-features --test simulation -- --nocapture
+
+fuzz: setup ## coverage-guided fuzzing of every decoder: make fuzz SECONDS=600 (each)
+	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cd fuzz && for target in fuzz_targets/*.rs; do \
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz cargo fuzz run --sanitizer none "$$(basename $$target .rs)" -- \
+	-max_total_time=$(or $(SECONDS),60) -max_len=70000 -print_final_stats=1 || exit 1; done
 
 # The profile `dev` with our own code optimised: everything else is optimised in it anyway, and compiled already.
 bench: setup ## what a node does in a second, beside what the machine does
