@@ -6,9 +6,10 @@ mod fixture;
 #[allow(dead_code, reason = "each attack uses its own part of it")]
 mod rig;
 
-use rig::{Log, Rig, events};
+use rig::{INTERVAL_MS, Log, Rig, START_MS, events, requests};
 use verbale::ledger::{ForkProof, RecordType};
-use verbale::node::Read;
+use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
+use verbale::node::{Effect, Input, Read};
 use verbale::note::{Signature, SignedNote};
 
 /// Two logs of one party that agree up to a size.
@@ -77,7 +78,7 @@ fn a_receipt_that_came_before_the_records_counts_when_they_fit_and_proves_the_fo
 #[test]
 fn evidence_with_ballast_is_logged_without_it() {
     let mut rig = Rig::new(5);
-    rig.give(verbale::node::Input::Submit { ticket: 1, note: rig.fixture.grant(0) });
+    rig.give(Input::Submit { ticket: 1, note: rig.fixture.grant(0) });
     let (a, b) = forked(&rig, 4, 2);
     let (a, b) = (SignedNote::parse(&a.head()).unwrap(), SignedNote::parse(&b.head()).unwrap());
     let (a_log, b_log) = forked(&rig, 4, 2);
@@ -101,10 +102,88 @@ fn evidence_with_ballast_is_logged_without_it() {
     assert!(rig.engine.fork(4).is_some(), "{:?}", events(&effects));
     let logged = ForkProof::parse(&rig.disk.fork(4).unwrap().unwrap(), &rig.fixture.treaty).unwrap();
     assert!(logged.to_text().len() < 4_000, "the ballast goes on: {} bytes", logged.to_text().len());
-    rig.now_ms += 2 * rig::INTERVAL_MS;
-    for effect in rig.give(verbale::node::Input::Tick) {
-        if let verbale::node::Effect::Gossip(gossip) = effect {
+    rig.now_ms += 2 * INTERVAL_MS;
+    for effect in rig.give(Input::Tick) {
+        if let Effect::Gossip(gossip) = effect {
             assert!(gossip.to_bytes().len() < 8_000, "gossip of {} bytes", gossip.to_bytes().len());
         }
     }
+}
+
+#[test]
+fn a_clock_that_was_set_wrong_and_right_again_stops_nothing() {
+    let mut rig = Rig::new(3);
+    // The clock is years ahead while a peer is asked; then it is set right, and the answer never comes.
+    rig.now_ms += 400 * 86_400_000;
+    let asked = requests(&rig.give(Input::Connected(1)));
+    assert_eq!(asked.len(), 1);
+    rig.give(Input::Tick);
+    rig.now_ms = START_MS;
+    let log = Log::new(&rig.fixture, 1).say("note", 1).clone();
+    rig.tell(&log);
+    let (mut gossiped, mut asked_again) = (false, false);
+    for _ in 0..40 {
+        rig.now_ms += 250;
+        let effects = rig.give(Input::Tick);
+        gossiped |= effects.iter().any(|effect| matches!(effect, Effect::Gossip(_)));
+        asked_again |= !requests(&effects).is_empty();
+    }
+    assert!(gossiped, "no heads are told until the clock has caught up");
+    assert!(asked_again, "the request never times out");
+}
+
+#[test]
+fn a_message_is_not_read_on_after_its_first_false_head() {
+    let mut rig = Rig::new(3);
+    let mut heads = Vec::new();
+    for size in 1..=500 {
+        let mut head = Log::new(&rig.fixture, 1).false_head(size);
+        let end = head.len() - 10;
+        head[end] = if head[end] == b'A' { b'B' } else { b'A' };
+        heads.push(HeadUpdate { checkpoint: head, from: 0, records: Vec::new() });
+    }
+    let effects = rig.give(Input::Gossip { from: 1, message: Gossip { heads } });
+    assert_eq!(events(&effects).len(), 1, "so many signatures were verified, and so many faults told");
+}
+
+#[test]
+fn parties_that_keep_silent_do_not_keep_others_from_answering() {
+    // Parties 1 to 3 sign heads of records that nobody has, and answer only when asked for heads; 6 to 15 never answer.
+    let mut rig = Rig::new(16);
+    let honest = Log::new(&rig.fixture, 5).say("note", 3).clone();
+    let (mut fetched, mut asked) = (false, 0);
+    let mut waiting: Vec<_> =
+        (1..16).filter(|party| *party != 5).flat_map(|party| requests(&rig.give(Input::Connected(party)))).collect();
+    for tick in 0..400u64 {
+        rig.now_ms += 250;
+        waiting.extend(requests(&rig.give(Input::Tick)));
+        if tick == 100 {
+            // Now there is something to be had from party 4.
+            waiting.extend(requests(&rig.tell_head(4, honest.head())));
+        }
+        while let Some((peer, id, request)) = waiting.pop() {
+            let response = match (&request, peer) {
+                (Request::Heads { .. }, 1..=4) => {
+                    let lies = |of| Log::new(&rig.fixture, of).false_head((1 << 50) + tick);
+                    let heads = if peer == 4 { Vec::new() } else { (1..4).map(lies).collect() };
+                    Response::Heads { time_ms: rig.now_ms, heads }
+                }
+                (Request::Records { log: 5, .. }, 4) => {
+                    fetched |= tick == 100;
+                    let (records, checkpoint) = (honest.records.clone(), honest.head());
+                    Response::Records { log: 5, from: 0, records, checkpoint, proof: Vec::new() }
+                }
+                (Request::Records { .. }, _) => {
+                    asked += 1;
+                    continue;
+                }
+                _ => continue,
+            };
+            waiting.extend(requests(&rig.give(Input::Response { id, response: Some(response) })));
+        }
+    }
+    assert!(fetched, "an honest peer is not asked while others keep silent");
+    assert_eq!(rig.engine.size(5), 3);
+    // 100 seconds: silence and false promises are met with fewer and fewer questions.
+    assert!(asked < 120, "{asked} requests for records that nobody has");
 }
