@@ -36,10 +36,11 @@ test: check ## everything that proves that it works
 simulate: setup ## many seeds of trouble for the engine: make simulate SEEDS=5000
 	VERBALE_SEEDS=$(or $(SEEDS),2000) cargo test --locked --no-default-features --test simulation -- --nocapture
 
-fuzz: setup ## coverage-guided fuzzing of every decoder: make fuzz SECONDS=600 (each)
+fuzz: setup ## coverage-guided fuzzing of every decoder: make fuzz SECONDS=600 (each), TARGET=note (only that one)
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cd fuzz && for target in fuzz_targets/*.rs; do \
-	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz cargo fuzz run --sanitizer none "$$(basename $$target .rs)" -- \
+	VERBALE_CORPUS=fuzz/corpus cargo test --locked --no-default-features --test decoders -q each_decoder_reads
+	cd fuzz && for target in $(or $(TARGET),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz cargo fuzz run --sanitizer none $$target -- \
 	-max_total_time=$(or $(SECONDS),60) -max_len=70000 -print_final_stats=1 || exit 1; done
 
 # The profile `dev` with our own code optimised: everything else is optimised in it anyway, and compiled already.

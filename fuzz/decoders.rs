@@ -1,141 +1,189 @@
 //! Every decoder of bytes from outside, as a function that must neither panic nor take two byte strings for one.
-//! Driven by the fuzz targets here, and by `tests/decoders.rs` in every run of the tests.
+//! Each says whether it read what it was given. Driven by the fuzz targets here, and by `tests/decoders.rs` in every
+//! run of the tests.
+
+use std::sync::OnceLock;
 
 use verbale::ledger::canon::{self, Text};
 use verbale::ledger::{
-    Credentials, Evidence, ForkProof, Grant, Notification, Party, Profile, Receipt, Record, Treaty, check_notification,
-    verify_evidence,
+    Credentials, Evidence, ForkProof, Grant, Notification, Party, Profile, Receipt, Record, Timestamp, Treaty,
+    check_notification, parse_bare_fork, verify_evidence,
 };
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::note::{SignedNote, VerifierKey};
-use verbale::tlog::{Checkpoint, Policy, TlogProof};
+use verbale::tlog::{Checkpoint, Cosignature, Policy, TlogProof};
 
-/// A decoder's name and what drives it.
-pub type Decoder = (&'static str, fn(&[u8]));
+/// The name of a decoder's fuzz target, and what drives it.
+pub type Decoder = (&'static str, fn(&[u8]) -> bool);
 
 /// All of them.
 pub const ALL: &[Decoder] = &[
     ("note", note),
     ("key", key),
     ("checkpoint", checkpoint),
+    ("cosignature", cosignature),
     ("policy", policy),
     ("proof", proof),
-    ("canon", canonical),
+    ("canonical", canonical),
+    ("time", time),
     ("notification", notification),
     ("record", record),
     ("credential", credential),
     ("receipt", receipt),
     ("fork", fork),
-    ("treaty", treaty_file),
+    ("treaty_file", treaty_file),
+    ("party_file", party_file),
     ("profile", profile),
     ("evidence", evidence),
-    ("message", message),
+    ("request", request),
+    ("response", response),
+    ("gossip", gossip),
 ];
 
 /// A treaty to check against.
 pub fn treaty() -> &'static Treaty {
-    static TREATY: std::sync::OnceLock<Treaty> = std::sync::OnceLock::new();
+    static TREATY: OnceLock<Treaty> = OnceLock::new();
     TREATY
         .get_or_init(|| Treaty::parse(include_bytes!("../tests/vectors/treaty.toml")).expect("the golden treaty file"))
 }
 
-pub fn note(bytes: &[u8]) {
-    if let Ok(note) = SignedNote::parse(bytes) {
-        assert_eq!(note.to_bytes(), bytes);
-    }
+/// Its profile.
+fn golden_profile() -> &'static Profile {
+    static PROFILE: OnceLock<Profile> = OnceLock::new();
+    PROFILE.get_or_init(|| Profile::parse(include_bytes!("../tests/vectors/profile.toml")).expect("the golden profile"))
 }
 
-pub fn key(bytes: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && let Ok(key) = VerifierKey::parse(text)
-    {
-        assert_eq!(key.to_string(), text);
-    }
+/// Decodes text, if it is any.
+fn of_text<T>(bytes: &[u8], decode: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    decode(std::str::from_utf8(bytes).ok()?)
 }
 
-pub fn checkpoint(bytes: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && let Ok(checkpoint) = Checkpoint::parse(text)
-    {
-        assert_eq!(checkpoint.text(), text);
+/// Whether something was read; if so it has to be written as it was read.
+fn same_again<T, W: AsRef<[u8]>>(read: Option<T>, bytes: &[u8], write: impl FnOnce(&T) -> W) -> bool {
+    if let Some(value) = &read {
+        assert_eq!(write(value).as_ref(), bytes, "written otherwise than it was read");
     }
+    read.is_some()
 }
 
-pub fn policy(bytes: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && let Ok(policy) = Policy::parse(text)
-    {
-        policy.is_satisfied(&|_| true);
-    }
+pub fn note(bytes: &[u8]) -> bool {
+    same_again(SignedNote::parse(bytes).ok(), bytes, SignedNote::to_bytes)
 }
 
-pub fn proof(bytes: &[u8]) {
-    if let Ok(proof) = TlogProof::parse(bytes) {
-        assert_eq!(proof.to_text().as_bytes(), bytes);
-    }
+pub fn key(bytes: &[u8]) -> bool {
+    same_again(of_text(bytes, |text| VerifierKey::parse(text).ok()), bytes, VerifierKey::to_string)
 }
 
-pub fn canonical(bytes: &[u8]) {
-    if let Ok(value) = canon::parse(bytes, 1 << 16, Text::Any) {
-        assert_eq!(canon::write(&value).as_bytes(), bytes);
-    }
+pub fn checkpoint(bytes: &[u8]) -> bool {
+    same_again(of_text(bytes, |text| Checkpoint::parse(text).ok()), bytes, Checkpoint::text)
 }
 
-pub fn notification(bytes: &[u8]) {
-    if let Ok((note, notification)) = Notification::of_note(bytes) {
+pub fn cosignature(bytes: &[u8]) -> bool {
+    let Ok(note) = SignedNote::parse(bytes) else { return false };
+    treaty().parties().iter().filter(|party| Cosignature::verify(&note, &party.witness).is_ok()).count() > 0
+}
+
+pub fn policy(bytes: &[u8]) -> bool {
+    let policy = of_text(bytes, |text| Policy::parse(text).ok());
+    if let Some(policy) = &policy {
+        assert!(
+            !policy.is_satisfied(&|_| false) || policy.is_satisfied(&|_| true),
+            "more receipts, and less of a quorum"
+        );
+    }
+    policy.is_some()
+}
+
+pub fn proof(bytes: &[u8]) -> bool {
+    same_again(TlogProof::parse(bytes).ok(), bytes, TlogProof::to_text)
+}
+
+pub fn canonical(bytes: &[u8]) -> bool {
+    let any = canon::parse(bytes, 1 << 16, Text::Any).ok();
+    let plain = canon::parse(bytes, 1 << 16, Text::Plain).ok();
+    assert!(plain.is_none() || plain == any, "plain text is text");
+    same_again(any, bytes, canon::write)
+}
+
+pub fn time(bytes: &[u8]) -> bool {
+    let time = of_text(bytes, Timestamp::parse);
+    if let Some(time) = time {
+        assert_eq!(Timestamp::from_posix(time.posix()), time);
+        time.display();
+    }
+    same_again(time, bytes, Timestamp::to_string)
+}
+
+pub fn notification(bytes: &[u8]) -> bool {
+    let read = Notification::of_note(bytes).ok();
+    if let Some((note, notification)) = &read {
         assert_eq!(notification.to_text(), note.text());
     }
-    check_notification(bytes, 0, 1, treaty(), None, &Credentials::default());
+    check_notification(bytes, 0, 1, treaty(), Some(golden_profile()), &Credentials::default());
+    read.is_some()
 }
 
-pub fn record(bytes: &[u8]) {
-    if let Ok(record) = Record::parse(bytes) {
-        assert_eq!(record.to_bytes().as_deref(), Ok(bytes));
+pub fn record(bytes: &[u8]) -> bool {
+    same_again(Record::parse(bytes).ok(), bytes, |record| record.to_bytes().expect("as long as it was read"))
+}
+
+pub fn credential(bytes: &[u8]) -> bool {
+    let verify = |party| Grant::verify(bytes, treaty().party(party), treaty().origin(party), &treaty().hash()).ok();
+    let grant = (0..treaty().parties().len()).find_map(verify);
+    if let Some(grant) = &grant {
+        assert_eq!(Ok(grant.to_text().as_str()), SignedNote::parse(bytes).as_ref().map(SignedNote::text));
     }
+    grant.is_some()
 }
 
-pub fn credential(bytes: &[u8]) {
-    let _ = Grant::verify(bytes, treaty().party(0), treaty().origin(0), &treaty().hash());
+pub fn receipt(bytes: &[u8]) -> bool {
+    (0..treaty().parties().len()).any(|by| Receipt::verify(bytes, by, treaty()).is_ok())
 }
 
-pub fn receipt(bytes: &[u8]) {
-    let _ = Receipt::verify(bytes, 0, treaty());
+pub fn fork(bytes: &[u8]) -> bool {
+    let proof = ForkProof::parse(bytes, treaty()).ok();
+    if let Some(proof) = &proof {
+        let again = ForkProof::parse(proof.to_text().as_bytes(), treaty());
+        assert_eq!(again.as_ref(), Ok(proof), "a proof that was written anew proves the same");
+    }
+    same_again(parse_bare_fork(bytes, treaty()).ok(), bytes, ForkProof::to_text);
+    proof.is_some()
 }
 
-pub fn fork(bytes: &[u8]) {
-    let _ = ForkProof::parse(bytes, treaty());
-}
-
-pub fn treaty_file(bytes: &[u8]) {
-    if let Ok(treaty) = Treaty::parse(bytes) {
+pub fn treaty_file(bytes: &[u8]) -> bool {
+    let treaty = Treaty::parse(bytes).ok();
+    if let Some(treaty) = &treaty {
         treaty.policy_text();
     }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = Party::from_toml(text);
-    }
+    treaty.is_some()
 }
 
-pub fn profile(bytes: &[u8]) {
-    let _ = Profile::parse(bytes);
+pub fn party_file(bytes: &[u8]) -> bool {
+    of_text(bytes, |text| Party::from_toml(text).ok()).is_some()
 }
 
-pub fn evidence(bytes: &[u8]) {
-    if let Ok(evidence) = Evidence::parse(bytes, &treaty().hash()) {
-        assert_eq!(evidence.to_bytes(&treaty().hash()), bytes);
-    }
-    if let Ok(verdict) = verify_evidence(bytes, treaty(), None) {
-        verdict.sentences(treaty(), None);
-    }
+pub fn profile(bytes: &[u8]) -> bool {
+    Profile::parse(bytes).is_ok()
 }
 
-pub fn message(bytes: &[u8]) {
-    if let Ok(request) = Request::parse(bytes) {
-        assert_eq!(request.to_bytes(), bytes);
+pub fn evidence(bytes: &[u8]) -> bool {
+    let hash = treaty().hash();
+    for profile in [None, Some(golden_profile())] {
+        if let Ok(verdict) = verify_evidence(bytes, treaty(), profile) {
+            verdict.sentences(treaty(), profile);
+        }
     }
-    if let Ok(response) = Response::parse(bytes) {
-        assert_eq!(response.to_bytes(), bytes);
-    }
-    if let Ok(gossip) = Gossip::parse(bytes) {
-        assert_eq!(gossip.to_bytes(), bytes);
-    }
+    same_again(Evidence::parse(bytes, &hash).ok(), bytes, |evidence| evidence.to_bytes(&hash))
+}
+
+pub fn request(bytes: &[u8]) -> bool {
+    same_again(Request::parse(bytes).ok(), bytes, Request::to_bytes)
+}
+
+pub fn response(bytes: &[u8]) -> bool {
+    same_again(Response::parse(bytes).ok(), bytes, Response::to_bytes)
+}
+
+pub fn gossip(bytes: &[u8]) -> bool {
+    same_again(Gossip::parse(bytes).ok(), bytes, Gossip::to_bytes)
 }
