@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::fetch::Fetches;
 use super::message::{Gossip, HeadUpdate, Request, Response};
-use super::own::{Accepted, Refusal};
+use super::own::{Accepted, Refusal, Unsigned};
 use super::recovery::Mode;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
@@ -163,6 +163,8 @@ pub struct Engine {
     pub(super) effects: Vec<Effect>,
     /// Ids logged in this step, not yet to be found in stored data.
     pub(super) fresh_ids: HashMap<NoteId, u64>,
+    /// Set while this party's log has records of this step over which no head was signed yet.
+    pub(super) unsigned: Option<Unsigned>,
     /// Forks that were found while this node could not sign.
     pub(super) unlogged_forks: Vec<ForkProof>,
     pub(super) now_ms: u64,
@@ -225,6 +227,7 @@ impl Engine {
             batch: Batch::default(),
             effects: Vec::new(),
             fresh_ids: HashMap::new(),
+            unsigned: None,
             unlogged_forks: Vec::new(),
             now_ms: 0,
             passed_ms: 0,
@@ -272,6 +275,7 @@ impl Engine {
             self.issue_receipts(read)?;
         }
         self.sign_own_head();
+        self.unsigned = None;
         for replica in &mut self.logs {
             replica.finish(&mut self.batch);
         }

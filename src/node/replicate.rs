@@ -3,6 +3,7 @@
 use super::engine::{Engine, Event, FIRST_SEARCH_MS};
 use super::fetch::{Arrived, answers};
 use super::message::{HeadUpdate, Request, Response};
+use super::recovery::Mode;
 use super::replica::Head;
 use super::storage::{Cosigned, LogId, Read, ReadError, ReceiptEntry};
 use crate::ledger::{ForkProof, Receipt, Record, RecordType};
@@ -45,6 +46,7 @@ impl Engine {
         }
         let Some(head) = self.verify_head(from, &update.checkpoint) else { return Ok(false) };
         self.peer_has(from, log, stated.size);
+        self.yield_to(log, &head);
         let size = self.logs[log].size();
         let end = update.from.saturating_add(update.records.len() as u64);
         if update.from <= size && size < end && end == head.checkpoint.size {
@@ -141,8 +143,17 @@ impl Engine {
         }
     }
 
+    /// A head of this party's own log that this node does not know it has signed comes before what it has not signed yet.
+    fn yield_to(&mut self, log: LogId, head: &Head) {
+        let (have, known) = (self.logs[log].head_size(), head.checkpoint.size);
+        if log == self.config.me && known > have {
+            self.take_back_unsigned(Mode::Behind { have, known });
+        }
+    }
+
     /// Takes in a verified head: something to catch up with, something known, or a contradiction.
     fn observe_head(&mut self, log: LogId, head: Head, from: LogId, read: &dyn Read) -> Result<(), ReadError> {
+        self.yield_to(log, &head);
         let replica = &mut self.logs[log];
         let size = head.checkpoint.size;
         if replica.fork.is_some() || size == 0 {

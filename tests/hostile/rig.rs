@@ -125,15 +125,19 @@ impl Log {
     }
 
     pub fn add(&mut self, kind: RecordType, payload: &[u8]) -> &mut Self {
+        let origin = self.origin.clone();
         let record = Record {
             index: self.records.len() as u64,
-            log: &self.origin,
+            log: &origin,
             prev: self.last,
             time: Timestamp::from_posix(1_700_000_000),
             kind,
             payload,
         };
-        let bytes = record.to_bytes().unwrap();
+        self.add_record(record.to_bytes().unwrap())
+    }
+
+    pub fn add_record(&mut self, bytes: Vec<u8>) -> &mut Self {
         self.last = leaf_hash(&bytes);
         let mut full: Vec<TileWrite> = Vec::new();
         self.edge.push(self.last, &mut full);
