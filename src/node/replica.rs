@@ -137,11 +137,13 @@ impl Replica {
         }
         let cosigned = read.cosigned(log)?;
         let mut wants_until = 0;
-        for index in cosigned.map_or(0, |c| c.size)..size {
+        // From the end: a log may have any number of records that were never receipted, this party's own to begin with.
+        for index in (cosigned.map_or(0, |c| c.size)..size).rev() {
             let bytes = read.record(log, index)?.ok_or_else(|| damaged("a record is missing"))?;
             let record = Record::parse(&bytes).map_err(|e| damaged(&e.to_string()))?;
             if record.kind.wants_receipt() {
                 wants_until = index + 1;
+                break;
             }
         }
         let recent = VecDeque::new();

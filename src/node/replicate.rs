@@ -233,7 +233,12 @@ impl Engine {
                 RecordType::Receipt => self.take_receipt(log, index, record.payload, peer, read)?,
                 RecordType::Evidence => {
                     if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty) {
+                        let forked = proof.log();
                         self.record_fork(proof);
+                        if log == self.config.me {
+                            // Taken back from peers: it is in this log already.
+                            self.unlogged_forks.retain(|fork| fork.log() != forked);
+                        }
                     }
                 }
                 RecordType::Credential if log == self.config.me => {
@@ -409,7 +414,7 @@ impl Engine {
         }
     }
 
-    /// Marks a log as forked. The proof becomes a record of this party's log as soon as it signs.
+    /// Marks a log as forked, and keeps the proof at once. It becomes a record of this party's log as soon as it signs.
     pub(super) fn record_fork(&mut self, proof: ForkProof) {
         let log = proof.log();
         let replica = &mut self.logs[log];
@@ -419,10 +424,8 @@ impl Engine {
         replica.target = None;
         replica.fork = Some(proof.clone());
         self.fetches.forget(log);
-        if log == self.config.me {
-            // This node will not sign again, so that the proof is kept at once.
-            self.batch.forks.push((log, proof.to_text().into_bytes()));
-        } else {
+        self.batch.forks.push((log, proof.to_text().into_bytes()));
+        if log != self.config.me {
             self.unlogged_forks.push(proof);
         }
         self.event(Event::Fork(log));

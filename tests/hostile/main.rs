@@ -251,3 +251,30 @@ fn a_note_with_another_officials_signature_is_not_taken_for_the_one_that_was_log
     let outcome = answer(&two.to_bytes());
     assert!(matches!(outcome, Some(Err(Refusal::OtherSignatures(1)))), "{outcome:?}");
 }
+
+#[test]
+fn a_fork_that_is_proved_while_the_node_may_not_sign_outlives_a_restart_and_is_logged_once() {
+    let mut rig = Rig::mute(3);
+    rig.give(Input::Connected(1));
+    let (ours, theirs) = forked(&rig, 2, 2);
+    rig.tell_head(1, ours.head());
+    let mut same = ours.clone();
+    same.say("another end", 2);
+    rig.tell_head(1, theirs.head());
+    rig.tell_head(1, same.head());
+    assert!(rig.engine.fork(2).is_some());
+    assert_ne!(rig.engine.mode(), Mode::Signing);
+    for _ in 0..2 {
+        rig.restart();
+        assert!(rig.engine.fork(2).is_some(), "a restart hides the fork");
+        assert_eq!(rig.engine.size(0), 0);
+    }
+    rig.signs = true;
+    for _ in 0..2 {
+        rig.restart();
+        assert_eq!(rig.engine.mode(), Mode::Signing);
+        assert_eq!(rig.engine.size(0), 1);
+    }
+    let bytes = rig.disk.record(0, 0).unwrap().unwrap();
+    assert_eq!(verbale::ledger::Record::parse(&bytes).unwrap().kind, RecordType::Evidence);
+}
