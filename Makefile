@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/verbale/target
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help setup build test check demo bench install clean
+.PHONY: help setup build demo test check simulate fuzz bench docker install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclan
 build: setup ## compile the `verbale` program
 	cargo build --locked
 
+demo: build ## start six parties on this machine, play the Open Skies history, leave its evidence in verbale-demo/
+	$(CARGO_TARGET_DIR)/debug/verbale demo --dir verbale-demo --again
+
 check: setup ## formatting, lints and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
@@ -29,6 +32,27 @@ check: setup ## formatting, lints and documentation
 
 test: check ## everything that proves that it works
 	cargo test --locked
+
+simulate: setup ## many seeds of trouble for the engine: make simulate SEEDS=5000
+	VERBALE_SEEDS=$(or $(SEEDS),2000) cargo test --locked --no-default-features --test simulation -- --nocapture
+
+fuzz: setup ## coverage-guided fuzzing of every decoder: make fuzz SECONDS=600 (each)
+	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cd fuzz && for target in fuzz_targets/*.rs; do \
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz cargo fuzz run --sanitizer none "$$(basename $$target .rs)" -- \
+	-max_total_time=$(or $(SECONDS),60) -max_len=70000 -print_final_stats=1 || exit 1; done
+
+# The profile `dev` with our own code optimised: everything else is optimised in it anyway, and compiled already.
+bench: setup ## what a node does in a second, beside what the machine does
+	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench ledger
+	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench store
+	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench transfer
+
+docker: build ## six parties in containers, one of them cut off and back (needs a running Docker engine)
+	docker/try
+
+install: setup ## install the optimised program for this user
+	cargo install --locked --path .
 
 clean: ## remove what was compiled
 	rm -rf $(CARGO_TARGET_DIR)

@@ -12,7 +12,7 @@ use serde_json::json;
 use verbale::ledger::{NoteId, Notification, Record, RecordType, Timestamp, Treaty};
 use verbale::node::{Batch, LogTiles, NewRecord, Read};
 use verbale::note::{KeyType, SigningKey};
-use verbale::store::Store;
+use verbale::store::{Store, fsck::fsck};
 use verbale::tlog::{Appender, Hash, inclusion_proof, leaf_hash, verify_inclusion};
 
 const ORIGIN: &str = "trial/P0";
@@ -96,6 +96,9 @@ fn open(path: &Path, treaty: &Treaty) {
         }
     });
     row("  read in pages", records, time, "records");
+    // The log has no signed heads, which is what fsck finds.
+    let time = timed(|| assert_eq!(fsck(&store, &mut |_, _| ()).unwrap().faults.len(), 1));
+    row("  fsck", records, time, "records");
     println!("{:<46} {:>11.1} MiB", "  memory after that", resident());
 }
 

@@ -1,4 +1,27 @@
-//! Verbale
+//! Verbale: a ledger of the notifications that states bound by a treaty send each other, which nobody runs.
+//!
+//! Each party is a transparency log, and each party is a witness of every other party's log. `README.md` says what it
+//! is for, `ARCHITECTURE.md` how it is built, `docs/format.md` what is signed.
+//!
+//! # Layout
+//!
+//! A lower floor never imports a higher one. Floors 1 to 3 do no I/O, know no clock and no async.
+//!
+//! | floor | module | what it is |
+//! |---|---|---|
+//! | 1 | [`note`] | signed notes and verifier keys |
+//! | 1 | [`tlog`] | Merkle tree, proofs, checkpoints, cosignatures, policy, tiles |
+//! | 2 | [`ledger`] | records, notifications, credentials, treaty file, profile, validity, evidence |
+//! | 3 | [`node`] | the protocol engine: inputs in, effects out |
+//! | 4 | `store` | RocksDB, the high-water mark, fsck |
+//! | 4 | `net` | libp2p |
+//! | 4 | `keys` | secret keys in files |
+//! | 5 | `daemon` | the engine's thread between store and network |
+//! | 5 | `api` | HTTP on a local socket |
+//! | 5 | `audit` | the export folder, written and verified |
+//! | 6 | `cli` | the commands |
+//!
+//! Without features there are floors 1 to 3; `cli` adds what needs no network and no database; `node` is everything.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 #[cfg(feature = "node")]

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use verbale::audit::{AuditError, ExportError, Report, export, verify_folder};
 use verbale::ledger::{NoteId, RecordType};
 use verbale::node::{Cosigned, LogId, Memory, Read, ReadError, ReceiptEntry};
+use verbale::note::SignedNote;
 use verbale::tlog::Hash;
 
 struct Exported {
@@ -219,6 +220,19 @@ fn records_taken_out_added_or_moved_are_found_where_they_are() {
         None,
     );
     found(altered(&ledger, checkpoints, |bytes| bytes.clear()), None);
+    // A head with somebody's further signature on it, which nobody would check.
+    found(
+        altered(&ledger, checkpoints, |bytes| {
+            let mut frames = frames(bytes);
+            let start = frames[0].iter().position(|b| *b == b'\n').unwrap() + 1;
+            let mut note = SignedNote::parse(&frames[0][start..frames[0].len() - 1]).unwrap();
+            note.sign(&common::key(HU, "minister"));
+            let note = note.to_bytes();
+            frames[0] = [format!("checkpoint 1 bytes {}\n", note.len()).into_bytes(), note, b"\n".to_vec()].concat();
+            *bytes = frames.concat();
+        }),
+        Some(1),
+    );
     let receipts = "logs/RU/receipts.txt";
     found(altered(&ledger, receipts, |bytes| bytes.clear()), None);
     let lines =

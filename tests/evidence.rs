@@ -7,10 +7,13 @@ use std::path::Path;
 
 use common::{CA, HU, Ledger, RU, US};
 use proptest::prelude::*;
-use verbale::ledger::{Evidence, EvidenceError, Profile, RecordType, Treaty, Verdict, verify_evidence};
-use verbale::node::{LogId, ProveError, prove};
+use serde_json::{Value, json};
+use verbale::ledger::{
+    Evidence, EvidenceError, FieldError, PartError, Profile, RecordType, Treaty, Verdict, canon, verify_evidence,
+};
+use verbale::node::{LogId, LogTiles, ProveError, Read, prove};
 use verbale::note::SignedNote;
-use verbale::tlog::TlogProof;
+use verbale::tlog::{Checkpoint, TlogProof, inclusion_proof};
 
 fn evidence(ledger: &Ledger, by: usize, log: LogId, index: u64) -> Vec<u8> {
     prove(&ledger.nodes[by].disk, &ledger.treaty, log, index).unwrap().unwrap()
@@ -199,6 +202,43 @@ fn parts_in_another_order_twice_or_from_elsewhere_are_refused() {
     refused("the note as its own credential", &|e| e.credentials = vec![e.record.clone()]);
 }
 
+/// What came after a note neither authorises it nor dates it, although the same head covers both.
+#[test]
+fn credentials_and_receipts_from_after_the_note_are_refused() {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let early = ledger.remark(RU, 2);
+    let grant = ledger.grant(RU, "envoy", "Envoy", "*");
+    ledger.submit(RU, grant).unwrap();
+    ledger.remark(CA, 3);
+    let note = ledger.note(RU, 4, "envoy");
+    let late = ledger.submit(RU, note).unwrap().index;
+    let bytes = evidence(&ledger, CA, RU, late);
+    let size = Checkpoint::parse(TlogProof::parse(&bytes).unwrap().checkpoint.text()).unwrap().size;
+    let tiles = LogTiles { read: &ledger.nodes[CA].disk, log: RU };
+    let moved = |keep: &dyn Fn(&mut Evidence)| {
+        let bytes = rewritten(&ledger, &bytes, |e| {
+            e.index = early;
+            e.record.record = String::from_utf8(ledger.nodes[CA].disk.record(RU, early).unwrap().unwrap()).unwrap();
+            e.record.path = inclusion_proof(&tiles, early, size).unwrap().unwrap();
+            e.heads.clear();
+            keep(e);
+        });
+        verify_evidence(&bytes, &ledger.treaty, None)
+    };
+    let misplaced = |result: Result<Verdict, EvidenceError>, name: &str| match result {
+        Err(EvidenceError::Part { part, fault: PartError::Misplaced(_) }) => assert!(part.starts_with(name), "{part}"),
+        other => panic!("{other:?}"),
+    };
+    let bare = |e: &mut Evidence| {
+        e.credentials.clear();
+        e.anchors.clear();
+    };
+    assert!(moved(&bare).is_ok());
+    misplaced(moved(&|e| e.anchors.clear()), "credentials");
+    misplaced(moved(&|e| e.credentials.clear()), "anchors");
+}
+
 #[test]
 fn a_note_by_an_ungranted_or_overstepping_official_is_marked() {
     let mut ledger = Ledger::new();
@@ -255,6 +295,37 @@ fn a_forked_log_is_reported_with_its_proof() {
 }
 
 #[test]
+fn nothing_can_be_added_that_nobody_checks() {
+    let (ledger, index) = late_hungary();
+    let bytes = evidence(&ledger, CA, RU, index);
+    let proof = TlogProof::parse(&bytes).unwrap();
+    let places = ["", "/anchors/0", "/anchors/0/receipt", "/anchors/0/record", "/credentials/0", "/heads/0"];
+    for place in places {
+        let mut bundle: Value = serde_json::from_slice(&proof.extra).unwrap();
+        bundle.pointer_mut(place).unwrap()["zeal"] = json!(1);
+        let bent = TlogProof { extra: canon::write(&bundle).into_bytes(), ..proof.clone() };
+        let error = verify_evidence(bent.to_text().as_bytes(), &ledger.treaty, None).unwrap_err();
+        assert_eq!(error, EvidenceError::Bundle(FieldError::Unknown("zeal".into())), "{place}");
+    }
+    // A fork proof whose head carries somebody's further signature.
+    let mut ledger = ledger;
+    let before = ledger.nodes[RU].disk.clone();
+    let index = ledger.remark(RU, 8);
+    let other = ledger.note(RU, 9, "minister");
+    ledger.equivocate(RU, before, other, CA);
+    let bytes = evidence(&ledger, CA, RU, index);
+    let added = rewritten(&ledger, &bytes, |e| {
+        let mut fork: Value = serde_json::from_str(e.fork.as_ref().unwrap()).unwrap();
+        let mut note = SignedNote::parse(fork["larger"].as_str().unwrap().as_bytes()).unwrap();
+        note.sign(&common::key(HU, "minister"));
+        fork["larger"] = json!(String::from_utf8(note.to_bytes()).unwrap());
+        e.fork = Some(canon::write(&fork) + "\n");
+    });
+    let error = verify_evidence(&added, &ledger.treaty, None).unwrap_err();
+    assert!(matches!(error, EvidenceError::Part { part, fault: PartError::Misplaced(_) } if part == "fork"));
+}
+
+#[test]
 fn evidence_for_another_treaty_file_is_refused_as_such() {
     let mut ledger = Ledger::new();
     let index = ledger.remark(RU, 1);
@@ -297,7 +368,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cut_spliced_or_random_files_are_refused_without_a_panic(
+    fn cut_spliced_or_random_files_prove_nothing_more_and_cause_no_panic(
         cut in any::<prop::sample::Index>(), from in any::<prop::sample::Index>(), noise in prop::collection::vec(any::<u8>(), 0..200)
     ) {
         use std::sync::OnceLock;
@@ -308,11 +379,17 @@ proptest! {
             (ledger, bytes)
         });
         let (cut, from) = (cut.index(bytes.len()), from.index(bytes.len()));
+        let whole = verdict(ledger, bytes);
         let refused = |bytes: &[u8]| verify_evidence(bytes, &ledger.treaty, Some(&ledger.profile)).is_err();
-        prop_assert!(refused(&bytes[..cut]));
+        // A cut can take away just a receipt's line: what is left then proves less, and the same of the note.
+        let less = |bytes: &[u8]| match verify_evidence(bytes, &ledger.treaty, Some(&ledger.profile)) {
+            Ok(verdict) => verdict.leaf == whole.leaf && verdict.receipts.len() < whole.receipts.len(),
+            Err(_) => true,
+        };
+        prop_assert!(less(&bytes[..cut]));
         prop_assert!(refused(&noise));
         let spliced: Vec<u8> = bytes[..cut].iter().chain(&noise).chain(&bytes[from..]).copied().collect();
-        prop_assert!(spliced == *bytes || refused(&spliced));
+        prop_assert!(spliced == *bytes || less(&spliced));
         let mut proof = TlogProof::parse(bytes).unwrap();
         let at = cut % proof.extra.len();
         proof.extra.truncate(at);

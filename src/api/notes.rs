@@ -6,7 +6,7 @@ use super::routes::party_view;
 use super::view::{NoteDetail, NoteView, ReceiptView};
 use crate::daemon::Handle;
 use crate::ledger::{Credentials, Notification, Record, RecordType, Timestamp, Validity, check_notification};
-use crate::node::{LogId, Read, ReadError, final_size};
+use crate::node::{LogId, Read, ReadError, ReceiptEntry, final_size};
 use crate::tlog::leaf_hash;
 
 /// Most replies that are shown with a note.
@@ -119,11 +119,14 @@ impl<'a> Notes<'a> {
 
     /// By party: the size that its first receipt behind the record covers, or 0.
     fn receipted(&self, log: LogId, index: u64) -> Result<Vec<u64>, ReadError> {
-        let receipted = |by| {
-            let entry = self.handle.store.receipt_from(log, by, index + 1)?;
-            Ok(entry.map_or(0, |entry| entry.size))
-        };
+        let receipted = |by| Ok(self.receipt(log, index, by)?.map_or(0, |entry| entry.size));
         (0..self.handle.treaty.parties().len()).map(receipted).collect()
+    }
+
+    /// A party's first receipt that covers a record, among those for heads whose records are held.
+    fn receipt(&self, log: LogId, index: u64, by: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
+        let held = self.handle.store.size(log)?;
+        Ok(self.handle.store.receipt_from(log, by, index + 1)?.filter(|entry| entry.size <= held))
     }
 
     /// A notification in full; `None` if the record is something else.
@@ -137,7 +140,7 @@ impl<'a> Notes<'a> {
         let (mut receipts_by, mut missing) = (Vec::new(), Vec::new());
         for by in (0..treaty.parties().len()).filter(|by| *by != log) {
             let code = &treaty.party(by).code;
-            match handle.store.receipt_from(log, by, index + 1)? {
+            match self.receipt(log, index, by)? {
                 Some(entry) => receipts_by.push(ReceiptView {
                     party: party_view(handle, by),
                     time: entry.time,

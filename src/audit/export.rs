@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::folder::{
     CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, ReceiptLine, TREATY, readme, write_frame,
 };
-use crate::ledger::{ForkProof, Receipt, Record, RecordType, Treaty, TreatyError, bare_fork};
+use crate::ledger::{ForkProof, Receipt, Record, RecordType, Treaty, TreatyError};
 use crate::node::{Read, ReadError};
 use crate::note::SignedNote;
 use crate::tlog::{Checkpoint, Hash};
@@ -186,7 +186,7 @@ impl Export<'_> {
                 any = true;
             }
             let name = format!("{FORKS}/{}.txt", party.code);
-            self.file(&name, bare_fork(&proof, self.treaty).as_bytes())?;
+            self.file(&name, proof.to_text().as_bytes())?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::ledger::{Role, Timestamp, Treaty};
 
 /// A time with its zone: `2020-05-22 14:00:00 UTC`.
 pub fn time(time: Timestamp) -> String {
-    time.to_string().replace('T', " ").replace('Z', " UTC")
+    time.display()
 }
 
 /// A party by name and code: `Canada (CA)`; a code that the treaty does not know stands alone.
@@ -57,6 +57,10 @@ pub fn table(out: &Output, headers: &[&str], rows: &[Vec<String>]) {
     }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not tell its width, or next to none, gets whole lines.
+    if table.width().is_none_or(|width| width < 60) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table.set_header(headers.to_vec());
     rows.iter().for_each(|row| {
         table.add_row(row);

@@ -271,25 +271,10 @@ impl Included {
     }
 }
 
-/// The same proof, with no signatures on its heads but the log's own.
-///
-/// Others' signatures prove nothing here, so nobody checks them, and evidence carries nothing that nobody checks.
-pub fn bare_fork(proof: &ForkProof, treaty: &Treaty) -> String {
-    let key = &treaty.party(proof.log()).log;
-    let mut value: Value = serde_json::from_str(&proof.to_text()).unwrap_or_default();
-    for (field, note) in [("smaller", proof.heads().0), ("larger", proof.heads().1)] {
-        if let Ok(mut bare) = SignedNote::new(note.text().to_owned()) {
-            note.signatures().iter().filter(|s| s.is_by(key)).for_each(|s| bare.add(s.clone()));
-            value[field] = json!(String::from_utf8_lossy(&bare.to_bytes()));
-        }
-    }
-    canon::write(&value) + "\n"
-}
-
-/// Reads a fork proof that [`bare_fork`] wrote; any other way of writing it is refused.
+/// Reads a fork proof as [`ForkProof::to_text`] writes it; any other way of writing it is refused.
 pub fn parse_bare_fork(text: &[u8], treaty: &Treaty) -> Result<ForkProof, PartError> {
     let proof = ForkProof::parse(text, treaty)?;
-    if bare_fork(&proof, treaty).as_bytes() != text {
+    if proof.to_text().as_bytes() != text {
         return Err(PartError::Misplaced("it carries something that nobody could check"));
     }
     Ok(proof)

@@ -54,6 +54,7 @@ impl ForkProof {
     /// Verifies the two heads, of which `smaller` is not the larger one, and the proof between them.
     ///
     /// `root` is the root of the larger head's tree at the smaller size; with equal sizes it is the larger's own root.
+    /// Of the heads' signatures only the log's own are kept.
     pub fn new(
         treaty: &Treaty,
         smaller: SignedNote,
@@ -69,6 +70,13 @@ impl ForkProof {
         if root == a.root {
             return Err(ForkError::Consistent);
         }
+        // Other lines would go on with the proof to everybody, with nobody to vouch for them or to limit them.
+        let bare = |note: SignedNote| {
+            let mut bare = SignedNote::new(note.text().to_owned())?;
+            note.signatures().iter().filter(|line| line.is_by(key)).for_each(|line| bare.add(line.clone()));
+            Ok::<_, NoteError>(bare)
+        };
+        let (smaller, larger) = (bare(smaller)?, bare(larger)?);
         Ok(Self { log, smaller, larger, root, proof, sizes: (a.size, b.size) })
     }
 

@@ -20,7 +20,7 @@ pub use check::verify_evidence;
 pub use credential::{CredentialError, Credentials, Grant};
 pub use evidence::{
     Anchor, Evidence, EvidenceError, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, MAX_EVIDENCE_BYTES, PartError,
-    bare_fork, parse_bare_fork,
+    parse_bare_fork,
 };
 pub use fields::FieldError;
 pub use fork::{ForkError, ForkProof};

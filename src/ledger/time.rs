@@ -31,9 +31,9 @@ impl Timestamp {
         (time.to_string() == text).then_some(time)
     }
 
-    /// For people: `18 Jun 2021 09:00:00 UTC`.
+    /// For people: `2021-06-18 09:00:00 UTC`.
     pub fn display(self) -> String {
-        self.civil().strftime("%-d %b %Y %H:%M:%S UTC").to_string()
+        self.civil().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
     }
 
     fn civil(self) -> jiff::Timestamp {
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(Timestamp::parse("9998-12-31T23:59:59Z"), Some(Timestamp(LAST)));
         let time = Timestamp::parse("2021-06-18T09:00:00Z").unwrap();
         assert_eq!(time.to_string(), "2021-06-18T09:00:00Z");
-        assert_eq!(time.display(), "18 Jun 2021 09:00:00 UTC");
+        assert_eq!(time.display(), "2021-06-18 09:00:00 UTC");
         for text in [
             "2021-06-18T09:00:60Z",
             "2021-06-18 09:00:00Z",

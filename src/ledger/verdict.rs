@@ -228,7 +228,7 @@ impl Verdict {
 
 /// A time with its zone: `2020-05-22 14:00:00 UTC`.
 fn utc(time: Timestamp) -> String {
-    time.to_string().replace('T', " ").replace('Z', " UTC")
+    time.display()
 }
 
 fn party_name(treaty: &Treaty, code: &str) -> String {

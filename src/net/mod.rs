@@ -55,8 +55,9 @@ const COMMANDS: usize = 64;
 const EVENTS: usize = 64;
 /// How long the operating system may take to let us listen.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a port may stay in use after the node that had it was stopped, and how often we look.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a port may stay in use after the node that had it was stopped in the same process, and how often we look.
+/// QUIC keeps a connection for three probe timeouts after its end: 3 s, if it ended in the middle of its handshake.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const RELEASE_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections are kept also when nothing is said: a party that is not connected is a party that is away.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);

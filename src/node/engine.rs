@@ -166,6 +166,9 @@ pub struct Engine {
     /// Forks that were found while this node could not sign.
     pub(super) unlogged_forks: Vec<ForkProof>,
     pub(super) now_ms: u64,
+    /// Grows by what the clock goes forward and never falls: what has to wait goes by this, so that nothing waits for
+    /// ever when the clock is set back.
+    pub(super) passed_ms: u64,
     /// Parties that have answered, since this node started, which heads they hold.
     pub(super) answered: BTreeSet<LogId>,
     /// When the first of them did.
@@ -224,6 +227,7 @@ impl Engine {
             fresh_ids: HashMap::new(),
             unlogged_forks: Vec::new(),
             now_ms: 0,
+            passed_ms: 0,
             answered: BTreeSet::new(),
             first_answer_ms: None,
             next_heads_ms: 0,
@@ -236,6 +240,7 @@ impl Engine {
 
     /// Takes in what happened. `now_ms` is the clock in POSIX milliseconds.
     pub fn handle(&mut self, input: Input, now_ms: u64, read: &dyn Read) -> Result<(), ReadError> {
+        self.passed_ms = self.passed_ms.saturating_add(now_ms.saturating_sub(self.now_ms));
         self.now_ms = now_ms;
         match input {
             Input::Submit { ticket, note } => self.submit(ticket, note, read)?,
@@ -245,9 +250,7 @@ impl Engine {
                 self.fetches.peer_gone(peer);
             }
             Input::Gossip { from, message } => {
-                for update in message.heads {
-                    self.observe_update(from, update, read)?;
-                }
+                self.observe_updates(from, message.heads, read)?;
             }
             Input::Response { id, response } => self.respond(id, response, read)?,
             Input::Tick => self.tick(),
@@ -292,7 +295,7 @@ impl Engine {
     }
 
     pub(super) fn request(&mut self, peer: LogId, request: Request) -> u64 {
-        let id = self.fetches.begin(peer, &request, self.now_ms);
+        let id = self.fetches.begin(peer, &request, self.passed_ms);
         self.effects.push(Effect::Request { peer, id, request });
         id
     }
@@ -310,7 +313,7 @@ impl Engine {
     }
 
     fn tick(&mut self) {
-        for (peer, request) in self.fetches.expire(self.now_ms, self.config.request_timeout_ms) {
+        for (peer, request) in self.fetches.expire(self.passed_ms, self.config.request_timeout_ms) {
             self.ask_again(peer, &request);
         }
         self.search();
@@ -318,10 +321,10 @@ impl Engine {
         for peer in waiting {
             self.ask_heads(peer);
         }
-        if self.now_ms < self.next_heads_ms {
+        if self.passed_ms < self.next_heads_ms {
             return;
         }
-        self.next_heads_ms = self.now_ms + self.config.head_interval_ms;
+        self.next_heads_ms = self.passed_ms.saturating_add(self.config.head_interval_ms);
         let mut heads = Vec::new();
         for replica in &self.logs {
             // Both heads of a forked log: whoever has seen only one of them proves the fork at once.
@@ -344,10 +347,10 @@ impl Engine {
     /// A head is known whose records nobody that is connected is known to hold: all are asked again what they hold, at
     /// once and then at growing intervals.
     fn search(&mut self) {
-        if self.now_ms < self.next_search_ms || !self.misses_a_holder() {
+        if self.passed_ms < self.next_search_ms || !self.misses_a_holder() {
             return;
         }
-        self.next_search_ms = self.now_ms + self.search_wait_ms;
+        self.next_search_ms = self.passed_ms.saturating_add(self.search_wait_ms);
         self.search_wait_ms = (2 * self.search_wait_ms).min(self.config.head_interval_ms.max(FIRST_SEARCH_MS));
         for state in self.connected.values_mut() {
             state.ask_heads = true;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::engine::Engine;
+use super::engine::{Engine, FIRST_SEARCH_MS};
 use super::message::{Request, Response};
 use super::storage::LogId;
 
@@ -10,8 +10,14 @@ use super::storage::LogId;
 const PAGE_RECORDS: u64 = 2048;
 /// Pages of one log asked for ahead of what is held.
 const PAGES_AHEAD: u64 = 3;
-/// Requests under way in all.
+/// Requests for records under way. Beyond them, a peer that has none to answer can be asked for one page, so that
+/// peers who keep a node waiting never keep it from those who do not.
 const MAX_OUTSTANDING: usize = 8;
+/// Bytes of pages that wait for those in front of them; past this, only the next page of each log is asked for.
+const MAX_WAITING_BYTES: usize = 32 << 20;
+/// Longest time for which a peer is not asked again for a log of which it did not give what it said to hold, as a
+/// multiple of the interval at which heads are told.
+const MAX_DOUBT_INTERVALS: u64 = 4;
 
 struct Pending {
     peer: LogId,
@@ -33,6 +39,8 @@ pub(super) struct Fetches {
     next: u64,
     pending: BTreeMap<u64, Pending>,
     arrived: BTreeMap<(LogId, u64), Arrived>,
+    /// By peer and log: how often in a row it did not give what it said to hold, and until when it is not asked again.
+    doubts: BTreeMap<(LogId, LogId), (u32, u64)>,
 }
 
 impl Fetches {
@@ -50,14 +58,50 @@ impl Fetches {
 
     /// Gives up what takes too long; says which peers kept it waiting for which log.
     pub fn expire(&mut self, now_ms: u64, timeout_ms: u64) -> Vec<(LogId, Request)> {
-        let late: Vec<_> =
-            self.pending.iter().filter(|(_, p)| now_ms >= p.sent_ms + timeout_ms).map(|(id, _)| *id).collect();
+        let late: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|(_, p)| now_ms.saturating_sub(p.sent_ms) >= timeout_ms)
+            .map(|(id, _)| *id)
+            .collect();
         late.into_iter().filter_map(|id| self.pending.remove(&id)).map(|p| (p.peer, p.request)).collect()
     }
 
     /// Gives up what was asked of a peer that is gone.
     pub fn peer_gone(&mut self, peer: LogId) {
         self.pending.retain(|_, p| p.peer != peer);
+    }
+
+    /// The peer did not give records of a log that it said to hold: it is not asked again for a while, each time longer.
+    fn doubt(&mut self, peer: LogId, log: LogId, now_ms: u64, longest_ms: u64) {
+        let (times, until_ms) = self.doubts.entry((peer, log)).or_default();
+        let wait_ms = FIRST_SEARCH_MS.saturating_mul(1 << (*times).min(20)).min(longest_ms);
+        *times = times.saturating_add(1);
+        *until_ms = now_ms.saturating_add(wait_ms);
+    }
+
+    /// The peer gave records of a log that hold.
+    pub fn trust(&mut self, peer: LogId, log: LogId) {
+        self.doubts.remove(&(peer, log));
+    }
+
+    fn is_doubted(&self, peer: LogId, log: LogId, now_ms: u64) -> bool {
+        self.doubts.get(&(peer, log)).is_some_and(|(_, until_ms)| now_ms < *until_ms)
+    }
+
+    /// Whether the last time that the peer was asked for records of a log it did not give them.
+    fn failed(&self, peer: LogId, log: LogId) -> bool {
+        self.doubts.contains_key(&(peer, log))
+    }
+
+    /// Requests for records under way, in all and to one peer.
+    fn under_way(&self, peer: LogId) -> (usize, usize) {
+        let records = self.pending.values().filter(|p| matches!(p.request, Request::Records { .. }));
+        records.fold((0, 0), |(all, its), p| (all + 1, its + usize::from(p.peer == peer)))
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.arrived.values().flat_map(|page| &page.records).map(Vec::len).sum()
     }
 
     /// Whether the peer is being asked for its heads.
@@ -132,9 +176,15 @@ impl Engine {
             if target <= size || replica.fork.is_some() {
                 continue;
             }
-            while self.fetches.pending.len() < MAX_OUTSTANDING {
-                let Some((from, count)) = self.fetches.next_range(log, size, target) else { break };
+            while let Some((from, count)) = self.fetches.next_range(log, size, target) {
                 let Some(peer) = self.who_has(log, from) else { break };
+                let (all, its) = self.fetches.under_way(peer);
+                // Pages ahead of the next one are asked for where there is room, of peers that gave what they said.
+                let ahead = from > size;
+                let fits = || self.fetches.waiting_bytes() <= MAX_WAITING_BYTES && !self.fetches.failed(peer, log);
+                if (all >= MAX_OUTSTANDING && its > 0) || (ahead && !fits()) {
+                    break;
+                }
                 self.request(peer, Request::Records { log, from, count });
             }
         }
@@ -151,17 +201,21 @@ impl Engine {
         })
     }
 
-    /// A connected peer that is known to hold a record; the least busy one.
+    /// A connected peer that is known to hold a record, and not in doubt; the least busy one.
     fn who_has(&self, log: LogId, index: u64) -> Option<LogId> {
-        let has = self.connected.iter().filter(|(_, peer)| peer.sizes.get(&log).is_some_and(|size| *size > index));
+        let has = self.connected.iter().filter(|(id, peer)| {
+            peer.sizes.get(&log).is_some_and(|size| *size > index)
+                && !self.fetches.is_doubted(**id, log, self.passed_ms)
+        });
         has.map(|(id, _)| *id).min_by_key(|id| self.fetches.pending.values().filter(|p| p.peer == *id).count())
     }
 
-    /// Takes the answer to a request that this engine made, or none.
+    /// A peer did not give the records that it was asked for, or others than those.
     pub(super) fn peer_lacks(&mut self, peer: LogId, request: &Request) {
-        if let Request::Records { log, from, .. } = request
-            && let Some(state) = self.connected.get_mut(&peer)
-        {
+        let Request::Records { log, from, .. } = request else { return };
+        let longest_ms = self.config.head_interval_ms.saturating_mul(MAX_DOUBT_INTERVALS);
+        self.fetches.doubt(peer, *log, self.passed_ms, longest_ms);
+        if let Some(state) = self.connected.get_mut(&peer) {
             // Until it says again what it has, it is not asked for this again.
             let size = state.sizes.entry(*log).or_default();
             *size = (*size).min(*from);

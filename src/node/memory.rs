@@ -42,6 +42,9 @@ impl Memory {
         for receipt in &batch.receipts {
             self.receipts.entry((receipt.log, receipt.by, receipt.size)).or_insert(*receipt);
         }
+        for receipt in &batch.refuted {
+            self.receipts.remove(&(receipt.log, receipt.by, receipt.size));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{
     Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, Notification, Receipt, Record,
-    RecordType, Treaty, bare_fork, verify_evidence,
+    RecordType, Treaty, verify_evidence,
 };
 use crate::note::{MAX_SIGNATURES, Signature, SignedNote};
 use crate::tlog::{Checkpoint, Hash, MAX_EXTRA_BYTES, inclusion_proof, root_at};
@@ -82,7 +82,7 @@ pub fn prove(
             None => None,
             Some(text) => {
                 let proof = ForkProof::parse(&text, treaty).map_err(|e| gather.damaged(&e.to_string()))?;
-                Some(bare_fork(&proof, treaty))
+                Some(proof.to_text())
             }
         },
     };

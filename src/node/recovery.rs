@@ -128,6 +128,6 @@ impl Engine {
     fn heard_enough(&self) -> bool {
         let others = self.config.treaty.parties().len() - 1;
         self.answered.len() >= others
-            || self.first_answer_ms.is_some_and(|first| self.now_ms >= first + self.config.settle_ms)
+            || self.first_answer_ms.is_some_and(|first| self.passed_ms.saturating_sub(first) >= self.config.settle_ms)
     }
 }

@@ -81,8 +81,10 @@ pub(super) struct Replica {
     pub cosigned: Option<Cosigned>,
     /// Size after the last record for which a receipt is owed.
     pub wants_until: u64,
-    /// By party: the largest head that it has receipted.
+    /// By party: the largest head that it has receipted, of those that the records held were seen to agree with.
     pub receipted: Vec<u64>,
+    /// By party: the largest head that it has receipted at all. It counts when the records are held, if it fits them.
+    pub stated: Vec<u64>,
     pub fork: Option<ForkProof>,
     recent: VecDeque<(u64, Hash)>,
     changed: bool,
@@ -120,17 +122,20 @@ impl Replica {
             Some(text) => Some(ForkProof::parse(&text, treaty).map_err(|e| damaged(&e.to_string()))?),
             None => None,
         };
-        let mut receipted = Vec::new();
+        let (mut receipted, mut stated) = (Vec::new(), Vec::new());
         for by in 0..treaty.parties().len() {
-            receipted.push(read.last_receipt(log, by)?.map_or(0, |entry| entry.size));
+            stated.push(read.last_receipt(log, by)?.map_or(0, |entry| entry.size));
+            receipted.push(last_receipt_within(read, log, by, size)?);
         }
         let cosigned = read.cosigned(log)?;
         let mut wants_until = 0;
-        for index in cosigned.map_or(0, |c| c.size)..size {
+        // From the end: a long log that was never receipted mostly ends in a record that wants a receipt.
+        for index in (cosigned.map_or(0, |c| c.size)..size).rev() {
             let bytes = read.record(log, index)?.ok_or_else(|| damaged("a record is missing"))?;
             let record = Record::parse(&bytes).map_err(|e| damaged(&e.to_string()))?;
             if record.kind.wants_receipt() {
                 wants_until = index + 1;
+                break;
             }
         }
         let recent = VecDeque::new();
@@ -147,6 +152,7 @@ impl Replica {
             cosigned,
             wants_until,
             receipted,
+            stated,
             fork,
             recent,
             changed,
@@ -304,6 +310,19 @@ impl Replica {
             batch.tiles.extend(self.edge.partial_tiles().map(|tile| (self.log, tile)));
         }
     }
+}
+
+/// Size of the largest head of at most `size` that a party has receipted, or 0.
+fn last_receipt_within(read: &dyn Read, log: LogId, by: LogId, size: u64) -> Result<u64, ReadError> {
+    let (mut found, mut end) = (0, size + 1);
+    while found + 1 < end {
+        let middle = found + 1 + (end - found - 1) / 2;
+        match read.receipt_from(log, by, middle)?.filter(|entry| entry.size < end) {
+            Some(entry) => found = entry.size,
+            None => end = middle,
+        }
+    }
+    Ok(found)
 }
 
 impl Page {

@@ -9,33 +9,53 @@ use crate::ledger::{ForkProof, Receipt, Record, RecordType};
 use crate::note::SignedNote;
 use crate::tlog::{Checkpoint, Hash, consistency_proof, verify_consistency};
 
+/// Heads of one log that a node tells at most: its largest, and the two of a fork.
+const HEADS_PER_LOG: usize = 3;
+
 impl Engine {
-    /// Takes in a head that `from` told, with the records that came along.
-    pub(super) fn observe_update(&mut self, from: LogId, update: HeadUpdate, read: &dyn Read) -> Result<(), ReadError> {
+    /// Takes in the heads that `from` told, up to the first that does not hold: an honest node tells none, and each
+    /// costs a signature's verification.
+    pub(super) fn observe_updates(
+        &mut self,
+        from: LogId,
+        updates: impl IntoIterator<Item = HeadUpdate>,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        for update in updates.into_iter().take(HEADS_PER_LOG * self.logs.len()) {
+            if !self.observe_update(from, update, read)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a head that `from` told, with the records that came along; whether it is one.
+    fn observe_update(&mut self, from: LogId, update: HeadUpdate, read: &dyn Read) -> Result<bool, ReadError> {
         let Some((log, stated)) = self.read_head(&update.checkpoint) else {
             self.fault(from, "a head that is not a checkpoint of a party's log");
-            return Ok(());
+            return Ok(false);
         };
         // What is known already says only that this peer has it: nothing is taken from it, so nothing is verified.
         if self.logs[log].knows(&stated) {
             self.peer_has(from, log, stated.size);
-            return Ok(());
+            return Ok(true);
         }
-        let Some(head) = self.verify_head(from, &update.checkpoint) else { return Ok(()) };
-        self.peer_has(from, log, stated.size);
         if self.logs[log].fork.is_some() {
-            return Ok(());
+            return Ok(true);
         }
+        let Some(head) = self.verify_head(from, &update.checkpoint) else { return Ok(false) };
+        self.peer_has(from, log, stated.size);
         let size = self.logs[log].size();
         let end = update.from.saturating_add(update.records.len() as u64);
         if update.from <= size && size < end && end == head.checkpoint.size {
             let page =
                 Arrived { peer: from, records: update.records, checkpoint: update.checkpoint, proof: Vec::new() };
             if self.take_page(log, update.from, page, read)? {
-                return Ok(());
+                return Ok(true);
             }
         }
-        self.observe_head(log, head, from, read)
+        self.observe_head(log, head, from, read)?;
+        Ok(true)
     }
 
     /// Takes the answer to a request of this engine; `None` if none came.
@@ -52,17 +72,16 @@ impl Engine {
         }
         match response {
             Response::Heads { time_ms, heads } => {
-                let middle = sent_ms + (self.now_ms.saturating_sub(sent_ms)) / 2;
-                let now_ms = self.now_ms;
+                let passed_ms = self.passed_ms;
+                let middle = self.now_ms.saturating_sub(passed_ms.saturating_sub(sent_ms) / 2);
                 if let Some(state) = self.connected.get_mut(&peer) {
                     state.ask_heads = false;
                     state.clock_offset_ms = Some(time_ms.cast_signed().saturating_sub(middle.cast_signed()));
                 }
-                for checkpoint in heads {
-                    self.observe_update(peer, HeadUpdate { checkpoint, from: 0, records: Vec::new() }, read)?;
-                }
+                let bare = |checkpoint| HeadUpdate { checkpoint, from: 0, records: Vec::new() };
+                self.observe_updates(peer, heads.into_iter().map(bare), read)?;
                 self.answered.insert(peer);
-                self.first_answer_ms.get_or_insert(now_ms);
+                self.first_answer_ms.get_or_insert(passed_ms);
             }
             Response::Records { log, from, records, checkpoint, proof } => {
                 self.fetches.keep(log, from, Arrived { peer, records, checkpoint, proof });
@@ -183,6 +202,7 @@ impl Engine {
             .collect();
         let to = size + records.len() as u64;
         self.search_wait_ms = FIRST_SEARCH_MS;
+        self.fetches.trust(peer, log);
         let replica = &mut self.logs[log];
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);
@@ -194,6 +214,7 @@ impl Engine {
                 self.raise_high_water(Cosigned { size: own.size(), root: own.root() });
             }
         }
+        self.count_receipts(log, size, peer, read)?;
         for (index, kind, bytes) in special {
             // The page was checked: these are records.
             let Ok(record) = Record::parse(&bytes) else { continue };
@@ -229,8 +250,11 @@ impl Engine {
         let held = size <= replica.size();
         let agrees = !held || replica.root_at(size, &self.batch, read)? == Some(receipt.checkpoint.root);
         if agrees {
-            let last = &mut replica.receipted[by];
-            *last = (*last).max(size);
+            // Of a head whose records are not held nobody can say yet of which branch it is: it counts later.
+            replica.stated[by] = replica.stated[by].max(size);
+            if held {
+                replica.receipted[by] = replica.receipted[by].max(size);
+            }
             // A node that takes its own log back learns from it again what it must not contradict.
             if by == self.config.me && replica.cosigned.is_none_or(|before| before.size < size) {
                 let cosigned = Cosigned { size, root: receipt.checkpoint.root };
@@ -238,7 +262,9 @@ impl Engine {
                 self.batch.cosigned.push((log, cosigned));
             }
             self.batch.receipts.push(ReceiptEntry { log, by, size, index, time });
-            self.event(Event::Receipt { log, by, size, time });
+            if held {
+                self.event(Event::Receipt { log, by, size, time });
+            }
         }
         if (!held || !agrees)
             && let Ok(note) = SignedNote::parse(payload)
@@ -247,6 +273,51 @@ impl Engine {
             self.observe_head(log, head, peer, read)?;
         }
         Ok(())
+    }
+
+    /// Records of a log came in after this size: earlier receipts for them count now, or show the other branch of a fork.
+    fn count_receipts(&mut self, log: LogId, after: u64, peer: LogId, read: &dyn Read) -> Result<(), ReadError> {
+        for by in 0..self.logs.len() {
+            if self.logs[log].stated[by] <= after {
+                continue;
+            }
+            for entry in self.receipts_after(log, by, after, read)? {
+                // An entry stands for a record that was verified when it came.
+                let Some(bytes) = self.record(by, entry.index, read)? else { continue };
+                let Ok(record) = Record::parse(&bytes) else { continue };
+                let Ok(note) = SignedNote::parse(record.payload) else { continue };
+                let Ok((_, head)) = Head::verify(note, &self.config.treaty) else { continue };
+                let replica = &mut self.logs[log];
+                if replica.root_at(entry.size, &self.batch, read)? == Some(head.checkpoint.root) {
+                    replica.receipted[by] = replica.receipted[by].max(entry.size);
+                    self.event(Event::Receipt { log, by, size: entry.size, time: entry.time });
+                } else {
+                    self.batch.receipts.retain(|other| *other != entry);
+                    self.batch.refuted.push(entry);
+                    self.contradicts(log, head, peer, read)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A party's receipts for heads of a log after this size, as far as its records are held.
+    fn receipts_after(
+        &self,
+        log: LogId,
+        by: LogId,
+        after: u64,
+        read: &dyn Read,
+    ) -> Result<Vec<ReceiptEntry>, ReadError> {
+        let held = self.logs[log].size();
+        let fits = |e: &&ReceiptEntry| e.log == log && e.by == by && e.size > after && e.size <= held;
+        let mut entries: Vec<_> = self.batch.receipts.iter().filter(fits).copied().collect();
+        let mut from = after + 1;
+        while let Some(entry) = read.receipt_from(log, by, from)?.filter(|entry| entry.size <= held) {
+            from = entry.size + 1;
+            entries.push(entry);
+        }
+        Ok(entries)
     }
 
     /// What this party cosigned before is no prefix of what it holds now: its own receipt has the other head.

@@ -106,6 +106,8 @@ pub struct Batch {
     pub forks: Vec<(LogId, Vec<u8>)>,
     /// Receipts found in the records.
     pub receipts: Vec<ReceiptEntry>,
+    /// Receipts that were stored before the records which they turned out not to be about.
+    pub refuted: Vec<ReceiptEntry>,
     /// The own log's new head, for the high-water mark that is kept outside the database.
     pub high_water: Option<Cosigned>,
 }

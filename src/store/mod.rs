@@ -214,6 +214,10 @@ impl Store {
             let key = columns::receipt_key(receipt.log, receipt.by, receipt.size, receipt.index);
             out.put_cf(self.cf(Column::Receipts)?, key, receipt.time.posix().to_be_bytes());
         }
+        for receipt in &batch.refuted {
+            let key = columns::receipt_key(receipt.log, receipt.by, receipt.size, receipt.index);
+            out.delete_cf(self.cf(Column::Receipts)?, key);
+        }
         let next_arrival = self.put_arrivals(&mut out, &batch.records, now_ms, next_arrival)?;
         if !out.is_empty() {
             self.write(out)?;

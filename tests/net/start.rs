@@ -88,3 +88,28 @@ async fn a_stopped_node_can_start_again_at_once() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_port_serves_both_transports_and_both_ip_versions() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return; // This machine has no IPv6.
+    }
+    let lab = Lab::new(1, Via::Tcp);
+    let mut config = lab.config(0);
+    let port = lab.address(0).rsplit('/').next().unwrap();
+    config.listen =
+        ["/ip4/0.0.0.0/tcp/PORT", "/ip6/::/tcp/PORT", "/ip4/0.0.0.0/udp/PORT/quic-v1", "/ip6/::/udp/PORT/quic-v1"]
+            .map(|address| address.replace("PORT", port))
+            .into();
+    let node = start(config, Arc::new(|_, _| Response::Nothing)).await.unwrap();
+    for kind in [format!("/tcp/{port}"), format!("/udp/{port}/quic-v1")] {
+        for version in ["/ip4/", "/ip6/"] {
+            assert!(
+                node.listening.iter().any(|a| a.starts_with(version) && a.ends_with(&kind)),
+                "{:?}",
+                node.listening
+            );
+        }
+    }
+    node.stop().await;
+}

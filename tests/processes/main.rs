@@ -1,5 +1,10 @@
-//! Real processes: nodes of the real program, with their databases, over libp2p on loopback.
+//! The promises, kept by real processes with real sockets and real databases.
 #![cfg(feature = "node")]
 
-mod crash;
+mod commands;
+mod crashes;
+mod faults;
 mod ledger;
+#[allow(dead_code, reason = "shared with the benches")]
+#[path = "../../benches/ledger/trial.rs"]
+mod trial;

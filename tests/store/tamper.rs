@@ -332,7 +332,8 @@ fn signed(store: &Store, change: impl Fn(&mut Record<'_>)) {
 #[test]
 fn a_signed_log_that_does_not_hold_together_is_named_at_its_record() {
     let fixture = Fixture::new(2);
-    let cases: [(&str, fn(&mut Record<'_>)); 4] = [
+    type Change = fn(&mut Record<'_>);
+    let cases: [(&str, Change); 4] = [
         ("", |_| ()),
         ("chain", |record| {
             if record.index == 3 {

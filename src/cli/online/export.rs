@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::audit::{ExportError, export};
-use crate::cli::{Code, Context, Failure, NodeConfig, files, progress};
+use crate::cli::{Code, Context, Failure, files, progress};
 use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES};
-use crate::store::{Store, StoreError};
 
-use super::client::Client;
-use super::node::store_failure;
-use crate::api::view::SnapshotView;
+use super::data::Data;
 
 /// Write the whole ledger as a folder of text files that anyone can read and verify
 #[derive(Debug, clap::Args)]
@@ -21,41 +18,16 @@ pub struct Args {
     data: Option<PathBuf>,
 }
 
-/// A copy of a running node's database, removed when it is no longer needed.
-struct Snapshot(PathBuf);
-
-impl Drop for Snapshot {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let treaty = ctx.treaty()?;
     // Before anything else: an export of a large ledger takes its time.
     files::absent(&args.folder)?;
-    let config = NodeConfig::load(&ctx.home);
-    let (store, _snapshot) = match (&args.data, config) {
-        (Some(data), _) => (Store::open_read_only(data, &treaty).map_err(store_failure)?, None),
-        (None, config) => {
-            let config = config?;
-            match Store::open_read_only(&config.data, &treaty) {
-                Ok(store) => (store, None),
-                // A node runs on it: it is asked for a copy, which costs it next to nothing.
-                Err(StoreError::Locked(_)) => {
-                    let snapshot: SnapshotView = Client::new(&config.socket)?.post("/v1/snapshot", Vec::new())?;
-                    let snapshot = Snapshot(snapshot.path);
-                    (Store::open_read_only(&snapshot.0, &treaty).map_err(store_failure)?, Some(snapshot))
-                }
-                Err(error) => return Err(store_failure(error)),
-            }
-        }
-    };
+    let data = Data::open(args.data.as_deref(), &treaty, ctx)?;
     let treaty_bytes = files::read(&ctx.treaty_path(), MAX_TREATY_BYTES)?;
     let profile_bytes = files::read(&ctx.profile_path(), MAX_PROFILE_BYTES)?;
     let bar = progress::bar("Exporting", ctx.out.json);
-    let records = export(&store, &treaty_bytes, &profile_bytes, &args.folder, &mut |done, total| {
+    let records = export(&data.store, &treaty_bytes, &profile_bytes, &args.folder, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
+use super::data::{Data, failure};
 use crate::cli::{Code, Context, Failure, NodeConfig, progress};
+use crate::store::Store;
 use crate::store::fsck::{Report, fsck};
-use crate::store::{Store, StoreError};
 
 /// Verify everything that is stored: records, trees, signed heads, receipts, indexes
 #[derive(Debug, clap::Args)]
@@ -22,25 +23,25 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let treaty = context.treaty()?;
+    if !args.repair_indexes {
+        let data = Data::open(args.data.as_deref(), &treaty, context)?;
+        let report = check(&data.store, context)?;
+        print(&report, context, &data.path);
+        return verdict(&report);
+    }
     let data = match &args.data {
         Some(data) => data.clone(),
         None => NodeConfig::load(&context.home)?.data,
     };
-    if !args.repair_indexes {
-        let store = Store::open_read_only(&data, &treaty).map_err(opening)?;
-        let report = check(&store, context)?;
-        print(&report, context, &data);
-        return verdict(&report);
-    }
     if !data.exists() {
         return Err(Failure::new(Code::Input, format!("there is no data folder {}", data.display())));
     }
-    let store = Store::open(&data, &treaty).map_err(opening)?;
+    let store = Store::open(&data, &treaty).map_err(failure)?;
     let mut report = check(&store, context)?;
     // Indexes made from damaged records or trees would only hide the damage.
     if !report.is_sound() && only_indexes(&report) {
         let bar = progress::bar("Making the indexes anew", context.out.json);
-        store.rebuild_indexes(&mut |done, total| show(&bar, done, total)).map_err(opening)?;
+        store.rebuild_indexes(&mut |done, total| show(&bar, done, total)).map_err(failure)?;
         bar.finish_and_clear();
         report = check(&store, context)?;
     }
@@ -50,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 
 fn check(store: &Store, context: &Context) -> Result<Report, Failure> {
     let bar = progress::bar("Verifying", context.out.json);
-    let report = fsck(store, &mut |done, total| show(&bar, done, total)).map_err(opening);
+    let report = fsck(store, &mut |done, total| show(&bar, done, total)).map_err(failure);
     bar.finish_and_clear();
     report
 }
@@ -100,25 +101,6 @@ fn verdict(report: &Report) -> Result<(), Failure> {
              reached: it takes all records back from them, its own included, before it signs anything",
         )
     })
-}
-
-fn opening(error: StoreError) -> Failure {
-    let text = error.to_string();
-    match error {
-        StoreError::Locked(_) => Failure::new(Code::Locked, text)
-            .hint("stop the node first, or let the running node write a snapshot and name that folder with --data"),
-        StoreError::OtherTreaty(_) => Failure::new(Code::Input, text)
-            .hint("name the home folder of the party whose data it is with --home, or the folder with --data"),
-        StoreError::NewerFormat(_) => {
-            Failure::new(Code::Input, text).hint("use the version of the program that wrote it")
-        }
-        StoreError::DiskFull(_) => Failure::new(Code::Disk, text).hint("make room and run the command again"),
-        StoreError::Damaged { .. } => Failure::new(Code::Damaged, text).hint(
-            "keep a copy of the data folder; then move it away and start the node while other parties' nodes can be \
-             reached: it takes all records back from them",
-        ),
-        _ => Failure::new(Code::Input, text),
-    }
 }
 
 fn show(bar: &ProgressBar, done: u64, total: u64) {

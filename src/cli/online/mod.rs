@@ -2,6 +2,7 @@
 
 mod ack;
 pub mod client;
+mod data;
 mod demo;
 mod export;
 mod fsck;

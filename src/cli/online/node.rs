@@ -1,10 +1,12 @@
 //! `verbale node`: this party's node, until it is told to stop.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::data::failure;
 use crate::api::{Api, ApiError};
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig};
@@ -12,7 +14,6 @@ use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
 use crate::net::NetError;
 use crate::node::Event;
-use crate::store::StoreError;
 
 /// Run this party's node: keep its log, exchange notes and receipts with the other parties
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,7 @@ fn start_log(config: &NodeConfig) -> Result<(), Failure> {
         Failure::new(Code::Input, format!("`log` is `{level}`: {error}")).hint("as `info`, or `info,verbale=debug`")
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if config.log_format == crate::cli::LogFormat::Json {
         log.json().init()
     } else {
@@ -118,7 +120,7 @@ async fn serve(settings: Settings, config: &NodeConfig) -> Result<(), Failure> {
     }
 }
 
-/// Tells the log what a operator wants to find there.
+/// Tells the log what an operator wants to find there.
 async fn tell(handle: Handle) {
     let mut events = handle.events();
     let code = |log: usize| handle.treaty.party(log).code.clone();
@@ -146,7 +148,7 @@ async fn tell(handle: Handle) {
 
 fn failed_to_start(error: StartError) -> Failure {
     match error {
-        StartError::Store(error) => store_failure(error),
+        StartError::Store(error) => failure(error),
         StartError::HighWater(error) => Failure::new(Code::Damaged, error.to_string()),
         StartError::Net(error @ (NetError::InUse { .. } | NetError::Listen { .. })) => {
             Failure::new(Code::Listen, error.to_string()).hint("see `listen` in verbale.toml")
@@ -161,20 +163,9 @@ fn failed_to_start(error: StartError) -> Failure {
 fn failed_to_work(error: WorkerError) -> Failure {
     let kept = "what was acknowledged is on disk; the node takes up where it stopped when it is started again";
     match error {
-        WorkerError::Store(error) => store_failure(error).hint(kept),
+        WorkerError::Store(error) => failure(error),
         WorkerError::HighWater(_) => Failure::new(Code::Disk, error.to_string()).hint(kept),
         WorkerError::Read(error) => Failure::new(Code::Damaged, error.to_string()).hint("run `verbale fsck`"),
         WorkerError::Stopped | WorkerError::Panicked(_) => Failure::new(Code::Other, error.to_string()).hint(kept),
     }
-}
-
-/// A failure of the database, with its exit code.
-pub fn store_failure(error: StoreError) -> Failure {
-    let code = match &error {
-        StoreError::Locked(_) => Code::Locked,
-        StoreError::OtherTreaty(_) | StoreError::NewerFormat(_) => Code::Input,
-        StoreError::DiskFull(_) | StoreError::Io(_) => Code::Disk,
-        _ => Code::Damaged,
-    };
-    Failure::new(code, error.to_string())
 }

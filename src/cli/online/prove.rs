@@ -26,7 +26,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     })?;
     let name = || PathBuf::from(format!("{}-{}.tlog-proof", args.number.party, args.number.index));
     let path = args.output.clone().unwrap_or_else(name);
-    if path == PathBuf::from("-") {
+    if path == *"-" {
         ctx.out.line(String::from_utf8_lossy(&proof).trim_end_matches('\n'));
         return Ok(());
     }

@@ -84,9 +84,15 @@ pub fn deliver(notes: Vec<Vec<u8>>, args: &Waiting, ctx: &Context) -> Result<(),
     if ctx.out.json {
         ctx.out.value(&outcomes);
     }
-    match late {
-        None => Ok(()),
-        Some(number) => {
+    let before = outcomes.iter().find(|outcome| outcome.accepted.already);
+    match (late, before) {
+        (None, None) => Ok(()),
+        (None, Some(outcome)) => {
+            let text = format!("the note had been logged before, as {}; nothing new was sent", outcome.accepted.number);
+            Err(Failure::new(Code::Already, text)
+                .hint("that is all right: a note is logged once, however often it is handed in"))
+        }
+        (Some(number), _) => {
             let text = format!("{number} is logged and sent, but not all receipts arrived within {} s", args.timeout);
             let hint = "nothing needs to be sent again: receipts come as soon as parties are reachable; \
                         `verbale show` tells who is missing";

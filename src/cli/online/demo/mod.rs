@@ -54,7 +54,7 @@ struct Receipt {
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let story = story::story()?;
-    let folder = prepare_folder(&args)?;
+    let folder = prepare_folder(args)?;
     let stage = Stage { ctx, story: &story, folder: &folder };
     stage.say(&format!("{}: {}", ctx.out.bold("Verbale"), story.title));
     stage.say("Dates and events are those of the history, in summary; the signing times are now.\n");
@@ -226,30 +226,33 @@ impl Stage<'_> {
             self.say(&format!("  {line}"));
         }
         self.pause();
-        self.altered(&evidence, &proof, sent)?;
         let verdict = verbale(&evidence, &["--json", "verify", &path_text(&proof)])?;
         Ok(serde_json::from_str(&verdict).unwrap_or_default())
     }
 
-    /// Somebody changes one digit of a date in the evidence.
-    fn altered(&self, evidence: &Path, proof: &Path, sent: &Sent) -> Result<(), Failure> {
-        let fail = |error: std::io::Error| Failure::new(Code::Disk, format!("{}: {error}", evidence.display()));
-        let mut altered = fs::read(proof).map_err(fail)?;
-        let date = b"2020-11-22";
-        let Some(at) = altered.windows(date.len()).position(|window| window == date) else { return Ok(()) };
-        altered[at + date.len() - 1] = b'1';
-        let path = evidence.join(format!("{}-altered.tlog-proof", sent.number.replace('/', "-")));
-        fs::write(&path, altered).map_err(fail)?;
-        self.say("\nSomebody changes one digit of a date in it, 22 November to 21 November 2020:\n");
-        self.say(&format!("  $ verbale verify {} --treaty treaty.toml", self.shown(&path)));
-        match verbale(evidence, &["verify", &path_text(&path)]) {
-            Err(refused) => {
-                let text = refused.message;
-                let said = text.split_once("failed: ").map_or(text.as_str(), |(_, said)| said);
-                self.say(&format!("  {}", self.ctx.out.bad(said.lines().next().unwrap_or(said))));
+    /// Somebody changes one digit of a date in the exported log, and the audit names the record.
+    fn altered(&self, ledger: &Path, treaty: &str) -> Result<(), Failure> {
+        let altered = self.folder.join("ledger-altered");
+        let fail = |error: std::io::Error| Failure::new(Code::Disk, format!("{}: {error}", altered.display()));
+        copy_folder(ledger, &altered).map_err(fail)?;
+        let file = altered.join("logs/US/records.txt");
+        let text = fs::read_to_string(&file).map_err(fail)?;
+        let Some(at) = text.find("\"2020-11-22\"") else {
+            return Err(Failure::new(Code::Other, "the story's notice has no date of 22 November 2020"));
+        };
+        let text = format!("{}\"2020-11-21\"{}", &text[..at], &text[at + 12..]);
+        fs::write(&file, text).map_err(fail)?;
+        self.say(
+            "\nSomebody changes one digit in it: the United States' intended date, from 22 to 21 November 2020:\n",
+        );
+        self.say(&format!("  $ verbale verify {} --treaty treaty.toml\n", self.shown(&altered)));
+        match nodes::refused(self.folder, &["verify", &path_text(&altered), "--treaty", treaty])? {
+            Some(said) => {
+                let faults = said.lines().filter(|line| line.contains("Fault:") || line.contains("NOT VERIFIED"));
+                faults.for_each(|line| self.say(&format!("  {}", self.ctx.out.bad(line.trim()))));
                 Ok(())
             }
-            Ok(_) => Err(Failure::new(Code::NotVerified, "altered evidence was taken for genuine: this is a bug")),
+            None => Err(Failure::new(Code::NotVerified, "an altered ledger was taken for genuine: this is a bug")),
         }
     }
 
@@ -263,7 +266,8 @@ impl Stage<'_> {
         for line in verbale(self.folder, &["verify", &path_text(&target), "--treaty", &treaty])?.lines() {
             self.say(&format!("  {line}"));
         }
-        Ok(())
+        self.pause();
+        self.altered(&target, &treaty)
     }
 
     fn files(&self, told: &HashMap<String, Sent>, took: Duration) {
@@ -283,4 +287,18 @@ impl Stage<'_> {
     fn shown(&self, path: &Path) -> String {
         path.strip_prefix(self.folder).unwrap_or(path).display().to_string()
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::story::{PROFILE, Story, StoryParty};
@@ -28,21 +28,32 @@ fn io(path: &Path, error: &std::io::Error) -> Failure {
 
 /// Runs this program with a party's home folder; its standard output.
 pub fn verbale<S: AsRef<OsStr>>(home: &Path, args: &[S]) -> Result<String, Failure> {
-    let program = program()?;
-    let output = Command::new(&program)
-        .arg("--home")
-        .arg(home)
-        .args(args)
-        .env_remove("VERBALE_HOME")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| io(&program, &error))?;
+    let output = output(home, args)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let shown: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
     let text = format!("`verbale {}` failed: {}", shown.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     Err(Failure::new(Code::Other, text))
+}
+
+/// Runs a verification that is expected to fail; what it printed, or `None` if it did not fail for that reason.
+pub fn refused<S: AsRef<OsStr>>(home: &Path, args: &[S]) -> Result<Option<String>, Failure> {
+    let output = output(home, args)?;
+    let refused = output.status.code() == Some(Code::NotVerified as i32);
+    Ok(refused.then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+fn output<S: AsRef<OsStr>>(home: &Path, args: &[S]) -> Result<Output, Failure> {
+    let program = program()?;
+    Command::new(&program)
+        .arg("--home")
+        .arg(home)
+        .args(args)
+        .env_remove("VERBALE_HOME")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| io(&program, &error))
 }
 
 fn program() -> Result<PathBuf, Failure> {

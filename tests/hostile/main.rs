@@ -1,0 +1,189 @@
+//! What a party that breaks the protocol can do to one honest node: each test is an attack.
+
+#[allow(dead_code, reason = "shared with the simulator")]
+#[path = "../simulation/fixture.rs"]
+mod fixture;
+#[allow(dead_code, reason = "each attack uses its own part of it")]
+mod rig;
+
+use rig::{INTERVAL_MS, Log, Rig, START_MS, events, requests};
+use verbale::ledger::{ForkProof, RecordType};
+use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
+use verbale::node::{Effect, Input, Read};
+use verbale::note::{Signature, SignedNote};
+
+/// Two logs of one party that agree up to a size.
+fn forked(rig: &Rig, party: usize, common: usize) -> (Log, Log) {
+    let mut a = Log::new(&rig.fixture, party);
+    a.say("common", common);
+    let mut b = a.clone();
+    a.say("to some", 1);
+    b.say("to others", 3);
+    (a, b)
+}
+
+#[test]
+fn a_receipt_on_the_other_branch_never_counts() {
+    // Three receipts of five are the quorum. Party 4 shows one branch to 0 and 1, the other to 2 and 3.
+    let mut rig = Rig::new(5);
+    let (ours, theirs) = forked(&rig, 4, 2);
+    rig.tell(&ours);
+    let mut witnesses: Vec<_> = (1..4).map(|party| Log::new(&rig.fixture, party)).collect();
+    witnesses[0].receipt(&ours);
+    witnesses[1].receipt(&theirs);
+    witnesses[2].receipt(&theirs);
+    for log in &witnesses {
+        rig.tell(log);
+    }
+    assert_eq!(rig.engine.receipted(4)[1], 3);
+    assert_eq!(rig.engine.final_size(4), 0, "receipts on a branch that is not held make a note final");
+    rig.restart();
+    assert_eq!(rig.engine.final_size(4), 0, "after a restart");
+}
+
+#[test]
+fn a_receipt_that_came_before_the_records_counts_when_they_fit_and_proves_the_fork_when_they_do_not() {
+    for honest in [true, false] {
+        for restart in [true, false] {
+            let mut rig = Rig::new(5);
+            let (mut ours, theirs) = forked(&rig, 4, 2);
+            let mut witness = Log::new(&rig.fixture, 1);
+            ours.say("more", 4);
+            // A head so large that nobody has its records keeps the witness's from being remembered.
+            rig.tell_head(4, ours.false_head(1 << 40));
+            if honest {
+                let mut prefix = Log::new(&rig.fixture, 4);
+                prefix.say("common", 2).say("to some", 1);
+                witness.receipt(&prefix);
+            } else {
+                witness.receipt(&theirs);
+            }
+            rig.tell(&witness);
+            assert_eq!(rig.engine.receipted(4)[1], 0);
+            if restart {
+                rig.restart();
+            }
+            rig.tell(&ours);
+            assert_eq!(rig.engine.size(4), 7);
+            assert_eq!(rig.engine.receipted(4)[1], if honest { 3 } else { 0 });
+            assert_eq!(rig.engine.fork(4).is_some(), !honest);
+            let index = rig.disk.last_receipt(4, 1).unwrap();
+            assert_eq!(index.is_some(), honest, "the index of receipts is not what fsck makes of the records");
+            rig.restart();
+            assert_eq!(rig.engine.receipted(4)[1], if honest { 3 } else { 0 });
+        }
+    }
+}
+
+#[test]
+fn evidence_with_ballast_is_logged_without_it() {
+    let mut rig = Rig::new(5);
+    rig.give(Input::Submit { ticket: 1, note: rig.fixture.grant(0) });
+    let (a, b) = forked(&rig, 4, 2);
+    let (a, b) = (SignedNote::parse(&a.head()).unwrap(), SignedNote::parse(&b.head()).unwrap());
+    let (a_log, b_log) = forked(&rig, 4, 2);
+    let root = verbale::tlog::root_at(&b_log, 3).unwrap().unwrap();
+    let loaded = |mut note: SignedNote| {
+        for at in 0..60 {
+            note.add(Signature { name: format!("ballast/{at}"), id: [0; 4], bytes: vec![7; 345] });
+        }
+        note
+    };
+    let payload = format!(
+        "{}\n",
+        serde_json::json!({"kind": "fork", "larger": String::from_utf8(loaded(b).to_bytes()).unwrap(),
+            "proof": b_log.proof(3), "root": root, "smaller": String::from_utf8(loaded(a).to_bytes()).unwrap(), "v": 1})
+    );
+    assert_eq!(a_log.records.len(), 3);
+    let mut accuser = Log::new(&rig.fixture, 1);
+    accuser.add(RecordType::Evidence, payload.as_bytes());
+    assert!(accuser.records[0].len() > 55_000, "{}", accuser.records[0].len());
+    let effects = rig.tell(&accuser);
+    assert!(rig.engine.fork(4).is_some(), "{:?}", events(&effects));
+    let logged = ForkProof::parse(&rig.disk.fork(4).unwrap().unwrap(), &rig.fixture.treaty).unwrap();
+    assert!(logged.to_text().len() < 4_000, "the ballast goes on: {} bytes", logged.to_text().len());
+    rig.now_ms += 2 * INTERVAL_MS;
+    for effect in rig.give(Input::Tick) {
+        if let Effect::Gossip(gossip) = effect {
+            assert!(gossip.to_bytes().len() < 8_000, "gossip of {} bytes", gossip.to_bytes().len());
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_wrong_and_right_again_stops_nothing() {
+    let mut rig = Rig::new(3);
+    // The clock is years ahead while a peer is asked; then it is set right, and the answer never comes.
+    rig.now_ms += 400 * 86_400_000;
+    let asked = requests(&rig.give(Input::Connected(1)));
+    assert_eq!(asked.len(), 1);
+    rig.give(Input::Tick);
+    rig.now_ms = START_MS;
+    let log = Log::new(&rig.fixture, 1).say("note", 1).clone();
+    rig.tell(&log);
+    let (mut gossiped, mut asked_again) = (false, false);
+    for _ in 0..40 {
+        rig.now_ms += 250;
+        let effects = rig.give(Input::Tick);
+        gossiped |= effects.iter().any(|effect| matches!(effect, Effect::Gossip(_)));
+        asked_again |= !requests(&effects).is_empty();
+    }
+    assert!(gossiped, "no heads are told until the clock has caught up");
+    assert!(asked_again, "the request never times out");
+}
+
+#[test]
+fn a_message_is_not_read_on_after_its_first_false_head() {
+    let mut rig = Rig::new(3);
+    let mut heads = Vec::new();
+    for size in 1..=500 {
+        let mut head = Log::new(&rig.fixture, 1).false_head(size);
+        let end = head.len() - 10;
+        head[end] = if head[end] == b'A' { b'B' } else { b'A' };
+        heads.push(HeadUpdate { checkpoint: head, from: 0, records: Vec::new() });
+    }
+    let effects = rig.give(Input::Gossip { from: 1, message: Gossip { heads } });
+    assert_eq!(events(&effects).len(), 1, "so many signatures were verified, and so many faults told");
+}
+
+#[test]
+fn parties_that_keep_silent_do_not_keep_others_from_answering() {
+    // Parties 1 to 3 sign heads of records that nobody has, and answer only when asked for heads; 6 to 15 never answer.
+    let mut rig = Rig::new(16);
+    let honest = Log::new(&rig.fixture, 5).say("note", 3).clone();
+    let (mut fetched, mut asked) = (false, 0);
+    let mut waiting: Vec<_> =
+        (1..16).filter(|party| *party != 5).flat_map(|party| requests(&rig.give(Input::Connected(party)))).collect();
+    for tick in 0..400u64 {
+        rig.now_ms += 250;
+        waiting.extend(requests(&rig.give(Input::Tick)));
+        if tick == 100 {
+            // Now there is something to be had from party 4.
+            waiting.extend(requests(&rig.tell_head(4, honest.head())));
+        }
+        while let Some((peer, id, request)) = waiting.pop() {
+            let response = match (&request, peer) {
+                (Request::Heads { .. }, 1..=4) => {
+                    let lies = |of| Log::new(&rig.fixture, of).false_head((1 << 50) + tick);
+                    let heads = if peer == 4 { Vec::new() } else { (1..4).map(lies).collect() };
+                    Response::Heads { time_ms: rig.now_ms, heads }
+                }
+                (Request::Records { log: 5, .. }, 4) => {
+                    fetched |= tick == 100;
+                    let (records, checkpoint) = (honest.records.clone(), honest.head());
+                    Response::Records { log: 5, from: 0, records, checkpoint, proof: Vec::new() }
+                }
+                (Request::Records { .. }, _) => {
+                    asked += 1;
+                    continue;
+                }
+                _ => continue,
+            };
+            waiting.extend(requests(&rig.give(Input::Response { id, response: Some(response) })));
+        }
+    }
+    assert!(fetched, "an honest peer is not asked while others keep silent");
+    assert_eq!(rig.engine.size(5), 3);
+    // 100 seconds: silence and false promises are met with fewer and fewer questions.
+    assert!(asked < 120, "{asked} requests for records that nobody has");
+}
