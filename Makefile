@@ -12,11 +12,14 @@ setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclan
 	@missing=""; \
 	command -v g++ >/dev/null || missing="$$missing g++"; \
 	ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1 || missing="$$missing libclang-dev"; \
-	command -v cargo >/dev/null || missing="$$missing cargo"; \
+	command -v cargo >/dev/null || command -v rustup >/dev/null || missing="$$missing rustup"; \
 	command -v python3 >/dev/null || missing="$$missing python3"; \
 	python3 -c "import cryptography" 2>/dev/null || missing="$$missing python3-cryptography"; \
 	if [ -n "$$missing" ]; then echo "Installing with apt-get:$$missing"; \
 	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; fi
+	@command -v cargo >/dev/null || rustup default stable
+	@cargo --version | awk '{ split($$2, v, "."); if (v[1] < 2 && v[2] < 90) { \
+	print "This is cargo " $$2 "; Verbale needs Rust 1.90 or newer. Install it with rustup, and try again."; exit 1 } }'
 
 build: setup ## compile the `verbale` program
 	cargo build --locked

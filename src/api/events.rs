@@ -35,7 +35,7 @@ fn views(handle: &Handle, event: Event) -> Vec<EventView> {
     let view = match event {
         Event::Stored { log, from, to } => {
             let from = from.max(to.saturating_sub(MAX_NOTES_TOLD));
-            let Ok(notes) = Notes::new(handle) else { return Vec::new() };
+            let notes = Notes::new(handle);
             let notes = (from..to).filter_map(|index| notes.view(log, index).ok().flatten());
             return notes.map(|note| EventView::Note { note: Box::new(note) }).collect();
         }

@@ -1,5 +1,7 @@
 //! Notifications as people see them: read from stored records, with the profile's words and the receipts.
 
+use std::cell::OnceCell;
+
 use serde::Deserialize;
 
 use super::routes::party_view;
@@ -29,23 +31,30 @@ pub(super) enum Folder {
 /// Reads notes for one request.
 pub(super) struct Notes<'a> {
     handle: &'a Handle,
-    credentials: Vec<Credentials>,
+    /// By log, read when the first of its notes is looked at: a party may have logged any number of them.
+    credentials: Vec<OnceCell<Credentials>>,
 }
 
 impl<'a> Notes<'a> {
-    pub fn new(handle: &'a Handle) -> Result<Self, ReadError> {
-        let (store, treaty) = (&handle.store, &handle.treaty);
-        let mut credentials = vec![Credentials::default(); treaty.parties().len()];
-        for (log, credentials) in credentials.iter_mut().enumerate() {
-            for index in store.credentials(log)? {
-                if let Some(bytes) = store.record(log, index)?
-                    && let Ok(record) = Record::parse(&bytes)
-                {
-                    credentials.apply(&record, treaty.party(log), &treaty.hash());
-                }
+    pub fn new(handle: &'a Handle) -> Self {
+        Self { handle, credentials: vec![OnceCell::new(); handle.treaty.parties().len()] }
+    }
+
+    fn credentials(&self, log: LogId) -> Result<&Credentials, ReadError> {
+        let cell = &self.credentials[log];
+        if let Some(credentials) = cell.get() {
+            return Ok(credentials);
+        }
+        let (store, treaty) = (&self.handle.store, &self.handle.treaty);
+        let mut credentials = Credentials::default();
+        for index in store.credentials(log)? {
+            if let Some(bytes) = store.record(log, index)?
+                && let Ok(record) = Record::parse(&bytes)
+            {
+                credentials.apply(&record, treaty.party(log), &treaty.hash());
             }
         }
-        Ok(Self { handle, credentials })
+        Ok(cell.get_or_init(|| credentials))
     }
 
     /// The newest notes by order of arrival, before a place in it.
@@ -93,7 +102,7 @@ impl<'a> Notes<'a> {
         let Ok((_, notification)) = Notification::of_note(record.payload) else { return Ok(None) };
         let (treaty, profile) = (&self.handle.treaty, &self.handle.profile);
         let code = &treaty.party(log).code;
-        let validity = check_notification(record.payload, log, index, treaty, Some(profile), &self.credentials[log]);
+        let validity = check_notification(record.payload, log, index, treaty, Some(profile), self.credentials(log)?);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),

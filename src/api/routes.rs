@@ -176,7 +176,7 @@ struct Wanted {
 
 async fn list(State(handle): State<Handle>, Query(wanted): Query<Wanted>) -> Result<Json<Vec<NoteView>>, Refused> {
     let limit = wanted.limit.unwrap_or(50).min(MAX_NOTES);
-    reading(move || Ok(Json(Notes::new(&handle)?.newest(wanted.r#box, wanted.before, limit)?))).await
+    reading(move || Ok(Json(Notes::new(&handle).newest(wanted.r#box, wanted.before, limit)?))).await
 }
 
 async fn show(
@@ -185,7 +185,7 @@ async fn show(
 ) -> Result<Json<NoteDetail>, Refused> {
     reading(move || {
         let (log, bytes) = find(&handle, &party, index)?;
-        let detail = Notes::new(&handle)?.detail(log, index, &bytes)?;
+        let detail = Notes::new(&handle).detail(log, index, &bytes)?;
         let other = || {
             let text = format!("{party}/{index} is not a notification that can be read");
             Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "not-a-notification", text)

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "node")]
 use super::online;
+use super::output::printable;
 use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty, verify};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
@@ -87,16 +88,12 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
         serde_json::json!({ "code": code, "error": failure.message, "hint": failure.hint }).to_string()
     } else {
         let hint = failure.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+        // Sentences quote files that others wrote.
         printable(&format!("error: {}{hint}", failure.message.trim_end()))
     };
     // Nobody may be reading; the exit code says it all the same.
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::from(code)
-}
-
-/// Sentences quote files that others wrote: nothing in them steers the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use unicode_general_category::GeneralCategory;
+
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -18,14 +20,21 @@ impl Output {
     }
 
     /// Prints a line of text. A reader that went away (`| head`) is no failure.
+    ///
+    /// Much of what is printed was written by others: whatever it says, it steers no terminal.
     pub fn line(&self, text: impl AsRef<str>) {
-        let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+        let _ = writeln!(std::io::stdout(), "{}", printable(text.as_ref()));
     }
 
     /// Prints a value as indented JSON.
     pub fn value(&self, value: &impl serde::Serialize) {
         let text = serde_json::to_string_pretty(value).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"));
-        self.line(text);
+        self.line(escaped(&text));
+    }
+
+    /// Prints a value as JSON on one line.
+    pub fn value_line(&self, value: &impl serde::Serialize) {
+        self.line(escaped(&serde_json::to_string(value).unwrap_or_default()));
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -50,5 +59,64 @@ impl Output {
     /// Dim on a terminal.
     pub fn dim(&self, text: &str) -> String {
         self.paint("2", text)
+    }
+}
+
+/// What [`Output::paint`] writes around a text.
+const PAINT: [&str; 5] = ["\x1b[1m", "\x1b[32m", "\x1b[31;1m", "\x1b[2m", "\x1b[0m"];
+
+/// The text with a replacement for each character that a terminal would obey or a reader would not see; line ends,
+/// tabs and our own colours stay.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let paint = PAINT.iter().find(|paint| rest.starts_with(**paint));
+        match paint {
+            Some(paint) => out.push_str(paint),
+            None => out.push(if steers(c) { char::REPLACEMENT_CHARACTER } else { c }),
+        }
+        rest = &rest[paint.map_or(c.len_utf8(), |paint| paint.len())..];
+    }
+    out
+}
+
+/// A JSON text that says the same, with an escape for each such character.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn steers(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || unicode_general_category::get_general_category(c) == GeneralCategory::Format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_steers_no_terminal_and_our_colours_stay() {
+        let terminal = Output { json: false, terminal: true };
+        let painted =
+            format!("{} {} {}\tx\n", terminal.bold("a"), terminal.good("b"), terminal.bad(&terminal.dim("c")));
+        assert_eq!(printable(&painted), painted);
+        let hostile = "a\x1b[2J\x1b]0;title\x07\u{9b}31m\u{202e}b\x1b[32";
+        let shown = printable(hostile);
+        assert!(shown.chars().all(|c| !c.is_control()), "{shown:?}");
+        assert!(!shown.contains('\u{202e}'));
+        assert!(shown.starts_with("a\u{fffd}[2J"));
+        let json = serde_json::to_string(&[hostile, "\u{e0001}é"]).unwrap();
+        assert!(escaped(&json).chars().all(|c| !steers(c)));
+        let read: Vec<String> = serde_json::from_str(&escaped(&json)).unwrap();
+        assert_eq!(read, [hostile, "\u{e0001}é"]);
     }
 }

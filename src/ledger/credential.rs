@@ -130,6 +130,11 @@ impl Credentials {
         }
     }
 
+    /// Takes back what was taken in of the records from `index` on.
+    pub fn forget_from(&mut self, index: u64) {
+        self.0.retain(|(at, _)| *at < index);
+    }
+
     /// Grants in force for the record at `index`: those logged before it, each with its place.
     pub fn before(&self, index: u64) -> impl Iterator<Item = (u64, &Grant)> {
         self.0.iter().filter(move |(at, _)| *at < index).map(|(at, grant)| (*at, grant))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::fetch::Fetches;
 use super::message::{Gossip, HeadUpdate, Request, Response};
-use super::own::{Accepted, Refusal};
+use super::own::{Accepted, Refusal, Unsigned};
 use super::recovery::Mode;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
@@ -163,7 +163,9 @@ pub struct Engine {
     pub(super) effects: Vec<Effect>,
     /// Ids logged in this step, not yet to be found in stored data.
     pub(super) fresh_ids: HashMap<NoteId, u64>,
-    /// Forks that were found while this node could not sign.
+    /// Set while this party's log has records of this step over which no head was signed yet.
+    pub(super) unsigned: Option<Unsigned>,
+    /// Forks whose proofs are kept, and are to be records of this party's log as soon as it signs.
     pub(super) unlogged_forks: Vec<ForkProof>,
     pub(super) now_ms: u64,
     /// Grows by what the clock goes forward and never falls: what has to wait goes by this, so that nothing waits for
@@ -207,6 +209,7 @@ impl Engine {
                 credentials.apply(&record, treaty.party(config.me), &treaty.hash());
             }
         }
+        let unlogged_forks = unlogged_forks(&logs, config.me, &treaty, read)?;
         let published = logs[config.me].size();
         let mut config = config;
         // A head that is stored may be told to whoever asks, also if the node stopped before its mark was raised.
@@ -225,7 +228,8 @@ impl Engine {
             batch: Batch::default(),
             effects: Vec::new(),
             fresh_ids: HashMap::new(),
-            unlogged_forks: Vec::new(),
+            unsigned: None,
+            unlogged_forks,
             now_ms: 0,
             passed_ms: 0,
             answered: BTreeSet::new(),
@@ -265,13 +269,12 @@ impl Engine {
             for fork in std::mem::take(&mut self.unlogged_forks) {
                 let text = fork.to_text().into_bytes();
                 // Two checkpoints and a proof of at most 64 hashes always fit a record.
-                if self.append_own(RecordType::Evidence, &text).is_ok() {
-                    self.batch.forks.push((fork.log(), text));
-                }
+                let _ = self.append_own(RecordType::Evidence, &text);
             }
             self.issue_receipts(read)?;
         }
         self.sign_own_head();
+        self.unsigned = None;
         for replica in &mut self.logs {
             replica.finish(&mut self.batch);
         }
@@ -462,6 +465,24 @@ impl Engine {
     pub fn final_size(&self, log: LogId) -> u64 {
         final_size(&self.config.treaty, &self.logs[log].receipted)
     }
+}
+
+/// Proofs that are kept and are not in this party's log: the node stopped before it could sign again.
+fn unlogged_forks(logs: &[Replica], me: LogId, treaty: &Treaty, read: &dyn Read) -> Result<Vec<ForkProof>, ReadError> {
+    let mut forks: Vec<_> = logs.iter().filter(|log| log.log != me).filter_map(|log| log.fork.clone()).collect();
+    for index in (0..logs[me].size()).rev() {
+        if forks.is_empty() {
+            break;
+        }
+        if let Some(bytes) = read.record(me, index)?
+            && let Ok(record) = Record::parse(&bytes)
+            && record.kind == RecordType::Evidence
+            && let Ok(proof) = ForkProof::parse(record.payload, treaty)
+        {
+            forks.retain(|fork| fork.log() != proof.log());
+        }
+    }
+    Ok(forks)
 }
 
 /// Up to which size a log is final, given what each party has receipted of it.

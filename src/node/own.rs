@@ -3,11 +3,14 @@
 //! The ledger keeps whatever another party logged, but a party's own node logs only what is in order.
 
 use super::engine::{Effect, Engine};
+use super::recovery::Mode;
+use super::replica::End;
 use super::storage::{Read, ReadError};
 use crate::ledger::{
-    CredentialError, Grant, MAX_RECORD_BYTES, Mark, NoteId, Notification, NotificationError, Record, RecordType,
+    CredentialError, Grant, MAX_RECORD_BYTES, Mark, Notification, NotificationError, Record, RecordType,
     check_notification,
 };
+use crate::note::SignedNote;
 use crate::tlog::{Hash, leaf_hash};
 
 /// A note that stands in this party's log.
@@ -42,12 +45,25 @@ pub enum Refusal {
     /// Another note with the same id is in the log.
     #[error("another note with this id is number {0} of the log already")]
     IdTaken(u64),
+    /// The same note is in the log, without one of these signatures.
+    #[error(
+        "this note is number {0} of the log already, with other signatures; what is logged gets no further ones: \
+         send a new note that refers to it"
+    )]
+    OtherSignatures(u64),
     /// A reference to a record that this node holds, with another leaf hash than the record has.
     #[error("it refers to {0}, but with a hash that is not that record's")]
     Reference(String),
     /// It would carry marks.
     #[error("it is not in order: {}", .0.iter().map(|mark| mark.text.as_str()).collect::<Vec<_>>().join(" "))]
     Marks(Vec<Mark>),
+}
+
+/// Where this party's log ended before the records that no head covers yet.
+pub(super) struct Unsigned {
+    end: End,
+    /// Tiles that the batch had then.
+    tiles: usize,
 }
 
 impl Engine {
@@ -83,7 +99,7 @@ impl Engine {
             None => read.note(me, &notification.id)?,
         };
         if let Some(index) = found {
-            return self.logged_before(index, &notification.id, notification, read);
+            return self.logged_before(index, note, notification, read);
         }
         for reference in &notification.re {
             let Some(log) = treaty.find(&reference.log) else { continue };
@@ -108,19 +124,21 @@ impl Engine {
     fn logged_before(
         &self,
         index: u64,
-        id: &NoteId,
+        note: &[u8],
         notification: &Notification,
         read: &dyn Read,
     ) -> Result<Result<Accepted, Refusal>, ReadError> {
+        let id = &notification.id;
         let missing = || ReadError(format!("the note {id} should be record {index} of this log, and is not"));
         let bytes = self.record(self.config.me, index, read)?.ok_or_else(missing)?;
         let record = Record::parse(&bytes).map_err(|_| missing())?;
-        let (_, logged) = Notification::of_note(record.payload).map_err(|_| missing())?;
-        let same = logged == *notification;
-        Ok(if same {
-            Ok(Accepted { index, leaf: leaf_hash(&bytes), already: true })
-        } else {
-            Err(Refusal::IdTaken(index))
+        let (logged_note, logged) = Notification::of_note(record.payload).map_err(|_| missing())?;
+        let signed = SignedNote::parse(note)
+            .is_ok_and(|note| note.signatures().iter().all(|line| logged_note.signatures().contains(line)));
+        Ok(match logged == *notification {
+            true if signed => Ok(Accepted { index, leaf: leaf_hash(&bytes), already: true }),
+            true => Err(Refusal::OtherSignatures(index)),
+            false => Err(Refusal::IdTaken(index)),
         })
     }
 
@@ -149,9 +167,36 @@ impl Engine {
         let bytes = record.to_bytes().map_err(|_| Refusal::TooLong)?;
         let page = replica.check(treaty.origin(me), std::slice::from_ref(&bytes)).map_err(|_| Refusal::TooLong)?;
         let leaf = leaf_hash(&bytes);
+        if self.unsigned.is_none() {
+            self.unsigned = Some(Unsigned { end: replica.end(), tiles: self.batch.tiles.len() });
+        }
         self.credentials.apply(&record, treaty.party(me), &treaty.hash());
         replica.adopt(page, vec![bytes], &mut self.batch);
         Ok(Accepted { index, leaf, already: false })
+    }
+
+    /// Takes back the records of this step over which no head was signed yet: this log turned out to be longer than was
+    /// known, so that they have another place in it. Whoever handed them in is told so.
+    pub(super) fn take_back_unsigned(&mut self, why: Mode) {
+        let Some(Unsigned { end, tiles }) = self.unsigned.take() else { return };
+        let me = self.config.me;
+        self.logs[me].return_to(end);
+        let size = self.logs[me].size();
+        self.batch.records.retain(|record| record.log != me || record.index < size);
+        let mut at = 0;
+        self.batch.tiles.retain(|(log, _)| {
+            at += 1;
+            at <= tiles || *log != me
+        });
+        self.credentials.forget_from(size);
+        self.fresh_ids.clear();
+        for effect in &mut self.effects {
+            if let Effect::Answer { outcome, .. } = effect
+                && outcome.as_ref().is_ok_and(|accepted| accepted.index >= size)
+            {
+                *outcome = Err(Refusal::NotSigning(why.to_string()));
+            }
+        }
     }
 
     /// A record, whether it is stored already or waits in this step's batch.

@@ -79,6 +79,9 @@ impl Engine {
     pub(super) fn review_mode(&mut self, read: &dyn Read) -> Result<(), ReadError> {
         let mode = self.judge(read)?;
         if mode != self.mode {
+            if !mode.signs() {
+                self.take_back_unsigned(mode);
+            }
             self.mode = mode;
             self.event(Event::Mode(mode));
         }

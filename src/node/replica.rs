@@ -57,6 +57,14 @@ pub(super) enum PageError {
     Root,
 }
 
+/// Where a log ends.
+#[derive(Clone)]
+pub(super) struct End {
+    edge: Appender,
+    last_leaf: Hash,
+    wants_until: u64,
+}
+
 /// A page that was checked, ready to be taken in.
 pub(super) struct Page {
     pub edge: Appender,
@@ -167,6 +175,18 @@ impl Replica {
     /// Leaf hash of the last record, to which the next one chains.
     pub fn last_leaf(&self) -> Hash {
         self.last_leaf
+    }
+
+    /// Where the log ends now.
+    pub fn end(&self) -> End {
+        End { edge: self.edge.clone(), last_leaf: self.last_leaf, wants_until: self.wants_until }
+    }
+
+    /// Forgets the records after an earlier end, which were not written yet.
+    pub fn return_to(&mut self, end: End) {
+        (self.edge, self.last_leaf, self.wants_until) = (end.edge, end.last_leaf, end.wants_until);
+        let size = self.edge.size();
+        self.recent.retain(|(of, _)| *of <= size);
     }
 
     /// Root over all records held.

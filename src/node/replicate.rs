@@ -3,6 +3,7 @@
 use super::engine::{Engine, Event, FIRST_SEARCH_MS};
 use super::fetch::{Arrived, answers};
 use super::message::{HeadUpdate, Request, Response};
+use super::recovery::Mode;
 use super::replica::Head;
 use super::storage::{Cosigned, LogId, Read, ReadError, ReceiptEntry};
 use crate::ledger::{ForkProof, Receipt, Record, RecordType};
@@ -45,6 +46,7 @@ impl Engine {
         }
         let Some(head) = self.verify_head(from, &update.checkpoint) else { return Ok(false) };
         self.peer_has(from, log, stated.size);
+        self.yield_to(log, &head);
         let size = self.logs[log].size();
         let end = update.from.saturating_add(update.records.len() as u64);
         if update.from <= size && size < end && end == head.checkpoint.size {
@@ -141,8 +143,17 @@ impl Engine {
         }
     }
 
+    /// A head of this party's own log that this node does not know it has signed comes before what it has not signed yet.
+    fn yield_to(&mut self, log: LogId, head: &Head) {
+        let (have, known) = (self.logs[log].head_size(), head.checkpoint.size);
+        if log == self.config.me && known > have {
+            self.take_back_unsigned(Mode::Behind { have, known });
+        }
+    }
+
     /// Takes in a verified head: something to catch up with, something known, or a contradiction.
     fn observe_head(&mut self, log: LogId, head: Head, from: LogId, read: &dyn Read) -> Result<(), ReadError> {
+        self.yield_to(log, &head);
         let replica = &mut self.logs[log];
         let size = head.checkpoint.size;
         if replica.fork.is_some() || size == 0 {
@@ -222,7 +233,12 @@ impl Engine {
                 RecordType::Receipt => self.take_receipt(log, index, record.payload, peer, read)?,
                 RecordType::Evidence => {
                     if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty) {
+                        let forked = proof.log();
                         self.record_fork(proof);
+                        if log == self.config.me {
+                            // Taken back from peers: it is in this log already.
+                            self.unlogged_forks.retain(|fork| fork.log() != forked);
+                        }
                     }
                 }
                 RecordType::Credential if log == self.config.me => {
@@ -398,7 +414,7 @@ impl Engine {
         }
     }
 
-    /// Marks a log as forked. The proof becomes a record of this party's log as soon as it signs.
+    /// Marks a log as forked, and keeps the proof at once. It becomes a record of this party's log as soon as it signs.
     pub(super) fn record_fork(&mut self, proof: ForkProof) {
         let log = proof.log();
         let replica = &mut self.logs[log];
@@ -408,10 +424,8 @@ impl Engine {
         replica.target = None;
         replica.fork = Some(proof.clone());
         self.fetches.forget(log);
-        if log == self.config.me {
-            // This node will not sign again, so that the proof is kept at once.
-            self.batch.forks.push((log, proof.to_text().into_bytes()));
-        } else {
+        self.batch.forks.push((log, proof.to_text().into_bytes()));
+        if log != self.config.me {
             self.unlogged_forks.push(proof);
         }
         self.event(Event::Fork(log));

@@ -9,7 +9,7 @@ mod rig;
 use rig::{INTERVAL_MS, Log, Rig, START_MS, events, requests};
 use verbale::ledger::{ForkProof, RecordType};
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
-use verbale::node::{Effect, Input, Read};
+use verbale::node::{Effect, Input, Mode, Read, Refusal};
 use verbale::note::{Signature, SignedNote};
 
 /// Two logs of one party that agree up to a size.
@@ -186,4 +186,97 @@ fn parties_that_keep_silent_do_not_keep_others_from_answering() {
     assert_eq!(rig.engine.size(5), 3);
     // 100 seconds: silence and false promises are met with fewer and fewer questions.
     assert!(asked < 120, "{asked} requests for records that nobody has");
+}
+
+#[test]
+fn a_note_that_was_not_signed_yet_when_its_log_turns_out_to_be_longer_is_refused_and_not_kept() {
+    // The node was restored from an old copy, and a peer tells the log's lost part in the very step of a submission.
+    let mut rig = Rig::new(3);
+    rig.give(Input::Connected(1));
+    rig.give(Input::Submit { ticket: 1, note: rig.fixture.grant(0) });
+    let mut lost = Log::new(&rig.fixture, 0);
+    lost.add_record(rig.disk.record(0, 0).unwrap().unwrap());
+    lost.add(RecordType::Notification, &rig.fixture.note(0, 7));
+    let lost_head = HeadUpdate { checkpoint: lost.head(), from: 0, records: lost.records.clone() };
+
+    let submit = Input::Submit { ticket: 2, note: rig.fixture.note(0, 8) };
+    rig.engine.handle(submit, rig.now_ms, &rig.disk).unwrap();
+    let gossip = Input::Gossip { from: 1, message: Gossip { heads: vec![lost_head] } };
+    rig.engine.handle(gossip, rig.now_ms, &rig.disk).unwrap();
+    let effects = rig.step();
+    let answer = effects.iter().find_map(|effect| match effect {
+        Effect::Answer { ticket: 2, outcome } => Some(outcome.clone()),
+        _ => None,
+    });
+    assert!(matches!(answer, Some(Err(Refusal::NotSigning(_)))), "{answer:?}");
+    assert!(rig.engine.fork(0).is_none());
+    // Its lost part is taken back, and it goes on after that.
+    for _ in 0..40 {
+        rig.now_ms += 250;
+        for (_, id, request) in requests(&rig.give(Input::Tick)) {
+            let response = match request {
+                Request::Records { log: 0, from, .. } => Response::Records {
+                    log: 0,
+                    from,
+                    records: lost.records[from as usize..].to_vec(),
+                    checkpoint: lost.head(),
+                    proof: Vec::new(),
+                },
+                _ => Response::Heads { time_ms: rig.now_ms, heads: vec![lost.head()] },
+            };
+            rig.give(Input::Response { id, response: Some(response) });
+        }
+    }
+    assert_eq!(rig.engine.size(0), 2);
+    assert_eq!(rig.disk.record(0, 1).unwrap().as_ref(), Some(&lost.records[1]));
+    assert_eq!(rig.engine.mode(), Mode::Signing);
+    let answers = rig.give(Input::Submit { ticket: 3, note: rig.fixture.note(0, 8) });
+    assert!(answers.iter().any(|e| matches!(e, Effect::Answer { ticket: 3, outcome: Ok(a) } if a.index == 2)));
+}
+
+#[test]
+fn a_note_with_another_officials_signature_is_not_taken_for_the_one_that_was_logged() {
+    let mut rig = Rig::new(3);
+    rig.give(Input::Submit { ticket: 1, note: rig.fixture.grant(0) });
+    let note = rig.fixture.note(0, 1);
+    let mut answer = |note: &[u8]| {
+        let effects = rig.give(Input::Submit { ticket: 2, note: note.to_vec() });
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Answer { outcome, .. } => Some(outcome),
+            _ => None,
+        })
+    };
+    assert!(matches!(answer(&note), Some(Ok(accepted)) if !accepted.already));
+    assert!(matches!(answer(&note), Some(Ok(accepted)) if accepted.already));
+    let mut two = SignedNote::parse(&note).unwrap();
+    two.add(Signature { name: "trial/P0/second".into(), id: [1; 4], bytes: vec![1; 64] });
+    let outcome = answer(&two.to_bytes());
+    assert!(matches!(outcome, Some(Err(Refusal::OtherSignatures(1)))), "{outcome:?}");
+}
+
+#[test]
+fn a_fork_that_is_proved_while_the_node_may_not_sign_outlives_a_restart_and_is_logged_once() {
+    let mut rig = Rig::mute(3);
+    rig.give(Input::Connected(1));
+    let (ours, theirs) = forked(&rig, 2, 2);
+    rig.tell_head(1, ours.head());
+    let mut same = ours.clone();
+    same.say("another end", 2);
+    rig.tell_head(1, theirs.head());
+    rig.tell_head(1, same.head());
+    assert!(rig.engine.fork(2).is_some());
+    assert_ne!(rig.engine.mode(), Mode::Signing);
+    for _ in 0..2 {
+        rig.restart();
+        assert!(rig.engine.fork(2).is_some(), "a restart hides the fork");
+        assert_eq!(rig.engine.size(0), 0);
+    }
+    rig.signs = true;
+    for _ in 0..2 {
+        rig.restart();
+        assert_eq!(rig.engine.mode(), Mode::Signing);
+        assert_eq!(rig.engine.size(0), 1);
+    }
+    let bytes = rig.disk.record(0, 0).unwrap().unwrap();
+    assert_eq!(verbale::ledger::Record::parse(&bytes).unwrap().kind, RecordType::Evidence);
 }

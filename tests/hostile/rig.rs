@@ -20,21 +20,32 @@ pub struct Rig {
     pub engine: Engine,
     pub disk: Memory,
     pub now_ms: u64,
+    /// Whether it signs although it has heard from nobody.
+    pub signs: bool,
 }
 
 impl Rig {
     pub fn new(parties: usize) -> Self {
+        Self::of(parties, true)
+    }
+
+    /// A node that signs only when it has heard from the others.
+    pub fn mute(parties: usize) -> Self {
+        Self::of(parties, false)
+    }
+
+    fn of(parties: usize, signs: bool) -> Self {
         let fixture = Fixture::new(parties);
         let disk = Memory::default();
-        let engine = load(&fixture, &disk);
-        let mut rig = Self { fixture, engine, disk, now_ms: START_MS };
+        let engine = load(&fixture, &disk, signs);
+        let mut rig = Self { fixture, engine, disk, now_ms: START_MS, signs };
         rig.give(Input::Tick);
         rig
     }
 
     /// Stops the node and starts it again on the same disk.
     pub fn restart(&mut self) {
-        self.engine = load(&self.fixture, &self.disk);
+        self.engine = load(&self.fixture, &self.disk, self.signs);
         self.give(Input::Tick);
     }
 
@@ -67,7 +78,7 @@ impl Rig {
     }
 }
 
-fn load(fixture: &Fixture, disk: &Memory) -> Engine {
+fn load(fixture: &Fixture, disk: &Memory, signs: bool) -> Engine {
     let config = Config {
         treaty: fixture.treaty.clone(),
         profile: fixture.profile.clone(),
@@ -78,7 +89,7 @@ fn load(fixture: &Fixture, disk: &Memory) -> Engine {
         head_interval_ms: INTERVAL_MS,
         settle_ms: 2_000,
         request_timeout_ms: 3_000,
-        sign_without_peers: true,
+        sign_without_peers: signs,
     };
     Engine::load(config, disk).unwrap()
 }
@@ -125,15 +136,19 @@ impl Log {
     }
 
     pub fn add(&mut self, kind: RecordType, payload: &[u8]) -> &mut Self {
+        let origin = self.origin.clone();
         let record = Record {
             index: self.records.len() as u64,
-            log: &self.origin,
+            log: &origin,
             prev: self.last,
             time: Timestamp::from_posix(1_700_000_000),
             kind,
             payload,
         };
-        let bytes = record.to_bytes().unwrap();
+        self.add_record(record.to_bytes().unwrap())
+    }
+
+    pub fn add_record(&mut self, bytes: Vec<u8>) -> &mut Self {
         self.last = leaf_hash(&bytes);
         let mut full: Vec<TileWrite> = Vec::new();
         self.edge.push(self.last, &mut full);

@@ -56,6 +56,16 @@ fn run(seed: u64, tally: &Tally) {
         let (after, node) = (random.between(1_000, 60_000), random.below(count as u64) as usize);
         world.crash_at(after, node);
     }
+    if seed % 4 == 2 {
+        let miser = random.below(parties as u64 - 1) as usize;
+        world.nodes[miser].miserly = true;
+    }
+    // Clocks are set, forward and back, by up to three days.
+    for _ in 0..random.below(6) {
+        let (after, node) = (random.between(0, 65_000), random.below(count as u64) as usize);
+        let skew = random.below(6 * 86_400_000).cast_signed() - 3 * 86_400_000;
+        world.set_clock_at(after, node, skew);
+    }
     for _ in 0..random.below(3) {
         let after = random.between(2_000, 50_000);
         world.split_at(after, after + random.between(500, 20_000));

@@ -17,6 +17,7 @@ enum Happening {
     Ask { from: usize, to: usize, id: u64, start: u64, request: Request },
     Answer { to: usize, id: u64, start: u64, response: Option<Response> },
     Submit { node: usize, note: Vec<u8>, party: usize },
+    SetClock { node: usize, skew_ms: i64 },
     Start(usize),
     Crash(usize),
     Split,
@@ -34,6 +35,10 @@ pub struct Node {
     start: u64,
     connected: BTreeSet<usize>,
     evil: bool,
+    /// It says what it holds, and gives no records but those of its own log.
+    pub miserly: bool,
+    /// By how much its clock is wrong.
+    skew_ms: i64,
 }
 
 pub struct World {
@@ -112,6 +117,15 @@ impl World {
         self.at(after, Happening::Crash(node));
     }
 
+    /// Sets a node's clock, which is then wrong by so much.
+    pub fn set_clock_at(&mut self, after: u64, node: usize, skew_ms: i64) {
+        self.at(after, Happening::SetClock { node, skew_ms });
+    }
+
+    fn clock(&self, node: usize) -> u64 {
+        self.now.saturating_add_signed(self.nodes[node].skew_ms)
+    }
+
     pub fn split_at(&mut self, after: u64, until: u64) {
         self.at(after, Happening::Split);
         self.at(until, Happening::Heal);
@@ -182,6 +196,7 @@ impl World {
                 self.tickets.insert(ticket, party);
                 self.input(node, Input::Submit { ticket, note });
             }
+            Happening::SetClock { node, skew_ms } => self.nodes[node].skew_ms = skew_ms,
             Happening::Start(node) => self.start(node),
             Happening::Crash(node) => self.crash(node),
             Happening::Split => {
@@ -243,7 +258,13 @@ impl World {
     }
 
     fn answer(&mut self, from: usize, to: usize, request: &Request) -> Option<Response> {
-        let mut response = serve(request, &self.fixture.treaty, &self.nodes[to].disk, self.now).unwrap();
+        if let Request::Records { log, .. } = request
+            && self.nodes[to].miserly
+            && *log != self.nodes[to].party
+        {
+            return None;
+        }
+        let mut response = serve(request, &self.fixture.treaty, &self.nodes[to].disk, self.clock(to)).unwrap();
         // What goes over the wire is what the codec makes of it.
         response = Response::parse(&response.to_bytes()).unwrap();
         if let Response::Heads { heads, .. } = &mut response
@@ -307,13 +328,13 @@ impl World {
     fn can_be_spared(&self, node: usize) -> bool {
         self.nodes.iter().filter(|n| !n.evil).all(|own| {
             let mark = own.high_water.map_or(0, |mark| mark.size);
-            let holds = |n: &Node| !n.evil && n.disk.size(own.party).unwrap() >= mark;
+            let holds = |n: &Node| !n.evil && !n.miserly && n.disk.size(own.party).unwrap() >= mark;
             self.nodes.iter().enumerate().any(|(other, n)| other != node && holds(n))
         })
     }
 
     fn input(&mut self, node: usize, input: Input) {
-        let now = self.now;
+        let now = self.clock(node);
         let it = &mut self.nodes[node];
         let Some(engine) = &mut it.engine else { return };
         engine.handle(input, now, &it.disk).unwrap();
@@ -455,6 +476,8 @@ impl Node {
             start: 0,
             connected: BTreeSet::new(),
             evil: false,
+            miserly: false,
+            skew_ms: 0,
         }
     }
 }

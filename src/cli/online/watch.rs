@@ -24,7 +24,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         }
         if ctx.out.json {
             // One line an event, for whoever reads line by line.
-            ctx.out.line(serde_json::to_string(&event).unwrap_or_default());
+            ctx.out.value_line(&event);
         } else {
             ctx.out.line(sentence(&event, ctx));
         }
