@@ -118,6 +118,15 @@ fn each_decoder_has_its_fuzz_target() {
     }
 }
 
+#[test]
+fn the_example_of_the_protocol_page_is_what_is_sent() {
+    let example = include_str!("../docs/protocol.md").lines().find_map(|line| line.strip_prefix("    02 ")).unwrap();
+    let digits: Vec<_> = example.bytes().filter(|byte| *byte != b' ').collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let sent = Request::Records { log: 1, from: 2, count: 3 }.to_bytes();
+    assert_eq!((2, digits.chunks(2).map(byte).collect()), (sent[0], sent[1..].to_vec()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 

@@ -1,6 +1,7 @@
 //! The routes, each with what it answers. `docs/protocol.md` lists them for users.
 
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -35,6 +36,9 @@ pub(super) fn router(handle: Handle) -> Router {
         .route("/v1/snapshot", post(snapshot))
         .layer(DefaultBodyLimit::max(MAX_NOTE_BYTES))
         .fallback(|| async { Refused::new(StatusCode::NOT_FOUND, "unknown", "there is no such thing here") })
+        .method_not_allowed_fallback(|| async {
+            Refused::new(StatusCode::METHOD_NOT_ALLOWED, "request", "this is not what can be done with it")
+        })
         .with_state(handle)
 }
 
@@ -64,6 +68,27 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "reading", error)
+    }
+}
+
+impl From<BytesRejection> for Refused {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(rejection.status(), "too-long", Refusal::TooLong),
+            status => Self::new(status, "request", rejection.body_text()),
+        }
+    }
+}
+
+impl From<PathRejection> for Refused {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(rejection.status(), "request", rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Refused {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), "request", rejection.body_text())
     }
 }
 
@@ -139,8 +164,11 @@ fn mode_word(mode: Mode) -> &'static str {
     }
 }
 
-async fn submit(State(handle): State<Handle>, note: Bytes) -> Result<Json<AcceptedView>, Refused> {
-    match handle.submit(note.to_vec()).await? {
+async fn submit(
+    State(handle): State<Handle>,
+    note: Result<Bytes, BytesRejection>,
+) -> Result<Json<AcceptedView>, Refused> {
+    match handle.submit(note?.to_vec()).await? {
         Ok(accepted) => {
             let party = handle.treaty.party(handle.me).code.clone();
             Ok(Json(AcceptedView {
@@ -163,6 +191,9 @@ async fn submit(State(handle): State<Handle>, note: Bytes) -> Result<Json<Accept
     }
 }
 
+/// A party's code and the number of a record in its log.
+type Place = Result<Path<(String, u64)>, PathRejection>;
+
 /// Which notes are wanted.
 #[derive(Deserialize)]
 struct Wanted {
@@ -174,15 +205,17 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-async fn list(State(handle): State<Handle>, Query(wanted): Query<Wanted>) -> Result<Json<Vec<NoteView>>, Refused> {
+async fn list(
+    State(handle): State<Handle>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Vec<NoteView>>, Refused> {
+    let Query(wanted) = wanted?;
     let limit = wanted.limit.unwrap_or(50).min(MAX_NOTES);
     reading(move || Ok(Json(Notes::new(&handle).newest(wanted.r#box, wanted.before, limit)?))).await
 }
 
-async fn show(
-    State(handle): State<Handle>,
-    Path((party, index)): Path<(String, u64)>,
-) -> Result<Json<NoteDetail>, Refused> {
+async fn show(State(handle): State<Handle>, place: Place) -> Result<Json<NoteDetail>, Refused> {
+    let Path((party, index)) = place?;
     reading(move || {
         let (log, bytes) = find(&handle, &party, index)?;
         let detail = Notes::new(&handle).detail(log, index, &bytes)?;
@@ -195,10 +228,8 @@ async fn show(
     .await
 }
 
-async fn record(
-    State(handle): State<Handle>,
-    Path((party, index)): Path<(String, u64)>,
-) -> Result<Json<RecordView>, Refused> {
+async fn record(State(handle): State<Handle>, place: Place) -> Result<Json<RecordView>, Refused> {
+    let Path((party, index)) = place?;
     reading(move || {
         let (_, bytes) = find(&handle, &party, index)?;
         let damaged = |error| ReadError(format!("record {party}/{index}: {error}"));
@@ -214,10 +245,8 @@ async fn record(
     .await
 }
 
-async fn proof(
-    State(handle): State<Handle>,
-    Path((party, index)): Path<(String, u64)>,
-) -> Result<impl IntoResponse, Refused> {
+async fn proof(State(handle): State<Handle>, place: Place) -> Result<impl IntoResponse, Refused> {
+    let Path((party, index)) = place?;
     reading(move || {
         let (log, _) = find(&handle, &party, index)?;
         match prove(&*handle.store, &handle.treaty, log, index)? {

@@ -1,6 +1,7 @@
 //! The promises, kept by real processes with real sockets and real databases.
 #![cfg(feature = "node")]
 
+mod api;
 mod commands;
 mod crashes;
 mod faults;
