@@ -180,6 +180,42 @@ fn every_module_has_a_floor_and_none_imports_a_higher_one() {
 }
 
 #[test]
+fn the_map_of_the_crate_has_every_module_on_its_floor() {
+    let map = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let mut mapped = BTreeMap::new();
+    for line in map.lines() {
+        let Some((floor, rest)) = line.strip_prefix("//! | ").and_then(|row| row.split_once(" | ")) else { continue };
+        if let (Ok(floor), Some(module)) = (floor.parse::<u8>(), rest.split('`').nth(1)) {
+            assert_eq!(mapped.insert(module.to_owned(), floor), None, "{module} stands twice in src/lib.rs");
+        }
+    }
+    let mut floors = floors();
+    // The program is no module of the library.
+    floors.remove("main");
+    assert_eq!(mapped, floors);
+}
+
+/// The feature `cli` promises commands that need neither network nor database: they do not even name them.
+#[test]
+fn only_the_online_commands_name_what_runs_a_node() {
+    let online = Path::new("src/cli/online");
+    let mut named = 0;
+    for (path, text) in files("src") {
+        if module_of(&path).is_none_or(|module| module != "cli") {
+            continue;
+        }
+        for (line, used) in uses(&path, &text) {
+            if !["api", "daemon", "net", "store"].contains(&used.as_str()) {
+                continue;
+            }
+            assert!(path.starts_with(online), "{}:{line}: an offline command names {used}", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 5, "the sources were not understood: {named}");
+}
+
+#[test]
 fn neighbours_on_a_floor_do_not_need_each_other() {
     let edges = edges(&floors());
     for (place, who, whom) in &edges {
@@ -215,9 +251,17 @@ fn no_source_file_is_too_long() {
 #[test]
 fn nothing_is_left_over_and_nobody_is_judged() {
     let this = Path::new(file!()).file_name().unwrap();
-    let folders = ["src", "tests", "config", "docs", "docker"];
+    let folders = ["src", "tests", "benches", "config", "docs", "docker", "fuzz/fuzz_targets"];
     let mut files: Vec<_> = folders.iter().flat_map(|folder| files(folder)).collect();
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "Cargo.toml"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "Makefile",
+        "Cargo.toml",
+        "fuzz/decoders.rs",
+    ] {
         files.extend(fs::read_to_string(root().join(name)).ok().map(|text| (name.into(), text)));
     }
     for (path, text) in files.iter().filter(|(path, _)| path.file_name() != Some(this)) {
