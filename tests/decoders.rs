@@ -2,7 +2,6 @@
 //!
 //! With `VERBALE_CORPUS=FOLDER` the valid input is written there as well, to begin fuzzing with.
 
-#[allow(dead_code, reason = "only the keys are used here")]
 mod common;
 #[path = "../fuzz/decoders.rs"]
 mod decoders;
