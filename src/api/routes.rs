@@ -17,7 +17,7 @@ use super::view::{
 };
 use crate::daemon::{Handle, Stopped, now_ms};
 use crate::ledger::{Record, Timestamp};
-use crate::node::{LogId, Mode, Read, ReadError, Refusal, prove};
+use crate::node::{LogId, Mode, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence};
 use crate::note::MAX_NOTE_BYTES;
 use crate::store::StoreError;
 use crate::tlog::leaf_hash;
@@ -32,6 +32,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .route("/v1/notes/{party}/{index}", get(show))
         .route("/v1/records/{party}/{index}", get(record))
         .route("/v1/proof/{party}/{index}", get(proof))
+        .route("/v1/silence/{party}/{index}", get(silence))
         .route("/v1/events", get(events))
         .route("/v1/snapshot", post(snapshot))
         .layer(DefaultBodyLimit::max(MAX_NOTE_BYTES))
@@ -250,6 +251,42 @@ async fn proof(State(handle): State<Handle>, place: Place) -> Result<impl IntoRe
     reading(move || {
         let (log, _) = find(&handle, &party, index)?;
         match prove(&*handle.store, &handle.treaty, log, index)? {
+            Ok(proof) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof)),
+            Err(why) => Err(Refused::new(StatusCode::CONFLICT, "not-evidence", why)),
+        }
+    })
+    .await
+}
+
+/// Whose silence is to be shown.
+#[derive(Deserialize)]
+struct Silent {
+    /// Code of the party.
+    by: String,
+    /// The profile's rule by which an answer was due.
+    due: Option<String>,
+    /// Only what others saw of the party's log after this time counts; the note's own time, unless it is given.
+    after: Option<Timestamp>,
+}
+
+async fn silence(
+    State(handle): State<Handle>,
+    place: Place,
+    silent: Result<Query<Silent>, QueryRejection>,
+) -> Result<impl IntoResponse, Refused> {
+    let (Path((party, index)), Query(silent)) = (place?, silent?);
+    let unknown = || {
+        let text = format!("no party has the code {}", silent.by);
+        Refused::new(StatusCode::NOT_FOUND, "unknown", text)
+    };
+    let by = handle.treaty.find(&silent.by).ok_or_else(unknown)?;
+    let attested = handle.attested(by).await;
+    reading(move || {
+        let (log, bytes) = find(&handle, &party, index)?;
+        let damaged = |error| ReadError(format!("record {party}/{index}: {error}"));
+        let sent = Record::parse(&bytes).map_err(damaged)?.time;
+        let query = SilenceQuery { party: by, due: silent.due, after: silent.after.unwrap_or(sent), attested };
+        match prove_silence(&*handle.store, &handle.treaty, log, index, &query)? {
             Ok(proof) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof)),
             Err(why) => Err(Refused::new(StatusCode::CONFLICT, "not-evidence", why)),
         }

@@ -1,14 +1,21 @@
 //! How the rest of the process uses a running node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::asks::Asks;
 use super::status::Status;
 use super::worker::Job;
 use crate::ledger::{Profile, Treaty};
+use crate::net::NetCommand;
+use crate::node::message::{Request, Response};
 use crate::node::{Accepted, Event, LogId, Refusal};
 use crate::store::Store;
+
+/// How long a peer may take to cosign a head as of now.
+const ATTEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The engine has stopped: the disk failed, or the node is shutting down. Whether the note was logged is not known;
 /// submitting it again does no harm.
@@ -30,6 +37,8 @@ pub struct Handle {
     /// When the node started, in POSIX milliseconds.
     pub started_ms: u64,
     pub(super) jobs: mpsc::Sender<Job>,
+    pub(super) asks: Arc<Asks>,
+    pub(super) to_net: mpsc::Sender<NetCommand>,
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) events: broadcast::Sender<Event>,
 }
@@ -40,6 +49,42 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Submit { note, answer }).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
+    }
+
+    /// What this node and all peers that are connected hold of a log, cosigned as of now: each a checkpoint with one
+    /// cosignature, not verified. Waits at most as long as a request may take; who does not answer is left out.
+    pub async fn attested(&self, log: LogId) -> Vec<Vec<u8>> {
+        let connected: Vec<_> = self
+            .status()
+            .logs
+            .iter()
+            .enumerate()
+            .filter(|(_, view)| view.peer.is_some())
+            .map(|(peer, _)| peer)
+            .collect();
+        let peers = connected.into_iter().filter(|peer| *peer != log && *peer != self.me);
+        let asked = peers.map(|peer| async move {
+            let (id, answered) = self.asks.begin();
+            let command = NetCommand::Request { peer, id, request: Request::Attest { log } };
+            self.to_net.send(command).await.ok()?;
+            match tokio::time::timeout(ATTEST_TIMEOUT, answered).await {
+                Ok(Ok(Some(Response::Attested { log: answered, note }))) if answered == log => Some(note),
+                Ok(_) => None,
+                Err(_) => {
+                    self.asks.end(id, None);
+                    None
+                }
+            }
+        });
+        let (own, others) = futures::future::join(self.attest(log), futures::future::join_all(asked)).await;
+        own.into_iter().chain(others.into_iter().flatten()).collect()
+    }
+
+    /// This party's own cosignature, as of now, on the head of another party's log.
+    async fn attest(&self, log: LogId) -> Option<Vec<u8>> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Attest { log, answer }).await.ok()?;
+        answered.await.ok().flatten()
     }
 
     /// What the engine knows now.

@@ -4,6 +4,7 @@
 //! syncs it, and only then carries out what the engine wants done: answers, gossip, requests. Many submissions that
 //! arrive together so share one sync. Reading, for peers and for people, goes past the thread, straight to the store.
 
+mod asks;
 mod clock;
 mod handle;
 mod status;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use clock::now_ms;
@@ -23,10 +24,12 @@ pub use worker::WorkerError;
 
 use crate::ledger::{Profile, Treaty};
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent};
+use crate::node::message::{Request, Response};
 use crate::node::{Config, Engine, Input, LogId, ReadError, serve};
 use crate::note::SigningKey;
 use crate::store::high_water::{HighWater, HighWaterError};
 use crate::store::{Store, StoreError};
+use asks::Asks;
 use worker::{Job, Worker};
 
 /// Most jobs that wait for the engine; whoever brings more waits.
@@ -127,13 +130,13 @@ impl Daemon {
         if let Some(mark) = engine.high_water() {
             high_water.update(mark)?;
         }
+        let (jobs, inbox) = mpsc::channel(MAX_QUEUE);
         let net = crate::net::start(
             NetConfig { identity: settings.transport_seed, me, treaty: treaty.clone(), listen: settings.listen },
-            answerer(treaty.clone(), store.clone()),
+            answerer(treaty.clone(), store.clone(), jobs.clone()),
         )
         .await?;
 
-        let (jobs, inbox) = mpsc::channel(MAX_QUEUE);
         let (events, _) = broadcast::channel(MAX_EVENTS);
         let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine, treaty.parties().len())));
         // The engine itself limits what it has under way, so that this queue is short; it must never wait for it.
@@ -149,14 +152,15 @@ impl Daemon {
                 }
             }
         });
-        let queue = jobs.clone();
+        let asks = Arc::new(Asks::default());
+        let (queue, answers) = (jobs.clone(), asks.clone());
         let pump = tokio::spawn(async move {
             let mut tick = tokio::time::interval(TICK);
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let input = tokio::select! {
                     event = net_events.recv() => match event {
-                        Some(event) => event_input(event),
+                        Some(event) => event_input(event, &answers),
                         None => break,
                     },
                     _ = tick.tick() => Some(Input::Tick),
@@ -169,7 +173,18 @@ impl Daemon {
             }
         });
         let started_ms = now_ms();
-        let handle = Handle { treaty, profile, me, store, jobs: jobs.clone(), status: status_seen, events, started_ms };
+        let handle = Handle {
+            treaty,
+            profile,
+            me,
+            store,
+            jobs: jobs.clone(),
+            asks,
+            to_net: commands.clone(),
+            status: status_seen,
+            events,
+            started_ms,
+        };
         Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net })
     }
 
@@ -197,23 +212,35 @@ impl Daemon {
     }
 }
 
-/// Answers peers' requests straight from the store.
-fn answerer(treaty: Arc<Treaty>, store: Arc<Store>) -> crate::net::Serve {
-    Arc::new(move |peer, request| match serve(&request, &treaty, &*store, now_ms()) {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(peer = treaty.party(peer).code, %error, "a peer's request could not be answered");
-            crate::node::message::Response::Nothing
+/// Answers peers' requests straight from the store, but for what the engine has to sign.
+fn answerer(treaty: Arc<Treaty>, store: Arc<Store>, jobs: mpsc::Sender<Job>) -> crate::net::Serve {
+    Arc::new(move |peer, request| {
+        if let Request::Attest { log } = request {
+            return attested(log, &jobs).map_or(Response::Nothing, |note| Response::Attested { log, note });
+        }
+        match serve(&request, &treaty, &*store, now_ms()) {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(peer = treaty.party(peer).code, %error, "a peer's request could not be answered");
+                Response::Nothing
+            }
         }
     })
 }
 
-fn event_input(event: NetEvent) -> Option<Input> {
+/// Waits for the engine's signature; this is on a thread that may wait.
+fn attested(log: LogId, jobs: &mpsc::Sender<Job>) -> Option<Vec<u8>> {
+    let (answer, answered) = oneshot::channel();
+    jobs.blocking_send(Job::Attest { log, answer }).ok()?;
+    answered.blocking_recv().ok().flatten()
+}
+
+fn event_input(event: NetEvent, asks: &Asks) -> Option<Input> {
     Some(match event {
         NetEvent::Connected(peer) => Input::Connected(peer),
         NetEvent::Disconnected(peer) => Input::Disconnected(peer),
         NetEvent::Gossip { from, message } => Input::Gossip { from, message },
-        NetEvent::Response { id, response } => Input::Response { id, response },
+        NetEvent::Response { id, response } => Input::Response { id, response: asks.end(id, response)? },
         NetEvent::Fault { .. } => return None,
     })
 }

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::clock::now_ms;
 use super::status::Status;
 use crate::net::NetCommand;
-use crate::node::{Accepted, Effect, Engine, Event, Input, ReadError, Refusal, Step};
+use crate::node::{Accepted, Effect, Engine, Event, Input, LogId, ReadError, Refusal, Step};
 use crate::store::high_water::{HighWater, HighWaterError};
 use crate::store::{Store, StoreError};
 
@@ -21,6 +21,8 @@ pub(super) enum Job {
     Input(Input),
     /// A note was handed in.
     Submit { note: Vec<u8>, answer: oneshot::Sender<Result<Accepted, Refusal>> },
+    /// A log's head is to be cosigned again as of now.
+    Attest { log: LogId, answer: oneshot::Sender<Option<Vec<u8>>> },
     /// The node is to stop.
     Stop,
 }
@@ -55,6 +57,7 @@ pub(super) struct Worker {
     events: broadcast::Sender<Event>,
     status: watch::Sender<Arc<Status>>,
     answers: HashMap<u64, oneshot::Sender<Result<Accepted, Refusal>>>,
+    attests: HashMap<u64, oneshot::Sender<Option<Vec<u8>>>>,
     next_ticket: u64,
 }
 
@@ -68,7 +71,18 @@ impl Worker {
         events: broadcast::Sender<Event>,
         status: watch::Sender<Arc<Status>>,
     ) -> Self {
-        Self { engine, store, high_water, inbox, network, events, status, answers: HashMap::new(), next_ticket: 0 }
+        Self {
+            engine,
+            store,
+            high_water,
+            inbox,
+            network,
+            events,
+            status,
+            answers: HashMap::new(),
+            attests: HashMap::new(),
+            next_ticket: 0,
+        }
     }
 
     /// Works until it is stopped or the disk fails. Whoever still waits for an answer then learns that none comes.
@@ -96,6 +110,11 @@ impl Worker {
                 self.next_ticket += 1;
                 self.answers.insert(self.next_ticket, answer);
                 Input::Submit { ticket: self.next_ticket, note }
+            }
+            Job::Attest { log, answer } => {
+                self.next_ticket += 1;
+                self.attests.insert(self.next_ticket, answer);
+                Input::Attest { ticket: self.next_ticket, log }
             }
             Job::Stop => return Ok(false),
         };
@@ -131,6 +150,11 @@ impl Worker {
                     if let Some(answer) = self.answers.remove(&ticket) {
                         // A client that went away does not want to know.
                         let _ = answer.send(outcome);
+                    }
+                }
+                Effect::Attested { ticket, note } => {
+                    if let Some(answer) = self.attests.remove(&ticket) {
+                        let _ = answer.send(note);
                     }
                 }
                 Effect::Event(event) => drop(self.events.send(event)),

@@ -60,6 +60,11 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         }
     };
 
+    let silence = match &evidence.silence {
+        None => None,
+        Some(part) => Some(part.check(&evidence, (log, &record, &main), &receipts, treaty)?),
+    };
+
     let validity = check_notification(record.payload, log, record.index, treaty, profile, &credentials);
     let mut verdict = Verdict {
         party: treaty.party(log).code.clone(),
@@ -81,6 +86,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         is_final: false,
         final_since: None,
         fork,
+        silence,
         not_proven: Vec::new(),
     };
     if let Ok((_, notification)) = Notification::of_note(record.payload) {
@@ -106,7 +112,7 @@ fn misplaced(name: &str, what: &'static str) -> EvidenceError {
 }
 
 /// Verifies a head with all of its signatures: the log's first, then receipts in the treaty's order, and nothing else.
-fn head(
+pub(super) fn head(
     part: &HeadPart,
     log: usize,
     treaty: &Treaty,

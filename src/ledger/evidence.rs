@@ -2,8 +2,8 @@
 //!
 //! The file's entry is the notification's record. Its extra data is one canonical JSON object, the *bundle*: the
 //! record itself, the credentials of those who signed it, further heads with the receipts of parties that are not on
-//! the file's own checkpoint, records of other parties that are provably older than the note, and the proof that the
-//! log forked if it did. Nothing in the file goes unchecked: a part that does not verify, an unknown field, or a
+//! the file's own checkpoint, records of other parties that are provably older than the note, the proof that the
+//! log forked if it did, and where it was asked for, what a party's log held instead of an answer. Nothing in the file goes unchecked: a part that does not verify, an unknown field, or a
 //! signature by somebody unknown, and the whole file is refused.
 
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use super::canon::{self, Text};
 use super::fields::{FieldError, Fields};
 use super::fork::{ForkError, ForkProof};
 use super::record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+use super::silence::SilencePart;
 use super::treaty::{MAX_PARTIES, Treaty};
 use crate::note::{NoteError, SignedNote};
 use crate::tlog::{
@@ -141,6 +142,8 @@ pub struct Evidence {
     pub anchors: Vec<Anchor>,
     /// The proof that the log forked (the payload of an evidence record).
     pub fork: Option<String>,
+    /// That a party has not answered.
+    pub silence: Option<SilencePart>,
 }
 
 impl Evidence {
@@ -161,6 +164,9 @@ impl Evidence {
         });
         if let Some(fork) = &self.fork {
             bundle["fork"] = json!(fork);
+        }
+        if let Some(silence) = &self.silence {
+            bundle["silence"] = silence.to_value();
         }
         let proof = TlogProof {
             extra: canon::write(&bundle).into_bytes(),
@@ -214,6 +220,7 @@ impl Evidence {
             record: Included { record: record_text(&mut fields)?, path: proof.path },
             checkpoint: proof.checkpoint,
             fork,
+            silence: fields.optional("silence").map(SilencePart::of_value).transpose()?,
         };
         fields.version(VERSION)?;
         fields.finish()?;
@@ -232,7 +239,7 @@ fn path(fields: &mut Fields) -> Result<Vec<Hash>, FieldError> {
     fields.array("path", 63, expected, hash)
 }
 
-fn included(value: Value, field: &'static str) -> Result<Included, FieldError> {
+pub(super) fn included(value: Value, field: &'static str) -> Result<Included, FieldError> {
     let mut fields = Fields::of_value(value, field)?;
     let included = Included { record: record_text(&mut fields)?, path: path(&mut fields)? };
     fields.finish()?;

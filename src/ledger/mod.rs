@@ -11,6 +11,7 @@ mod notification;
 mod profile;
 mod receipt;
 mod record;
+mod silence;
 mod time;
 mod treaty;
 mod validity;
@@ -28,6 +29,7 @@ pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, Notific
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError};
 pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+pub use silence::{Answer, MAX_SILENCE_RECORDS, Silence, SilencePart};
 pub use time::Timestamp;
 pub use treaty::{
     MAX_PARTIES, MAX_TREATY_BYTES, Party, Role, Treaty, TreatyError, TreatyFile, is_ledger_name, is_party_code,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::canon;
 use super::notification::Attachment;
 use super::profile::Profile;
+use super::silence::Silence;
 use super::time::Timestamp;
 use super::treaty::Treaty;
 use super::validity::{Mark, Signer};
@@ -83,6 +84,9 @@ pub struct Verdict {
     pub final_since: Option<Timestamp>,
     /// The log is proven to have forked.
     pub fork: Option<Forked>,
+    /// What a party's log holds instead of an answer, if the file was made to show that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
     /// What this does not prove, in sentences.
     pub not_proven: Vec<String>,
 }
@@ -148,6 +152,9 @@ impl Verdict {
         }
         if !self.attachments.is_empty() {
             gaps.push("That an attached file is the right one: compare its SHA-256 with the one in the note.".into());
+        }
+        if let Some(silence) = &self.silence {
+            gaps.extend(silence.gaps(name));
         }
         if self.fork.is_some() {
             gaps.push(format!("That {sender} showed the same log to all: the contrary is proven."));
@@ -216,6 +223,9 @@ impl Verdict {
                 "The receipts do not make the quorum that the treaty asks for: the note is not final.".to_owned()
             }
         });
+        if let Some(silence) = &self.silence {
+            out.extend(silence.sentences(name));
+        }
         if let Some(fork) = self.fork {
             let (a, b) = (fork.smaller, fork.larger);
             out.push(format!(

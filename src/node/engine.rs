@@ -57,6 +57,13 @@ pub enum Input {
         /// The signed note.
         note: Vec<u8>,
     },
+    /// The head of a log is to be cosigned again as of now; `ticket` comes back with it.
+    Attest {
+        /// The shell's mark for the answer.
+        ticket: u64,
+        /// Which log.
+        log: LogId,
+    },
     /// A connection to a party's node is up.
     Connected(LogId),
     /// The last connection to a party's node is down.
@@ -99,6 +106,13 @@ pub enum Effect {
         ticket: u64,
         /// What became of it.
         outcome: Result<Accepted, Refusal>,
+    },
+    /// Answer who asked for a head to be cosigned again.
+    Attested {
+        /// The asker's mark.
+        ticket: u64,
+        /// The log's head with this party's cosignature; `None` if it cannot be given now.
+        note: Option<Vec<u8>>,
     },
     /// Tell whoever watches.
     Event(Event),
@@ -175,6 +189,10 @@ pub struct Engine {
     pub(super) answered: BTreeSet<LogId>,
     /// When the first of them did.
     pub(super) first_answer_ms: Option<u64>,
+    /// Who asked for heads to be cosigned again, in this step.
+    pub(super) attests: Vec<(u64, LogId)>,
+    /// By log: when it was receipted last only because somebody had asked.
+    pub(super) forced: BTreeMap<LogId, u64>,
     next_heads_ms: u64,
     next_asked: LogId,
     /// When to look again for who holds what is missing, and how long to wait after that.
@@ -234,6 +252,8 @@ impl Engine {
             passed_ms: 0,
             answered: BTreeSet::new(),
             first_answer_ms: None,
+            attests: Vec::new(),
+            forced: BTreeMap::new(),
             next_heads_ms: 0,
             next_asked: 0,
             next_search_ms: 0,
@@ -248,6 +268,7 @@ impl Engine {
         self.now_ms = now_ms;
         match input {
             Input::Submit { ticket, note } => self.submit(ticket, note, read)?,
+            Input::Attest { ticket, log } => self.attest(ticket, log),
             Input::Connected(peer) => self.connect(peer),
             Input::Disconnected(peer) => {
                 self.connected.remove(&peer);
@@ -273,6 +294,7 @@ impl Engine {
             }
             self.issue_receipts(read)?;
         }
+        self.answer_attests();
         self.sign_own_head();
         self.unsigned = None;
         for replica in &mut self.logs {

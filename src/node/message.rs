@@ -51,6 +51,11 @@ pub enum Request {
         /// The size asked about.
         old: u64,
     },
+    /// Your cosignature, as of now, on the head of a log that you hold.
+    Attest {
+        /// Which log.
+        log: LogId,
+    },
 }
 
 /// The answer of one peer.
@@ -89,6 +94,13 @@ pub enum Response {
         /// Consistency proof from `old` to that head.
         proof: Vec<Hash>,
     },
+    /// A head with the peer's cosignature as of now.
+    Attested {
+        /// Which log.
+        log: LogId,
+        /// The signed checkpoint with the cosignature.
+        note: Vec<u8>,
+    },
     /// The peer has another treaty file: there is nothing to exchange.
     OtherTreaty {
         /// SHA-256 of the peer's treaty file.
@@ -124,6 +136,7 @@ impl Request {
             Self::Heads { treaty } => out.byte(1).hash(treaty),
             Self::Records { log, from, count } => out.byte(2).log(*log).long(*from).long(*count),
             Self::Proof { log, old } => out.byte(3).log(*log).long(*old),
+            Self::Attest { log } => out.byte(4).log(*log),
         };
         out.0
     }
@@ -135,6 +148,7 @@ impl Request {
             1 => Self::Heads { treaty: reader.hash()? },
             2 => Self::Records { log: reader.log()?, from: reader.long()?, count: reader.long()? },
             3 => Self::Proof { log: reader.log()?, old: reader.long()? },
+            4 => Self::Attest { log: reader.log()? },
             _ => return Err(MessageError("unknown request")),
         };
         reader.end(request)
@@ -155,6 +169,7 @@ impl Response {
             }
             Self::OtherTreaty { treaty } => out.byte(4).hash(treaty),
             Self::Nothing => out.byte(5),
+            Self::Attested { log, note } => out.byte(6).log(*log).bytes(note),
         };
         out.0
     }
@@ -180,6 +195,7 @@ impl Response {
             },
             4 => Self::OtherTreaty { treaty: reader.hash()? },
             5 => Self::Nothing,
+            6 => Self::Attested { log: reader.log()?, note: reader.bytes()? },
             _ => return Err(MessageError("unknown response")),
         };
         reader.end(response)

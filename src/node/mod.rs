@@ -1,5 +1,6 @@
 //! The protocol engine, without I/O: inputs in, effects out, and the seams to the disk and to the other nodes.
 
+mod attest;
 mod engine;
 mod fetch;
 mod memory;
@@ -10,12 +11,14 @@ mod recovery;
 mod replica;
 mod replicate;
 mod serve;
+mod silence;
 mod storage;
 
 pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size};
 pub use memory::{Memory, note_id};
 pub use own::{Accepted, Refusal};
-pub use prove::{ProveError, prove};
+pub use prove::{ProveError, prove, prove_silence};
 pub use recovery::Mode;
 pub use serve::serve;
+pub use silence::SilenceQuery;
 pub use storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError, ReceiptEntry};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::silence::SilenceQuery;
 use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{
     Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, Notification, Receipt, Record,
@@ -41,6 +42,15 @@ pub enum ProveError {
     /// No signed head that covers the record is held.
     #[error("record {0} is not covered by a signed head yet; try again when the log's next head has come")]
     NoHead(u64),
+    /// Nobody has confirmed, after the moment that was named, how far the party's log goes.
+    #[error(
+        "no party has confirmed after that time what it holds of that log: the proof needs others' cosignatures; try \
+         again when they are connected"
+    )]
+    NotSeen,
+    /// The sender itself, or nobody.
+    #[error("whose silence? That of a party other than the note's sender can be shown")]
+    NoSuchParty,
     /// Its parts are too many for one file.
     #[error("the evidence is larger than a file of evidence may be")]
     TooLarge,
@@ -55,6 +65,30 @@ pub fn prove(
     treaty: &Treaty,
     log: LogId,
     index: u64,
+) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
+    gather(read, treaty, log, index, None)
+}
+
+/// The same, with the proof of what a party's log held instead of an answer.
+pub fn prove_silence(
+    read: &dyn Read,
+    treaty: &Treaty,
+    log: LogId,
+    index: u64,
+    query: &SilenceQuery,
+) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
+    if query.party == log || query.party >= treaty.parties().len() {
+        return Ok(Err(ProveError::NoSuchParty));
+    }
+    gather(read, treaty, log, index, Some(query))
+}
+
+fn gather(
+    read: &dyn Read,
+    treaty: &Treaty,
+    log: LogId,
+    index: u64,
+    query: Option<&SilenceQuery>,
 ) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
     if log >= treaty.parties().len() {
         return Ok(Err(ProveError::NoSuchLog));
@@ -71,6 +105,11 @@ pub fn prove(
     }
     let Some(heads) = gather.heads()? else { return Ok(Err(ProveError::NoHead(index))) };
     let size = heads.own.size;
+    let silence = match query.map(|query| gather.silence(query, size)).transpose()? {
+        Some(Err(error)) => return Ok(Err(error)),
+        Some(Ok(part)) => Some(part),
+        None => None,
+    };
     let evidence = Evidence {
         index,
         record: gather.included(log, index, size)?,
@@ -85,6 +124,7 @@ pub fn prove(
                 Some(proof.to_text())
             }
         },
+        silence,
     };
     if evidence.credentials.len() > MAX_CREDENTIALS {
         return Ok(Err(ProveError::TooLarge));
@@ -113,16 +153,16 @@ struct Receipted {
     by: Vec<(LogId, Signature)>,
 }
 
-struct Gather<'a> {
-    read: &'a dyn Read,
-    treaty: &'a Treaty,
-    log: LogId,
-    index: u64,
-    held: u64,
+pub(super) struct Gather<'a> {
+    pub read: &'a dyn Read,
+    pub treaty: &'a Treaty,
+    pub log: LogId,
+    pub index: u64,
+    pub held: u64,
 }
 
 impl Gather<'_> {
-    fn damaged(&self, what: &str) -> ReadError {
+    pub(super) fn damaged(&self, what: &str) -> ReadError {
         ReadError(format!("the log {} is damaged around record {}: {what}", self.treaty.origin(self.log), self.index))
     }
 
@@ -131,7 +171,7 @@ impl Gather<'_> {
         path.ok_or_else(|| self.damaged("tiles are missing"))
     }
 
-    fn included(&self, log: LogId, index: u64, size: u64) -> Result<Included, ReadError> {
+    pub(super) fn included(&self, log: LogId, index: u64, size: u64) -> Result<Included, ReadError> {
         let bytes = self.read.record(log, index)?;
         let record = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| self.damaged("a gap"))?;
         Ok(Included { record, path: self.path(log, index, size)? })
@@ -192,7 +232,7 @@ impl Gather<'_> {
     }
 
     /// By other party: its first receipt on a head of at least this size, as far as the records held go.
-    fn next_receipts(&self, at_least: u64) -> Result<Vec<ReceiptEntry>, ReadError> {
+    pub(super) fn next_receipts(&self, at_least: u64) -> Result<Vec<ReceiptEntry>, ReadError> {
         let mut entries = Vec::new();
         for by in (0..self.treaty.parties().len()).filter(|by| *by != self.log) {
             entries.extend(self.read.receipt_from(self.log, by, at_least)?.filter(|entry| entry.size <= self.held));
@@ -299,7 +339,7 @@ impl Gather<'_> {
     }
 
     /// The last receipt for another log in this one, before the note. Larger heads are receipted later.
-    fn last_receipt_before(&self, other: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
+    pub(super) fn last_receipt_before(&self, other: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
         let before = |entry: &ReceiptEntry| entry.index < self.index;
         let last = self.read.last_receipt(other, self.log)?;
         if last.as_ref().is_none_or(before) {

@@ -85,6 +85,8 @@ impl Engine {
                 self.answered.insert(peer);
                 self.first_answer_ms.get_or_insert(passed_ms);
             }
+            // The engine itself never asks for it.
+            Response::Attested { .. } => {}
             Response::Records { log, from, records, checkpoint, proof } => {
                 self.fetches.keep(log, from, Arrived { peer, records, checkpoint, proof });
                 while let Some((from, page)) = self.fetches.take(log, self.logs[log].size()) {

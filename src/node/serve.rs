@@ -1,4 +1,4 @@
-//! Answers to peers' requests, straight from stored data: the engine is not asked.
+//! Answers to peers' requests, straight from stored data: the engine is not asked, but for what it has to sign.
 
 use super::message::{MAX_PAGE_BYTES, MAX_PAGE_RECORDS, Request, Response};
 use super::storage::{LogId, LogTiles, Read, ReadError};
@@ -22,6 +22,7 @@ pub fn serve(request: &Request, treaty: &Treaty, read: &dyn Read, time_ms: u64) 
         }
         Request::Records { log, from, count } if log < logs => records(log, from, count, read),
         Request::Proof { log, old } if log < logs => proof(log, old, read),
+        // The engine answers this one: it signs.
         _ => Ok(Response::Nothing),
     }
 }

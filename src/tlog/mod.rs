@@ -2,6 +2,7 @@
 //! proofs and tiles (C2SP).
 
 mod checkpoint;
+mod compact;
 mod cosignature;
 mod hash;
 mod policy;
@@ -10,6 +11,7 @@ mod tile;
 mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use compact::CompactRange;
 pub use cosignature::{Cosignature, CosignatureError};
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use policy::{Policy, PolicyError};

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
-use verbale::ledger::{Grant, NoteId, Notification, Profile, Record, RecordType, Timestamp, Treaty};
+use verbale::ledger::{Grant, NoteId, Notification, Profile, Record, RecordType, Reference, Timestamp, Treaty};
 use verbale::node::message::{Gossip, HeadUpdate};
 use verbale::node::{
     Accepted, Batch, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
@@ -85,6 +85,7 @@ pub struct Ledger {
     pub now: u64,
     queue: VecDeque<(usize, Input)>,
     answers: Vec<Result<Accepted, Refusal>>,
+    attested: Vec<Vec<u8>>,
 }
 
 impl Ledger {
@@ -103,8 +104,15 @@ impl Ledger {
         let treaty = Arc::new(Treaty::parse(treaty_text().as_bytes()).unwrap());
         let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
         let nodes = (0..PARTIES.len()).map(|party| node(party, &treaty, &profile, Memory::default())).collect();
-        let mut ledger =
-            Self { treaty, profile, nodes, now: START * 1000, queue: VecDeque::new(), answers: Vec::new() };
+        let mut ledger = Self {
+            treaty,
+            profile,
+            nodes,
+            now: START * 1000,
+            queue: VecDeque::new(),
+            answers: Vec::new(),
+            attested: Vec::new(),
+        };
         for a in 0..PARTIES.len() {
             for b in (0..PARTIES.len()).filter(|b| *b != a) {
                 ledger.queue.push_back((a, Input::Connected(b)));
@@ -136,6 +144,16 @@ impl Ledger {
         self.queue.push_back((party, Input::Submit { ticket: 0, note }));
         self.settle();
         self.answers[0].clone()
+    }
+
+    /// Asks parties to cosign the head of a log as of now; what they gave.
+    pub fn attest(&mut self, parties: &[usize], log: usize) -> Vec<Vec<u8>> {
+        self.attested.clear();
+        for party in parties {
+            self.queue.push_back((*party, Input::Attest { ticket: 0, log }));
+        }
+        self.settle();
+        self.attested.clone()
     }
 
     /// Submits a remark; its index.
@@ -177,11 +195,13 @@ impl Ledger {
                     }
                 }
                 Effect::Request { peer, id, request } => {
+                    // Engines never ask for cosignatures as of now; whoever runs them does.
                     let linked = self.nodes[from].online && self.nodes[peer].online;
                     let serve = || serve(&request, &self.treaty, &self.nodes[peer].disk, self.now).unwrap();
                     self.queue.push_back((from, Input::Response { id, response: linked.then(serve) }));
                 }
                 Effect::Answer { outcome, .. } => self.answers.push(outcome),
+                Effect::Attested { note, .. } => self.attested.extend(note),
                 Effect::Event(_) => {}
             }
         }
@@ -252,6 +272,11 @@ impl Ledger {
 
     /// A remark to all, signed by an official.
     pub fn note(&self, party: usize, number: u64, official: &str) -> Vec<u8> {
+        self.reply(party, number, official, Vec::new())
+    }
+
+    /// The same, about earlier notes.
+    pub fn reply(&self, party: usize, number: u64, official: &str, re: Vec<Reference>) -> Vec<u8> {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&number.to_be_bytes());
         id[8] = party as u8;
@@ -263,7 +288,7 @@ impl Ledger {
             issued: Timestamp::from_posix(START + number),
             kind: "remark".into(),
             ledger: self.treaty.hash(),
-            re: Vec::new(),
+            re,
             to: vec!["CA".into(), "*".into()],
         };
         let mut note = SignedNote::new(notification.to_text()).unwrap();

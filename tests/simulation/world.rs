@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use verbale::node::message::{Gossip, Request, Response};
-use verbale::node::{Accepted, Config, Cosigned, Effect, Engine, Event, Input, Memory, Mode, Read, Step, serve};
+use verbale::node::{
+    Accepted, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step, serve,
+};
 use verbale::note::SignedNote;
-use verbale::tlog::{Checkpoint, Hash, leaf_hash};
+use verbale::tlog::{Checkpoint, Cosignature, Hash, leaf_hash, root_at};
 
 use crate::fixture::{Fixture, key};
 use crate::random::Random;
@@ -17,6 +19,7 @@ enum Happening {
     Ask { from: usize, to: usize, id: u64, start: u64, request: Request },
     Answer { to: usize, id: u64, start: u64, response: Option<Response> },
     Submit { node: usize, note: Vec<u8>, party: usize },
+    Attest { node: usize, log: usize },
     SetClock { node: usize, skew_ms: i64 },
     Start(usize),
     Crash(usize),
@@ -63,6 +66,8 @@ pub struct World {
     pub heads: BTreeMap<(String, u64), BTreeSet<Hash>>,
     pub forks_seen: u64,
     pub stale_restores: u64,
+    /// Heads that were cosigned on demand.
+    pub attested: u64,
     pub refusals: u64,
     trace: bool,
 }
@@ -98,6 +103,7 @@ impl World {
             heads: BTreeMap::new(),
             forks_seen: 0,
             stale_restores: 0,
+            attested: 0,
             refusals: 0,
             trace: std::env::var_os("VERBALE_TRACE").is_some(),
         };
@@ -111,6 +117,11 @@ impl World {
     pub fn submit_at(&mut self, after: u64, node: usize, note: Vec<u8>) {
         let party = self.nodes[node].party;
         self.at(after, Happening::Submit { node, note, party });
+    }
+
+    /// Somebody asks a node to cosign the head of a log as of then.
+    pub fn attest_at(&mut self, after: u64, node: usize, log: usize) {
+        self.at(after, Happening::Attest { node, log });
     }
 
     pub fn crash_at(&mut self, after: u64, node: usize) {
@@ -195,6 +206,10 @@ impl World {
                 let ticket = self.next_ticket;
                 self.tickets.insert(ticket, party);
                 self.input(node, Input::Submit { ticket, note });
+            }
+            Happening::Attest { node, log } => {
+                self.next_ticket += 1;
+                self.input(node, Input::Attest { ticket: self.next_ticket, log });
             }
             Happening::SetClock { node, skew_ms } => self.nodes[node].skew_ms = skew_ms,
             Happening::Start(node) => self.start(node),
@@ -409,6 +424,8 @@ impl World {
                         }
                     }
                 }
+                Effect::Attested { note: None, .. } => {}
+                Effect::Attested { note: Some(note), .. } => self.check_attested(node, &note),
                 Effect::Event(event) => {
                     if let Event::Fork(_) = event {
                         self.forks_seen += 1;
@@ -444,6 +461,19 @@ impl World {
     }
 
     /// By log: size and leaf hashes, as a node holds them.
+    /// What leaves a node with its cosignature is on its disk up to there, and the last that it cosigned.
+    fn check_attested(&mut self, node: usize, note: &[u8]) {
+        let note = SignedNote::parse(note).unwrap();
+        let head = Checkpoint::parse(note.text()).unwrap();
+        let log = self.fixture.treaty.log_of_origin(&head.origin).unwrap();
+        let Node { disk, party, evil, .. } = &self.nodes[node];
+        Cosignature::verify(&note, key(*party, "witness").public()).unwrap();
+        assert_eq!(disk.size(log).unwrap(), head.size, "node {node} cosigned another head of {log} than it holds");
+        assert_eq!(root_at(&LogTiles { read: disk, log }, head.size).unwrap(), Some(head.root));
+        assert_eq!(disk.cosigned(log).unwrap().map(|c| (c.size, c.root)), Some((head.size, head.root)));
+        self.attested += u64::from(!evil);
+    }
+
     pub fn leaves(&self, node: usize, party: usize) -> Vec<Hash> {
         let disk = &self.nodes[node].disk;
         let size = disk.size(party).unwrap();

@@ -79,7 +79,7 @@ impl<'a> Ledger<'a> {
                 Effect::Answer { outcome, .. } => {
                     outcome.unwrap();
                 }
-                Effect::Event(_) => {}
+                Effect::Attested { .. } | Effect::Event(_) => {}
             }
         }
     }

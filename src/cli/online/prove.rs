@@ -6,25 +6,62 @@ use super::client::Client;
 use super::number::Number;
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, files};
+use crate::ledger::{Timestamp, is_kind_name, is_party_code};
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The note, as US/12
     number: Number,
+    /// Show as well that this party has not answered the note (RU): what the others hold of its log now
+    #[arg(long, value_name = "PARTY", value_parser = code)]
+    silence: Option<String>,
+    /// The rule of the treaty's profile by which that party's answer was due
+    #[arg(long, value_name = "RULE", requires = "silence", value_parser = rule)]
+    due: Option<String>,
+    /// Count only what others saw of its log after this time, as 2021-06-18T09:00:00Z [default: when the note was logged]
+    #[arg(long, value_name = "TIME", requires = "silence", value_parser = time)]
+    after: Option<Timestamp>,
     /// The file to write; `-` for standard output [default: US-12.tlog-proof]
     #[arg(long, short)]
     output: Option<PathBuf>,
 }
 
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "a time in UTC is written as 2021-06-18T09:00:00Z".to_owned())
+}
+
+fn code(text: &str) -> Result<String, String> {
+    is_party_code(text).then(|| text.to_owned()).ok_or_else(|| "a party is named by its code, as RU".to_owned())
+}
+
+fn rule(text: &str) -> Result<String, String> {
+    is_kind_name(text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a rule is named as in the profile, as `acknowledge`".to_owned())
+}
+
+fn path_of(args: &Args) -> String {
+    let Some(party) = &args.silence else { return format!("/v1/proof/{}", args.number) };
+    let mut path = format!("/v1/silence/{}?by={party}", args.number);
+    if let Some(due) = &args.due {
+        path.push_str(&format!("&due={due}"));
+    }
+    if let Some(after) = &args.after {
+        path.push_str(&format!("&after={after}"));
+    }
+    path
+}
+
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
-    let proof = client.get_bytes(&format!("/v1/proof/{}", args.number)).map_err(|failure| match failure.code {
+    let proof = client.get_bytes(&path_of(args)).map_err(|failure| match failure.code {
         Code::Refused => failure.hint("`verbale show` tells whose receipts are missing"),
         _ => failure,
     })?;
-    let name = || PathBuf::from(format!("{}-{}.tlog-proof", args.number.party, args.number.index));
+    let silent = args.silence.as_ref().map_or(String::new(), |party| format!("-silence-{party}"));
+    let name = || PathBuf::from(format!("{}-{}{silent}.tlog-proof", args.number.party, args.number.index));
     let path = args.output.clone().unwrap_or_else(name);
     if path == *"-" {
         ctx.out.line(String::from_utf8_lossy(&proof).trim_end_matches('\n'));

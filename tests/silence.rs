@@ -1,0 +1,209 @@
+//! Proof of silence: what it says is so, and nobody can cut an answer out of it or stretch it in time.
+
+mod common;
+
+use common::{CA, HU, Ledger, RU, US};
+use verbale::ledger::{Evidence, Reference, Silence, Timestamp, verify_evidence};
+use verbale::node::{ProveError, Read, SilenceQuery, prove_silence};
+use verbale::note::SignedNote;
+use verbale::tlog::{Hash, leaf_hash};
+
+fn query(ledger: &Ledger, party: usize, attested: Vec<Vec<u8>>) -> SilenceQuery {
+    let after = Timestamp::from_posix(ledger.now / 1000 - 3600);
+    SilenceQuery { party, due: None, after, attested }
+}
+
+fn prove(ledger: &Ledger, by: usize, note: (usize, u64), query: &SilenceQuery) -> Result<Vec<u8>, ProveError> {
+    prove_silence(&ledger.nodes[by].disk, &ledger.treaty, note.0, note.1, query).unwrap()
+}
+
+fn silence(ledger: &Ledger, bytes: &[u8]) -> Silence {
+    verify_evidence(bytes, &ledger.treaty, Some(&ledger.profile)).unwrap().silence.unwrap()
+}
+
+fn refer(ledger: &Ledger, log: usize, index: u64) -> Reference {
+    let record = ledger.nodes[log].disk.record(log, index).unwrap().unwrap();
+    Reference { log: common::PARTIES[log].0.into(), index, leaf: leaf_hash(&record) }
+}
+
+/// Russia's note to Canada, which receives it and never answers; two days later the others say what they hold.
+fn unanswered() -> (Ledger, u64, Vec<Vec<u8>>) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.remark(RU, 2);
+    let index = ledger.remark(RU, 3);
+    ledger.remark(CA, 4);
+    ledger.now += 2 * 86_400_000;
+    ledger.settle();
+    let attested = ledger.attest(&[HU, RU, US], CA);
+    (ledger, index, attested)
+}
+
+#[test]
+fn silence_is_shown_until_a_quorum_last_saw_the_log() {
+    let (ledger, index, attested) = unanswered();
+    assert_eq!(attested.len(), 3);
+    let bytes = prove(&ledger, RU, (RU, index), &query(&ledger, CA, attested)).unwrap();
+    let shown = silence(&ledger, &bytes);
+    assert!(shown.is_silent());
+    assert_eq!((shown.party.as_str(), shown.to), ("CA", ledger.nodes[RU].disk.size(CA).unwrap()));
+    assert!(shown.from > 0, "Russia had receipted Canada's log before");
+    let seen: Vec<_> = shown.seen_by.iter().map(|seen| seen.party.as_str()).collect();
+    assert_eq!(seen, ["HU", "RU", "US"]);
+    let late = common::START + 2 * 86_400;
+    assert!(shown.as_of.unwrap().posix() > late, "as of two days later");
+    assert!(shown.received.unwrap().posix() < late, "received at once");
+    let verdict = verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).unwrap();
+    let text = verdict.sentences(&ledger.treaty, Some(&ledger.profile)).join("\n");
+    assert!(text.contains("Canada had not answered"), "{text}");
+    assert!(verdict.not_proven.iter().any(|gap| gap.contains("in another way than by a note in its log")));
+    assert_eq!(Evidence::parse(&bytes, &ledger.treaty.hash()).unwrap().to_bytes(&ledger.treaty.hash()), bytes);
+}
+
+#[test]
+fn any_other_party_can_show_it_as_well() {
+    let (ledger, index, attested) = unanswered();
+    for by in [HU, US, CA] {
+        let bytes = prove(&ledger, by, (RU, index), &query(&ledger, CA, attested.clone())).unwrap();
+        assert!(silence(&ledger, &bytes).is_silent());
+    }
+}
+
+#[test]
+fn an_answer_is_found_and_cannot_be_cut_out() {
+    let mut ledger = Ledger::new();
+    let index = ledger.remark(RU, 3);
+    let answer = ledger.reply(CA, 4, "minister", vec![refer(&ledger, RU, index)]);
+    let answered = ledger.submit(CA, answer).unwrap().index;
+    ledger.now += 86_400_000;
+    ledger.settle();
+    let attested = ledger.attest(&[HU, US], CA);
+    let bytes = prove(&ledger, RU, (RU, index), &query(&ledger, CA, attested)).unwrap();
+    let shown = silence(&ledger, &bytes);
+    assert_eq!((shown.answers.len(), shown.answers[0].index, shown.answers[0].kind.as_str()), (1, answered, "remark"));
+    let verdict = verify_evidence(&bytes, &ledger.treaty, None).unwrap();
+    assert!(!verdict.sentences(&ledger.treaty, None).join(" ").contains("had not answered"));
+
+    let hash = ledger.treaty.hash();
+    let original = Evidence::parse(&bytes, &hash).unwrap();
+    let records = original.silence.as_ref().unwrap().records.len();
+    let bend = |change: &dyn Fn(&mut Evidence)| {
+        let mut evidence = original.clone();
+        change(&mut evidence);
+        verify_evidence(&evidence.to_bytes(&hash), &ledger.treaty, None).map(|_| ()).unwrap_err().to_string()
+    };
+    for at in 0..records {
+        let cut = bend(&|e| drop(e.silence.as_mut().unwrap().records.remove(at)));
+        assert!(cut.contains("silence.records"), "{cut}");
+        let other = bend(&|e| {
+            let records = &mut e.silence.as_mut().unwrap().records;
+            records[at] = records[at].replace("\"time\":\"2021", "\"time\":\"2020");
+        });
+        assert!(other.contains("silence.records"), "{other}");
+    }
+    // An earlier head than the one that was cosigned, and one without anybody's cosignature.
+    let shorter = bend(&|e| drop(e.silence.as_mut().unwrap().records.pop()));
+    assert!(shorter.contains("silence.records"), "{shorter}");
+    // Beginning later, behind the answer, with whatever roots.
+    let later = bend(&|e| {
+        let part = e.silence.as_mut().unwrap();
+        part.roots = vec![Hash([7; 32]); part.roots.len()];
+    });
+    assert!(later.contains("silence.roots") || later.contains("silence.records"), "{later}");
+    let without = bend(&|e| {
+        let part = e.silence.as_mut().unwrap();
+        part.since = None;
+    });
+    assert!(without.contains("silence."), "{without}");
+    let other_party = bend(&|e| e.silence.as_mut().unwrap().party = "HU".into());
+    assert!(other_party.contains("silence."), "{other_party}");
+    let own = bend(&|e| e.silence.as_mut().unwrap().party = "RU".into());
+    assert!(own.contains("silence.party"), "{own}");
+}
+
+#[test]
+fn a_time_cannot_be_stretched_and_a_stranger_does_not_count() {
+    let (ledger, index, attested) = unanswered();
+    let bytes = prove(&ledger, RU, (RU, index), &query(&ledger, CA, attested)).unwrap();
+    let hash = ledger.treaty.hash();
+    let original = Evidence::parse(&bytes, &hash).unwrap();
+    let head = &original.silence.as_ref().unwrap().head;
+    for at in 0..head.signatures().len() {
+        let mut lines = head.signatures().to_vec();
+        lines[at].bytes[7] ^= 1;
+        let mut note = SignedNote::new(head.text().to_owned()).unwrap();
+        lines.into_iter().for_each(|line| note.add(line));
+        let mut evidence = original.clone();
+        evidence.silence.as_mut().unwrap().head = note;
+        let error = verify_evidence(&evidence.to_bytes(&hash), &ledger.treaty, None).unwrap_err().to_string();
+        assert!(error.contains("silence.head"), "{error}");
+    }
+    // Fewer than a quorum: the file verifies, and says so.
+    let mut note = SignedNote::new(head.text().to_owned()).unwrap();
+    head.signatures().iter().take(2).for_each(|line| note.add(line.clone()));
+    let mut evidence = original.clone();
+    evidence.silence.as_mut().unwrap().head = note;
+    let verdict = verify_evidence(&evidence.to_bytes(&hash), &ledger.treaty, None).unwrap();
+    assert_eq!(verdict.silence.as_ref().unwrap().as_of, None);
+    assert!(verdict.sentences(&ledger.treaty, None).join(" ").contains("they are not a quorum"));
+}
+
+#[test]
+fn a_party_that_has_not_even_received_it_is_said_to_have_no_receipt() {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.online(&[HU, RU, US]);
+    let index = ledger.remark(RU, 2);
+    ledger.now += 86_400_000;
+    ledger.settle();
+    let attested = ledger.attest(&[HU, RU, US], CA);
+    let bytes = prove(&ledger, US, (RU, index), &query(&ledger, CA, attested)).unwrap();
+    let shown = silence(&ledger, &bytes);
+    assert!(shown.is_silent() && shown.received.is_none() && shown.as_of.is_some());
+    let verdict = verify_evidence(&bytes, &ledger.treaty, None).unwrap();
+    assert!(verdict.sentences(&ledger.treaty, None).join(" ").contains("No receipt by Canada"));
+}
+
+#[test]
+fn what_was_seen_before_the_moment_that_counts_does_not_count() {
+    let (mut ledger, index, attested) = unanswered();
+    let mut query = query(&ledger, CA, Vec::new());
+    assert_eq!(prove(&ledger, RU, (RU, index), &query), Err(ProveError::NotSeen));
+    query.attested = attested;
+    query.after = Timestamp::from_posix(ledger.now / 1000 + 1);
+    assert_eq!(prove(&ledger, RU, (RU, index), &query), Err(ProveError::NotSeen));
+    // A log that goes on gives receipts that are late enough by itself, and they are found again later.
+    ledger.now += 86_400_000;
+    query.after = Timestamp::from_posix(ledger.now / 1000 - 1);
+    query.attested = Vec::new();
+    ledger.remark(CA, 9);
+    let bytes = prove(&ledger, RU, (RU, index), &query).unwrap();
+    assert!(silence(&ledger, &bytes).is_silent());
+    query.party = RU;
+    assert_eq!(prove(&ledger, RU, (RU, index), &query), Err(ProveError::NoSuchParty));
+}
+
+#[test]
+fn nobody_vouches_for_its_own_log_or_for_a_forked_one() {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let old = ledger.nodes[CA].disk.clone();
+    assert!(ledger.attest(&[CA], CA).is_empty());
+    assert_eq!(ledger.attest(&[HU], CA).len(), 1);
+    ledger.remark(CA, 2);
+    let note = ledger.note(CA, 3, "minister");
+    ledger.equivocate(CA, old, note, US);
+    assert!(ledger.attest(&[HU, RU, US], CA).is_empty(), "the log is known to have forked");
+}
+
+#[test]
+fn asking_for_what_is_receipted_already_writes_nothing() {
+    let (mut ledger, _, _) = unanswered();
+    let size = |ledger: &Ledger| ledger.nodes[HU].disk.size(HU).unwrap();
+    ledger.attest(&[HU], CA);
+    let before = size(&ledger);
+    for _ in 0..5 {
+        assert_eq!(ledger.attest(&[HU], CA).len(), 1);
+    }
+    assert_eq!(size(&ledger), before);
+}
