@@ -11,9 +11,9 @@ use common::{CA, HU, Ledger, RU, US};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verbale::audit::export;
-use verbale::ledger::{Evidence, RecordType, Verdict, verify_evidence};
-use verbale::node::prove;
-use verbale::tlog::TlogProof;
+use verbale::ledger::{Evidence, RecordType, Reference, Timestamp, Verdict, verify_evidence};
+use verbale::node::{Read, SilenceQuery, prove, prove_silence};
+use verbale::tlog::{TlogProof, leaf_hash};
 
 /// A place for files, with the treaty file and the profile in it.
 struct Desk {
@@ -75,7 +75,63 @@ fn in_its_words(verdict: &Verdict) -> Value {
         "receipts": verdict.receipts.iter().map(|r| json!([r.party, r.time, r.size])).collect::<Value>(),
         "not_before": verdict.not_before.iter().map(|b| json!([b.time, b.by])).collect::<Value>(),
         "not_after": verdict.not_after.as_ref().map(|b| b.time), "final": verdict.is_final,
+        "silence": verdict.silence.as_ref().map(|s| json!({
+            "party": s.party, "due": s.due, "from": s.from, "to": s.to, "as_of": s.as_of, "received": s.received,
+            "answers": s.answers.iter().map(|a| json!([a.index, a.kind, a.logged])).collect::<Value>(),
+            "seen_by": s.seen_by.iter().map(|r| json!([r.party, r.time, r.size])).collect::<Value>(),
+        })),
     })
+}
+
+/// Canada answers one note of Russia's and not the other; the others say three days later what they hold of its log.
+fn silent() -> (Ledger, Vec<Vec<u8>>) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let (first, second) = (ledger.remark(RU, 2), ledger.remark(RU, 3));
+    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, first).unwrap().unwrap());
+    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: first, leaf }]);
+    ledger.submit(CA, answer).unwrap();
+    ledger.online(&[HU, RU, US]);
+    let third = ledger.remark(RU, 5);
+    ledger.now += 3 * 86_400_000;
+    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
+    let attested = ledger.attest(&[HU, RU, US], CA);
+    let files = [(first, HU), (second, RU), (third, US)].into_iter().map(|(index, by)| {
+        let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
+        prove_silence(&ledger.nodes[by].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
+    });
+    let files = files.collect();
+    (ledger, files)
+}
+
+#[test]
+fn both_verifiers_say_the_same_of_silence_and_take_nothing_bent() {
+    let Some(desk) = Desk::new() else { return };
+    let (ledger, files) = silent();
+    let (mut paths, mut expected) = (Vec::new(), Vec::new());
+    for bytes in &files {
+        let verdict = verify_evidence(bytes, &ledger.treaty, Some(&ledger.profile)).unwrap();
+        paths.push(desk.put(&format!("silence-{}.tlog-proof", paths.len()), bytes));
+        expected.push(in_its_words(&verdict));
+    }
+    assert_eq!(expected[0]["silence"]["answers"].as_array().map(Vec::len), Some(1));
+    assert!(expected[1]["silence"]["received"].is_string() && expected[2]["silence"]["received"].is_null());
+    let proof = TlogProof::parse(&files[1]).unwrap();
+    for bit in (0..proof.extra.len() * 8).step_by(131) {
+        let mut bent = proof.clone();
+        bent.extra[bit / 8] ^= 1 << (bit % 8);
+        let bytes = bent.to_text().into_bytes();
+        assert!(verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).is_err());
+        paths.push(desk.put(&format!("bent-{bit}.tlog-proof"), &bytes));
+        expected.push(json!(false));
+    }
+    for (path, (theirs, ours)) in paths.iter().zip(desk.ask(&paths).into_iter().zip(expected)) {
+        if ours == false {
+            assert_eq!(theirs["verified"], false, "{}", path.display());
+        } else {
+            assert_eq!(theirs, ours, "{}", path.display());
+        }
+    }
 }
 
 /// A ledger with all that there can be: late receipts, notes out of order, and a forked log.

@@ -508,12 +508,12 @@ def evidence(data, treaty, profile):
         bundle = canonical(extra.decode(), 16 << 20, False)
     except UnicodeDecodeError:
         raise Refused("the bundle is not UTF-8")
-    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("fork",))
+    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("fork", "silence"))
     need(type(bundle["v"]) is int and bundle["v"] == 1 and unhex(bundle["treaty"]) == treaty.hash, "another treaty")
 
     received = {}
 
-    def receipts(note):
+    def receipts(note, received=received):
         code, size, root = head(note, treaty)
         lines = iter(note.lines)
         need(next(lines)[:2] == (treaty.by_code[code]["log"].name, treaty.by_code[code]["log"].id), "the first line")
@@ -570,10 +570,59 @@ def evidence(data, treaty, profile):
         about, a, b = fork(bundle["fork"], treaty, True)
         need(about == code, "a fork of another log")
         forked = [a, b]
+    silent = None
+    if "silence" in bundle:
+        part = fields(bundle["silence"], ("head", "party", "records", "roots"), ("due", "since"))
+        party, seen = part["party"], {}
+        need(party in treaty.by_code and party != code and isinstance(part["head"], str), "whose silence")
+        need("due" not in part or is_kind(part["due"]), "a rule's id")
+        start, since_root = 0, sha(b"")
+        if "since" in part:
+            mine = item(part["since"], code, size, root, "receipt")
+            q, start, since_root, _ = receipt(mine.payload, code, treaty)
+            need(q == party and mine.index < index, "a receipt that does not belong here")
+        tree = Tree()
+        roots = [unhex(h) for h in array(part["roots"], 0, 64)]
+        widths = [1 << bit for bit in reversed(range(64)) if start >> bit & 1]
+        need(len(roots) == len(widths), "so many subtrees")
+        tree.edge, tree.size = list(zip(roots, widths)), start
+        need("since" not in part or tree.root() == since_root, "the root of the head that was receipted")
+        q, until, until_root, _ = receipts(Note(part["head"].encode()), seen)
+        need(q == party, "a head of another log")
+        answers, own = [], [received[party][0]] if party in received else []
+        logged = None
+        for text in array(part["records"], 0, 16384):
+            need(isinstance(text, str), "a record")
+            other = Record(text.encode())
+            need(other.index == tree.size and other.log == treaty.origin(party), "not the log's next record")
+            tree.append(other.leaf)
+            if other.type == "notification":
+                try:
+                    answer = notification(Note(other.payload))
+                    if any(unhex(ref["leaf"]) == record.leaf for ref in answer["re"]):
+                        answers.append([other.index, answer["kind"], other.time])
+                except Refused:
+                    pass
+            elif other.type == "receipt" and logged is None:
+                try:
+                    about, covered, _, time = receipt(other.payload, party, treaty)
+                    logged = time if about == code and covered > index else None
+                except Refused:
+                    pass
+        need(tree.size == until and tree.root() == until_root, "the records do not lead to the head")
+        late, as_of = sorted(seen.values(), key=lambda s: (s[0], -s[1]), reverse=True), None
+        for count in range(1, len(late) + 1):
+            if as_of is None and treaty.satisfied({treaty.codes[at] for _, at, _ in late[:count]}):
+                as_of = late[count - 1][0]
+        silent = {
+            "party": party, "due": part.get("due"), "from": start, "to": until, "as_of": as_of, "answers": answers,
+            "seen_by": [[treaty.codes[at], time, covered] for time, at, covered in late],
+            "received": min(own + ([logged] if logged else []), default=None),
+        }
     signers, marks, value = judge(record.payload, code, grants, treaty, profile)
     times = sorted(received.values())
     return {
-        "verified": True, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
+        "verified": True, "silence": silent, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
         "kind": value["kind"] if value else "", "signers": signers, "marks": marks, "fork": forked,
         "receipts": [[treaty.codes[at], time, size] for time, at, size in times],
         "not_before": sorted(not_before, key=lambda bound: bound[0], reverse=True),

@@ -43,6 +43,14 @@ fn every_command_speaks_json_and_evidence_goes_from_prove_to_verify() {
     json(2, &["prove", &number, "-o", &proof]);
     let verdict = json(2, &["verify", &proof]);
     assert_eq!((verdict["sound"].as_bool(), verdict["verdict"]["party"].as_str()), (Some(true), Some("P0")));
+    // Party 1 has received the note, and answered it with nothing.
+    let silence = path("silence");
+    json(2, &["prove", &number, "--silence", "P1", "-o", &silence]);
+    let verdict = json(0, &["verify", &silence]);
+    assert_eq!(verdict["verdict"]["silence"]["answers"], serde_json::json!([]), "{verdict}");
+    assert_eq!(verdict["verdict"]["silence"]["seen_by"].as_array().map(Vec::len), Some(2), "{verdict}");
+    assert!(verdict["verdict"]["silence"]["as_of"].is_string() && verdict["verdict"]["silence"]["received"].is_string());
+    assert_eq!(said(&ledger.run(2, &["prove", &number, "--silence", "P0", "-o", &silence])).0, Code::Refused as i32);
     let export = path("export");
     json(2, &["export", &export]);
     let treaty = ledger.trial.home(0).join("treaty.toml");
