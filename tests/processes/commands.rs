@@ -49,7 +49,9 @@ fn every_command_speaks_json_and_evidence_goes_from_prove_to_verify() {
     let verdict = json(0, &["verify", &silence]);
     assert_eq!(verdict["verdict"]["silence"]["answers"], serde_json::json!([]), "{verdict}");
     assert_eq!(verdict["verdict"]["silence"]["seen_by"].as_array().map(Vec::len), Some(2), "{verdict}");
-    assert!(verdict["verdict"]["silence"]["as_of"].is_string() && verdict["verdict"]["silence"]["received"].is_string());
+    assert!(
+        verdict["verdict"]["silence"]["as_of"].is_string() && verdict["verdict"]["silence"]["received"].is_string()
+    );
     assert_eq!(said(&ledger.run(2, &["prove", &number, "--silence", "P0", "-o", &silence])).0, Code::Refused as i32);
     let export = path("export");
     json(2, &["export", &export]);
