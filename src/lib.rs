@@ -13,6 +13,7 @@
 //! | 1 | [`tlog`] | Merkle tree, proofs, checkpoints, cosignatures, policy, tiles |
 //! | 2 | [`ledger`] | records, notifications, credentials, treaty file, profile, validity, evidence |
 //! | 3 | [`node`] | the protocol engine: inputs in, effects out |
+//! | 3 | [`scenario`] | what was sent and when, as data; played through engines in a simulated clock |
 //! | 4 | `store` | RocksDB, the high-water mark, fsck |
 //! | 4 | `net` | libp2p |
 //! | 4 | `keys` | secret keys in files |
@@ -39,6 +40,7 @@ pub mod ledger;
 pub mod net;
 pub mod node;
 pub mod note;
+pub mod scenario;
 #[cfg(feature = "node")]
 pub mod store;
 pub mod tlog;

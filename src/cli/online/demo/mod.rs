@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Code, Context, Failure};
+use crate::scenario::{Basis, Scenario, Step};
 use nodes::{Nodes, path_text, verbale};
-use story::{Basis, Step, Story};
 
 /// Start six parties on this machine, play the Open Skies history of 2014 to 2021, and leave its evidence to look at
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ struct Receipt {
 /// Runs the demonstration.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
-    let story = story::story()?;
+    let story = story::live()?;
     let folder = prepare_folder(args)?;
     let stage = Stage { ctx, story: &story, folder: &folder };
     stage.say(&format!("{}: {}", ctx.out.bold("Verbale"), story.title));
@@ -108,7 +108,7 @@ fn median(told: &HashMap<String, Sent>) -> u64 {
 /// What the acts share.
 struct Stage<'a> {
     ctx: &'a Context,
-    story: &'a Story,
+    story: &'a Scenario,
     folder: &'a Path,
 }
 
@@ -178,7 +178,7 @@ impl Stage<'_> {
     fn tell(&self, step: &Step, sent: &Sent) {
         let out = &self.ctx.out;
         let to = step.to.join(", ").replace('*', "all");
-        self.say(&format!("{:<12}{} → {to}", step.date, out.bold(&self.name(&step.from))));
+        self.say(&format!("{:<12}{} → {to}", step.date(), out.bold(&self.name(&step.from))));
         let basis = match step.basis {
             Basis::Public => String::new(),
             Basis::Unconfirmed => out.dim("  (unconfirmed)"),

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use super::story::{PROFILE, Story, StoryParty};
+use super::story::PROFILE;
 use crate::api::view::StatusView;
 use crate::cli::online::client::Client;
 use crate::cli::{Code, Failure};
 use crate::ledger::Role;
+use crate::scenario::{Player, Scenario};
 
 /// How long the nodes may take until all sign.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -76,7 +77,7 @@ fn free_port() -> Result<u16, Failure> {
 impl Nodes {
     /// Makes keys, treaty file and home folders, as six governments would: each makes its own keys and sends one small
     /// public file to whoever composes the treaty file.
-    pub fn prepare(folder: &Path, story: &Story) -> Result<Self, Failure> {
+    pub fn prepare(folder: &Path, story: &Scenario) -> Result<Self, Failure> {
         let mut addresses = Vec::new();
         let profile = folder.join("profile.toml");
         fs::write(&profile, PROFILE).map_err(|error| io(&profile, &error))?;
@@ -199,7 +200,7 @@ impl Drop for Nodes {
 }
 
 /// Makes a party's keys; says where its node is to listen.
-fn keys(home: &Path, party: &StoryParty) -> Result<[String; 2], Failure> {
+fn keys(home: &Path, party: &Player) -> Result<[String; 2], Failure> {
     fs::create_dir_all(home).map_err(|error| io(home, &error))?;
     let port = free_port()?;
     let (quic, tcp) = (format!("/ip4/127.0.0.1/udp/{port}/quic-v1"), format!("/ip4/127.0.0.1/tcp/{port}"));
