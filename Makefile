@@ -11,7 +11,7 @@ help: ## list the targets
 setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclang, Python's cryptography, and Rust if there is none
 	@missing=""; \
 	command -v g++ >/dev/null || missing="$$missing g++"; \
-	ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1 || missing="$$missing libclang-dev"; \
+	ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang-[0-9]*.so* >/dev/null 2>&1 || missing="$$missing libclang-dev"; \
 	command -v cargo >/dev/null || command -v rustup >/dev/null || missing="$$missing rustup"; \
 	command -v python3 >/dev/null || missing="$$missing python3"; \
 	python3 -c "import cryptography" 2>/dev/null || missing="$$missing python3-cryptography"; \
