@@ -20,6 +20,7 @@
 //! | 5 | `daemon` | the engine's thread between store and network |
 //! | 5 | `api` | HTTP on a local socket |
 //! | 5 | `audit` | the export folder, written and verified |
+//! | 5 | `page` | the evidence page, which verifies itself in a browser |
 //! | 6 | `cli` | the commands |
 //!
 //! Without features there are floors 1 to 3; `cli` adds what needs no network and no database; `node` is everything.
@@ -40,6 +41,8 @@ pub mod ledger;
 pub mod net;
 pub mod node;
 pub mod note;
+#[cfg(feature = "cli")]
+pub mod page;
 pub mod scenario;
 #[cfg(feature = "node")]
 pub mod store;

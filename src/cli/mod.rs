@@ -18,6 +18,7 @@ mod output;
 pub mod progress;
 pub mod prompt;
 mod sign;
+mod source;
 mod treaty;
 pub mod verify;
 

@@ -1,18 +1,19 @@
 //! `verbale verify`: checks an evidence file or an export folder, offline, with the treaty file alone.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Code, Context, Failure, display, files, read_profile, read_treaty};
+use super::source::{PageFacts, Source};
+use super::{Code, Context, Failure, display, files};
 use crate::audit::{AuditError, Report, verify_folder};
-use crate::ledger::{MAX_EVIDENCE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, verify_evidence};
+use crate::ledger::{MAX_TREATY_BYTES, Profile, Treaty, Verdict, verify_evidence};
 
-/// Check an evidence file or the folder of an export: offline, with the treaty file alone
+/// Check an evidence file, a page that carries one, or the folder of an export: offline, with the treaty file alone
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// An evidence file (.tlog-proof), or the folder of an export
+    /// An evidence file (.tlog-proof), an evidence page (.html), or the folder of an export
     #[arg(value_name = "FILE|FOLDER")]
     pub path: PathBuf,
     /// The treaty file that you trust; without it the home folder's, and for a folder the one inside it
@@ -117,20 +118,22 @@ fn print_report(report: &Report, context: &Context) {
 
 fn evidence(args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
-    let home = context.home.join("treaty.toml");
-    let treaty_path = args.treaty.clone().unwrap_or(home);
-    let treaty = read_treaty(&treaty_path)?;
-    let profile = profile(args, &treaty_path, &treaty)?;
-    let bytes = files::read(&args.path, MAX_EVIDENCE_BYTES)?;
-    let verdict = verify_evidence(&bytes, &treaty, profile.as_ref()).map_err(|error| {
+    let Source { evidence, treaty, profile, page } =
+        Source::open(&args.path, args.treaty.as_ref(), args.profile.as_ref(), context)?;
+    let verdict = verify_evidence(&evidence, &treaty, profile.as_ref()).map_err(|error| {
         Failure::new(Code::NotVerified, format!("{} does not verify: {error}.", args.path.display())).hint(
             "Nothing in this file may be relied on. Ask for it again, and check that the treaty file is the right one.",
         )
     })?;
     if out.json {
-        out.value(&serde_json::json!({"sound": verdict.is_sound(), "verdict": verdict}));
+        let mut value = serde_json::json!({"sound": verdict.is_sound(), "verdict": verdict});
+        if let Some(page) = page {
+            value["page"] = serde_json::json!(page);
+        }
+        out.value(&value);
     } else {
         print(&verdict, &treaty, profile.as_ref(), context);
+        page.inspect(|page| of_page(*page, context));
     }
     let against = match (&verdict.fork, verdict.is_final, verdict.marks.is_empty()) {
         (Some(_), ..) => "the log has forked",
@@ -157,20 +160,20 @@ fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, context:
     out.line(out.dim(&format!("Leaf hash {}; treaty file SHA-256 {}.", verdict.leaf.to_hex(), treaty.hash().to_hex())));
 }
 
-/// The profile that was named; otherwise the one beside the treaty file, if there is one.
-fn profile(args: &Args, treaty_path: &Path, treaty: &Treaty) -> Result<Option<Profile>, Failure> {
-    let beside = treaty_path.with_file_name("profile.toml");
-    let path = match &args.profile {
-        Some(path) => path.clone(),
-        None if beside.exists() => beside,
-        None => return Ok(None),
-    };
-    let (profile, hash) = read_profile(&path)?;
-    if hash != treaty.file().profile_sha256 {
-        let text = format!("{} is not the profile that the treaty file names by its SHA-256", path.display());
-        return Err(Failure::new(Code::Input, text).hint("name the right one with --profile"));
+/// What there is to say of the page that carried the evidence.
+fn of_page(page: PageFacts, context: &Context) {
+    let out = context.out;
+    if page.own_treaty {
+        out.line(
+            "The treaty file inside the page was used. Compare its SHA-256, above, with that of one that you trust.",
+        );
     }
-    Ok(Some(profile))
+    if !page.as_written {
+        out.line(
+            "The page is not, byte for byte, what this version of verbale writes for its evidence: rely on what stands \
+             here, not on what the page shows.",
+        );
+    }
 }
 
 fn counted(number: u64, one: &str) -> String {

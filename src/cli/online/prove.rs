@@ -6,7 +6,8 @@ use super::client::Client;
 use super::number::Number;
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, files};
-use crate::ledger::{Timestamp, is_kind_name, is_party_code};
+use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Timestamp, is_kind_name, is_party_code};
+use crate::page::evidence_page;
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,10 @@ pub struct Args {
     /// Count only what others saw of its log after this time, as 2021-06-18T09:00:00Z [default: when the note was logged]
     #[arg(long, value_name = "TIME", requires = "silence", value_parser = time)]
     after: Option<Timestamp>,
-    /// The file to write; `-` for standard output [default: US-12.tlog-proof]
+    /// Write a page that opens in any browser, without a network, and verifies itself there
+    #[arg(long)]
+    html: bool,
+    /// The file to write; `-` for standard output [default: US-12.tlog-proof, or US-12.html]
     #[arg(long, short)]
     output: Option<PathBuf>,
 }
@@ -53,6 +57,13 @@ fn path_of(args: &Args) -> String {
     path
 }
 
+/// The page that carries the evidence, with this party's treaty file and profile.
+fn page(proof: &[u8], ctx: &Context) -> Result<Vec<u8>, Failure> {
+    let treaty = files::read(&ctx.treaty_path(), MAX_TREATY_BYTES)?;
+    let profile = files::read(&ctx.profile_path(), MAX_PROFILE_BYTES)?;
+    Ok(evidence_page(proof, &treaty, Some(&profile)).into_bytes())
+}
+
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
@@ -60,8 +71,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         Code::Refused => failure.hint("`verbale show` tells whose receipts are missing"),
         _ => failure,
     })?;
+    let proof = if args.html { page(&proof, ctx)? } else { proof };
     let silent = args.silence.as_ref().map_or(String::new(), |party| format!("-silence-{party}"));
-    let name = || PathBuf::from(format!("{}-{}{silent}.tlog-proof", args.number.party, args.number.index));
+    let ending = if args.html { "html" } else { "tlog-proof" };
+    let name = || PathBuf::from(format!("{}-{}{silent}.{ending}", args.number.party, args.number.index));
     let path = args.output.clone().unwrap_or_else(name);
     if path == *"-" {
         ctx.out.line(String::from_utf8_lossy(&proof).trim_end_matches('\n'));
@@ -72,6 +85,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         ctx.out.value(&serde_json::json!({ "number": args.number.to_string(), "file": path, "bytes": proof.len() }));
     } else {
         ctx.out.line(format!("The evidence for {} is in {} ({} bytes).", args.number, path.display(), proof.len()));
+        if args.html {
+            ctx.out.line("It opens in a browser, without a network, and verifies itself there.");
+        }
         ctx.out.line(format!("Anyone can check it: verbale verify {} --treaty treaty.toml", path.display()));
     }
     Ok(())

@@ -1,0 +1,205 @@
+// The page: verifies what it carries when it is opened, and again with whatever treaty file its reader gives it.
+import { Refused, hex, need, within } from "./bytes.js";
+import { checksList, wholeScript } from "./checks.js";
+import { copyable, download, h, shown } from "./dom.js";
+import { isAble } from "./ed25519.js";
+import { verifyEvidence } from "./evidence.js";
+import { carried, carriedHere, kindOf } from "./files.js";
+import { sha256 } from "./hash.js";
+import { letter } from "./letter.js";
+import { receiptsTable } from "./receipts.js";
+import { timeline } from "./timeline.js";
+import { Trace } from "./trace.js";
+import { nameOf, parseProfile, parseTreaty } from "./treaty.js";
+import { asData, listed } from "./verdict.js";
+
+const EVIDENCE = "evidence.tlog-proof";
+const TREATY = "treaty.toml";
+const PROFILE = "profile.toml";
+
+/** The files that are verified, and which of them the reader has given. */
+const state = { files: new Map(), given: new Set(), run: 0, treaty: null };
+
+const element = (id) => document.getElementById(id);
+
+function put(id, ...content) {
+  element(id).replaceChildren(...content.flat());
+}
+
+function banner(kind, word, ...lead) {
+  document.documentElement.dataset.verdict = kind;
+  element("verdict").className = kind;
+  put("verdict", h("p", { class: "word" }, word), ...lead.map((text) => h("p", {}, text)));
+}
+
+/** Verifies everything anew and shows what follows. Only the last run shows anything. */
+async function run() {
+  const number = (state.run += 1);
+  const trace = new Trace();
+  let shownResult;
+  banner("pending", "VERIFYING …", "Every signature, hash and proof is being checked in this browser.");
+  try {
+    const treaty = await within(TREATY, () => parseTreaty(fileNamed(TREATY)));
+    state.treaty = treaty;
+    const profile = state.files.has(PROFILE) ? await within(PROFILE, () => parseProfile(fileNamed(PROFILE), treaty)) : null;
+    const verdict = await verifyEvidence(fileNamed(EVIDENCE), treaty, profile, trace);
+    need(trace.checks.every((check) => check.ok || check.part === "the note"), "a check failed");
+    shownResult = () => showVerdict(verdict, treaty, profile, trace);
+  } catch (error) {
+    shownResult = () => showRefusal(error, trace);
+  }
+  if (number !== state.run) return;
+  shownResult();
+  await showFiles();
+}
+
+function fileNamed(name) {
+  const bytes = state.files.get(name);
+  if (bytes === undefined) throw new Refused("the page does not carry this file", name);
+  return bytes;
+}
+
+/** Which treaty file was used, and what that means. */
+function trusted(treaty) {
+  const hash = h("code", { class: "hash" }, hex(treaty.hash));
+  if (state.given.has(TREATY)) {
+    return h("p", { class: "trust given" }, "Checked against the treaty file that you gave. Its SHA-256 is ", hash, ".");
+  }
+  return h(
+    "p",
+    { class: "trust" },
+    "Checked against the treaty file inside this page, and all keys come from there: compare its SHA-256 with that of one that you trust, or give that file below. It is ",
+    hash,
+    ".",
+  );
+}
+
+function showVerdict(verdict, treaty, profile, trace) {
+  const count = trace.checks.length;
+  if (verdict.sound) {
+    banner("verified", "VERIFIED", `Every signature, hash and proof holds: ${count} checks, all made in this browser.`);
+  } else {
+    const against =
+      verdict.fork !== null
+        ? "the log has forked"
+        : verdict.final
+          ? "the note is not in order"
+          : "its receipts do not make the treaty's quorum";
+    banner("reserved", "VERIFIED, WITH RESERVATIONS", `Every byte verifies, but ${against}. What is proven all the same stands below.`);
+  }
+  element("verdict").append(trusted(treaty));
+  const sender = nameOf(treaty, verdict.party);
+  document.title = shown(`${verdict.party}/${verdict.index}: ${verdict.title}`);
+  put("title", verdict.title);
+  const to = verdict.to.map((code) => (code === "*" ? "all parties" : nameOf(treaty, code)));
+  put("subtitle", `${sender}${to.length > 0 ? ` to ${listed(to, "and")}` : ""}`);
+  put("treaty-title", `${treaty.title} · note ${verdict.party}/${verdict.index}`);
+  const lines = letter(verdict, treaty, profile);
+  const none = h("p", {}, "The record cannot be read as a notification. Its bytes are among the checks below.");
+  put("letter", lines === null ? none : h("pre", { class: "letter", tabindex: "0", "aria-label": "the note" }, lines.join("\n")));
+  put("proven", verdict.sentences.map((text) => h("li", {}, text)));
+  put("not-proven", verdict.not_proven.map((text) => h("li", {}, text)));
+  put("custody", timeline(verdict, treaty));
+  put("receipts", receiptsTable(verdict, treaty));
+  put("quorum", h("p", {}, "The treaty's quorum, in the words of C2SP tlog-policy:"), h("pre", { tabindex: "0", "aria-label": "the quorum" }, treaty.quorumText.trim()));
+  put("checks", checksList(trace));
+  put(
+    "all-checks",
+    h("p", {}, "All of them again, as one script for a shell with OpenSSL 3: ", download("checks.sh", wholeScript(trace)), "."),
+  );
+  put("data", JSON.stringify(asData(verdict), null, 2));
+  for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = false;
+}
+
+function showRefusal(error, trace) {
+  const known = error instanceof Refused;
+  const what = known ? `${error.part === "" ? "" : `${error.part}: `}${error.message}.` : `This browser failed: ${error}.`;
+  banner("refused", "NOT VERIFIED", shown(what), "Nothing in this page may be relied on.");
+  document.title = "Not verified";
+  put("title", "Not verified");
+  put("subtitle");
+  put("treaty-title", "Evidence");
+  for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = true;
+  const failed = trace.checks.filter((check) => !check.ok);
+  element("failed").hidden = failed.length === 0;
+  put("failed-checks", checksList({ checks: failed }));
+  put("data", JSON.stringify({ sound: false, part: known ? error.part : "", error: known ? error.message : String(error) }));
+}
+
+async function showFiles() {
+  const items = [];
+  for (const [name, bytes] of state.files) {
+    const from = state.given.has(name) ? "given by you" : "inside this page";
+    const hash = hex(await sha256(bytes));
+    items.push(h("li", {}, download(name, bytes), ` · ${bytes.length} bytes, ${from} · SHA-256 `, h("code", { class: "hash" }, hash)));
+  }
+  put("files", items);
+  const commands = `verbale verify ${EVIDENCE} --treaty ${TREATY}`;
+  put("commands", copyable(commands, "command for verbale"));
+}
+
+/** Takes files from the reader: a treaty file, its profile, another evidence file or page. */
+async function take(list) {
+  put("given");
+  for (const file of list) {
+    try {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      const kind = await kindOf(bytes, state.treaty);
+      if (kind === "page") {
+        const inside = carried(new TextDecoder().decode(bytes));
+        need(inside.size > 0, "this page carries no evidence");
+        // The reader's own treaty file stays: it is the one that is trusted.
+        for (const [name, content] of inside) if (!state.given.has(name)) state.files.set(name, content);
+      } else {
+        const name = { evidence: EVIDENCE, treaty: TREATY, profile: PROFILE }[kind];
+        state.files.set(name, bytes);
+        state.given.add(name);
+      }
+    } catch (error) {
+      element("given").append(h("p", { class: "failed" }, `${file.name} was not taken: ${error.message}`));
+      continue;
+    }
+    element("given").append(h("p", {}, `${file.name} was read; everything has been checked anew with it.`));
+  }
+  await run();
+}
+
+function listen() {
+  const picker = element("picker");
+  picker.addEventListener("change", () => take([...picker.files]));
+  element("print").addEventListener("click", () => print());
+  const drag = (event) => {
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  };
+  document.addEventListener("dragenter", drag);
+  document.addEventListener("dragover", drag);
+  document.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) document.body.classList.remove("dragging");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    take([...event.dataTransfer.files]);
+  });
+  // On paper a closed check would show nothing.
+  addEventListener("beforeprint", () => document.querySelectorAll("details.print").forEach((details) => (details.open = true)));
+}
+
+async function start() {
+  listen();
+  element("tools").hidden = false;
+  if (!globalThis.crypto?.subtle || !(await isAble())) {
+    banner("refused", "NOT VERIFIED", "This browser cannot verify Ed25519 signatures (WebCrypto). Use a newer one: Chromium 137, Firefox 130 or Safari 17.");
+    return;
+  }
+  try {
+    state.files = carriedHere();
+  } catch (error) {
+    showRefusal(error, new Trace());
+    return;
+  }
+  await run();
+}
+
+if (document.getElementById("verdict") !== null) start();

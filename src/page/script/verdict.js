@@ -1,0 +1,191 @@
+// The verdict on evidence, in the words of `verbale verify`: what is proven, by whom, and what is not.
+import { hex } from "./bytes.js";
+import { write } from "./canon.js";
+import { isSatisfied } from "./policy.js";
+import { nameOf } from "./treaty.js";
+
+/** `2020-05-22 14:00:00 UTC` */
+export function utc(time) {
+  return time.replace("T", " ").replace("Z", " UTC");
+}
+
+/** `a, b and c` */
+export function listed(items, last) {
+  return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} ${last} ${items.at(-1)}`;
+}
+
+/** A value of a note's body, for people. */
+export function said(value) {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) ? value.map(said).join("; ") : write(value);
+}
+
+/** A canonical value as plain data. */
+export function plainData(value) {
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, plainData(item)]));
+  return Array.isArray(value) ? value.map(plainData) : value;
+}
+
+/** What the checked parts say together. */
+export function weigh(parts, treaty, profile) {
+  const { record, value } = parts;
+  const party = treaty.parties[parts.log];
+  const kind = value === null ? undefined : profile?.kinds.get(value.kind);
+  const order = (a, b) => (a.time !== b.time ? (a.time < b.time ? -1 : 1) : a.by !== b.by ? a.by - b.by : Number(a.size - b.size));
+  const receipts = [];
+  const have = new Set();
+  let since = null;
+  for (const { by, time, size } of [...parts.receipts].sort(order)) {
+    const { code } = treaty.parties[by];
+    if (have.has(code)) continue;
+    have.add(code);
+    receipts.push({ party: code, time, size: Number(size) });
+    if (since === null && isSatisfied(treaty.policy, have)) since = time;
+  }
+  const first = receipts[0];
+  const verdict = {
+    party: party.code,
+    index: Number(record.index),
+    leaf: hex(record.leaf),
+    kind: value?.kind ?? "",
+    title: value === null ? "Notification" : (kind?.title ?? value.kind),
+    id: value?.id ?? "",
+    to: value?.to ?? [],
+    body: value?.body ?? new Map(),
+    attachments: value === null ? [] : value.attachments.map(plainData),
+    issued: value?.issued ?? null,
+    signers: parts.signers,
+    marks: parts.marks,
+    logged: record.time,
+    not_before: parts.bounds,
+    not_after: first === undefined ? null : { time: first.time, by: first.party, why: "the earliest receipt" },
+    receipts,
+    final: isSatisfied(treaty.policy, have),
+    final_since: since,
+    fork: parts.fork,
+    silence: parts.silence,
+  };
+  verdict.not_proven = gaps(verdict, treaty);
+  verdict.sentences = sentences(verdict, treaty, profile);
+  verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
+  verdict.parts = parts;
+  return verdict;
+}
+
+function gaps(verdict, treaty) {
+  const name = (code) => nameOf(treaty, code);
+  const sender = name(verdict.party);
+  const out = [
+    "That any person read the note: a receipt says that a party's node has stored it.",
+    "That any clock was right: each time is what the named party's clock said.",
+    `That ${sender} had not withdrawn an official's key before the note: this file has the grants, and ` +
+      "only the whole log shows that nothing else was recorded.",
+    "That what the note says is true.",
+  ];
+  const missing = treaty.parties.filter((p) => p.code !== verdict.party && verdict.receipts.every((r) => r.party !== p.code));
+  if (missing.length > 0) {
+    out.push(`That ${listed(missing.map((p) => p.name), "or")} received it: no receipt of theirs is in this file.`);
+  }
+  if (verdict.not_before.length === 0) out.push(`When it was sent at the earliest: there is only the word of ${sender}.`);
+  if (verdict.receipts.length === 0) out.push("When it was sent at the latest: there is no receipt.");
+  if (verdict.attachments.length > 0) {
+    out.push("That an attached file is the right one: compare its SHA-256 with the one in the note.");
+  }
+  if (verdict.silence !== null) {
+    const party = name(verdict.silence.party);
+    out.push(`That ${party} did not answer in another way than by a note in its log, or later.`);
+    out.push(`That ${party} had not logged an answer of which those who cosigned had not yet heard.`);
+  }
+  if (verdict.fork !== null) out.push(`That ${sender} showed the same log to all: the contrary is proven.`);
+  return out;
+}
+
+function sentences(verdict, treaty, profile) {
+  const name = (code) => nameOf(treaty, code);
+  const sender = name(verdict.party);
+  const out = [`${sender} sent this note: “${verdict.title}”, record ${verdict.index} of its log.`];
+  if (verdict.to.length > 0) {
+    out.push(`It is addressed to ${listed(verdict.to.map((code) => (code === "*" ? "all parties" : name(code))), "and")}.`);
+  }
+  if (verdict.signers.length === 0) {
+    out.push("No official whose key the party had granted signed it.");
+  } else {
+    const officials = verdict.signers.map((s) => `${s.title} (key granted in record ${s.granted_at})`);
+    out.push(`It was signed for ${sender} by: ${officials.join("; ")}.`);
+  }
+  const fields = profile?.kinds.get(verdict.kind)?.fields ?? [];
+  for (const [key, value] of verdict.body) {
+    out.push(`It says: ${fields.find((field) => field.name === key)?.title ?? key}: ${said(value)}`);
+  }
+  for (const file of verdict.attachments) out.push(`With it goes the file “${file.name}” of ${file.size} bytes.`);
+  if (verdict.issued !== null) out.push(`It says that it was issued at ${utc(verdict.issued)}.`);
+  for (const mark of verdict.marks) out.push(`Not in order: ${mark.text}`);
+  out.push(`By the clock of ${sender}, it was logged at ${utc(verdict.logged)}.`);
+  for (const bound of verdict.not_before) {
+    out.push(`It was not sent before ${utc(bound.time)}, by the clock of ${name(bound.by)}: ${bound.why}.`);
+  }
+  if (verdict.not_after !== null) {
+    const { time, by } = verdict.not_after;
+    out.push(`It was sent by ${utc(time)} at the latest, by the clock of ${name(by)}, which gave the first receipt.`);
+    const late = verdict.not_before.find((bound) => bound.time > time);
+    if (late !== undefined) out.push(`The clocks of ${name(late.by)} and ${name(by)} do not agree with each other.`);
+  }
+  for (const receipt of verdict.receipts) out.push(`${name(receipt.party)} had received it at ${utc(receipt.time)}.`);
+  if (verdict.final && verdict.final_since !== null) {
+    out.push(`The receipts make the quorum that the treaty asks for, since ${utc(verdict.final_since)}: the note is final.`);
+  } else if (verdict.final) {
+    out.push("The treaty asks for no receipts: the note is final.");
+  } else {
+    out.push("The receipts do not make the quorum that the treaty asks for: the note is not final.");
+  }
+  if (verdict.silence !== null) out.push(...silenceSentences(verdict.silence, name));
+  if (verdict.fork !== null) {
+    const { smaller, larger } = verdict.fork;
+    out.push(
+      `The log of ${sender} has forked: it signed two heads, of ${smaller} and of ${larger} records, that contradict each other.`,
+    );
+  }
+  return out;
+}
+
+function silenceSentences(silence, name) {
+  const party = name(silence.party);
+  const out = [];
+  out.push(
+    silence.received !== null
+      ? `${party} had received the note at ${utc(silence.received)}, by its own clock.`
+      : `No receipt by ${party} for the note is in this file; the receipts of the others show that it was to be had from them since then.`,
+  );
+  const count = silence.to - silence.from;
+  const range =
+    count <= 0
+      ? `nothing after its first ${silence.from} records`
+      : count === 1
+        ? `record ${silence.from}`
+        : `records ${silence.from} to ${silence.to - 1} without a gap`;
+  out.push(`Of the log of ${party}, this file holds ${range}; what comes before them is older than the note.`);
+  for (const seen of silence.seen_by) {
+    out.push(`At ${utc(seen.time)}, by its own clock, ${name(seen.party)} held the log of ${party} up to there, and nothing beyond.`);
+  }
+  if (silence.answers.length === 0) {
+    const until =
+      silence.as_of !== null
+        ? `until ${utc(silence.as_of)}, as a quorum saw it, `
+        : "as far as these saw it (they are not a quorum), ";
+    out.push(`There is no note among them that refers to this one: ${until}${party} had not answered.`);
+  }
+  for (const answer of silence.answers) {
+    out.push(
+      `Record ${answer.index} of the log of ${party}, a note of the kind \`${answer.kind}\`, refers to this note; ` +
+        `${party} logged it at ${utc(answer.logged)}, by its own clock.`,
+    );
+  }
+  return out;
+}
+
+/** The verdict as data: what `verbale verify --json` says of it. */
+export function asData(verdict) {
+  const { parts, sentences, sound, ...data } = verdict;
+  if (data.silence === null) delete data.silence;
+  return { sound, verdict: { ...data, body: plainData(data.body) } };
+}
