@@ -12,7 +12,11 @@ fn the_profile_is_in_form_and_addresses_only_parties() {
     assert_eq!(profile.acknowledgement, "acknowledgement");
     for (name, kind) in &profile.kind {
         assert!(!kind.title.is_empty(), "{name} has no title");
-        assert!(kind.to.iter().all(|to| to == "*" || is_party_code(to)), "{name}: {:?}", kind.to);
+        assert!(
+            kind.to.iter().map(ToString::to_string).all(|to| to == "*" || is_party_code(&to)),
+            "{name}: {:?}",
+            kind.to
+        );
         assert!(kind.fields.iter().all(|field| !field.title.is_empty()), "{name} has a field without title");
     }
     for name in [

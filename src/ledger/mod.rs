@@ -8,7 +8,7 @@ mod evidence;
 mod fields;
 mod fork;
 mod notification;
-mod profile;
+pub mod profile;
 mod receipt;
 mod record;
 mod silence;

@@ -32,7 +32,7 @@ pub fn given(
         };
         let typed: String = typed.nfc().collect();
         // What is not of the field's type is kept as typed, for the profile's check to name it.
-        let value = field.kind.read(&typed).unwrap_or(Value::from(typed));
+        let value = field.read(&typed).unwrap_or(Value::from(typed));
         if body.insert(name.to_owned(), value).is_some() {
             faults.push(format!("the field `{name}` is given twice"));
         }
@@ -47,18 +47,19 @@ pub fn ask(kind: &Kind, body: &mut Map<String, Value>) -> Result<(), Failure> {
             continue;
         }
         let optional = if field.required { "" } else { ", may be left out" };
-        let list = if field.kind == crate::ledger::FieldType::List { ", separated by semicolons" } else { "" };
+        let is_list = field.repeatable || field.kind == crate::ledger::FieldType::List;
+        let list = if is_list { ", separated by semicolons" } else { "" };
         loop {
-            let typed = prompt::ask(&format!("{} ({}{list}{optional}): ", field.title, field.kind.expected()))?;
+            let typed = prompt::ask(&format!("{} ({}{list}{optional}): ", field.title, field.expected()))?;
             if typed.is_empty() && !field.required {
                 break;
             }
             let typed: String = typed.nfc().collect();
-            if let Some(value) = field.kind.read(&typed).filter(|_| !typed.is_empty()) {
+            if let Some(value) = field.read(&typed).filter(|_| !typed.is_empty()) {
                 body.insert(field.name.clone(), value);
                 break;
             }
-            eprintln!("  This should be {}.", field.kind.expected());
+            eprintln!("  This should be {}.", field.expected());
         }
     }
     Ok(())

@@ -56,8 +56,12 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     files::absent(&output)?;
 
     let mut faults = Vec::new();
-    let to = if args.to.is_empty() { &kind.to } else { &args.to };
     let mut body = body::given(kind, args.from_json.as_deref(), &args.set, &mut faults)?;
+    if prompt::is_interactive() && faults.is_empty() {
+        body::ask(kind, &mut body)?;
+    }
+    let usual = || profile.addressees(&args.kind, &from, &body, &treaty);
+    let to = if args.to.is_empty() { usual() } else { args.to.clone() };
     let note = Notification {
         attachments: args.attach.iter().map(|path| attachment::describe(path)).collect::<Result<_, _>>()?,
         from: from.clone(),
@@ -66,13 +70,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         kind: args.kind.clone(),
         ledger: treaty.hash(),
         re: references(&args.re, &treaty, context)?,
-        to: addressees::resolve(to, &from, &treaty)?,
-        body: {
-            if prompt::is_interactive() && faults.is_empty() {
-                body::ask(kind, &mut body)?;
-            }
-            body
-        },
+        to: addressees::resolve(&to, &from, &treaty)?,
+        body,
     };
     faults.extend(body::invisible(&note.body));
     faults.extend(draft::faults(&note, &treaty, &profile));

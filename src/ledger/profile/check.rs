@@ -1,0 +1,336 @@
+//! A profile that contradicts itself is refused, with all its faults at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::address::{Address, Who};
+use super::clock::{Count, Point, Reading, Start};
+use super::field::{Field, FieldType, MAX_NESTING};
+use super::kind::Kind;
+use super::locate::Way;
+use super::{MAX_PROFILE_ITEMS, Profile};
+use crate::ledger::notification::is_kind_name;
+use crate::ledger::treaty::is_party_code;
+
+/// Most faults that are told at once.
+const MAX_FAULTS: usize = 100;
+/// Most signatures that a kind may demand: a signed note carries at most 64.
+const MAX_SIGNATURES: u32 = 64;
+
+/// Faults, each with the way to what is wrong.
+pub(super) struct Check<'a> {
+    pub profile: &'a Profile,
+    pub faults: Vec<(Way, String)>,
+}
+
+pub(super) fn way(steps: &[&str]) -> Way {
+    steps.iter().map(|step| (*step).to_owned()).collect()
+}
+
+pub(super) fn contradictions(profile: &Profile) -> Vec<(Way, String)> {
+    let mut check = Check { profile, faults: Vec::new() };
+    check.head();
+    for (name, kind) in &profile.kind {
+        check.kind(name, kind);
+        check.rules(name, kind);
+    }
+    check.cycles();
+    check.periodic();
+    check.quota();
+    check.faults.truncate(MAX_FAULTS);
+    check.faults
+}
+
+impl Check<'_> {
+    pub fn fault(&mut self, way: Way, what: impl Into<String>) {
+        self.faults.push((way, what.into()));
+    }
+
+    fn head(&mut self) {
+        let profile = self.profile;
+        if !profile.kind.contains_key(&profile.acknowledgement) {
+            let what =
+                format!("`acknowledgement` is `{}`, which is not a kind of this profile", profile.acknowledgement);
+            self.fault(way(&["acknowledgement"]), what);
+        }
+        self.zone(&profile.zone, way(&["zone"]), "the profile");
+        let count = profile.kind.len().max(profile.group.len()).max(profile.periodic.len());
+        if count > MAX_PROFILE_ITEMS {
+            self.fault(
+                way(&["kind"]),
+                format!("there are at most {MAX_PROFILE_ITEMS} kinds, groups and periodic rules"),
+            );
+        }
+        for (name, group) in &profile.group {
+            let here = || way(&["group", name, "members"]);
+            if !is_kind_name(name) {
+                self.fault(way(&["group", name]), format!("group `{name}`: its name is lower-case words with hyphens"));
+            }
+            if group.members.is_empty() {
+                self.fault(here(), format!("group `{name}` has no members"));
+            }
+            for (at, code) in group.members.iter().enumerate() {
+                if !is_party_code(code) {
+                    self.fault(here(), format!("group `{name}`: `{code}` is not a party's code"));
+                }
+                if group.members[..at].contains(code) {
+                    self.fault(here(), format!("group `{name}`: {code} stands there twice"));
+                }
+            }
+        }
+        for (at, place) in profile.message.iter().flat_map(|m| placeholders(&m.number)).enumerate() {
+            if !["{party}", "{year}", "{index}", "{kind}"].contains(&place) {
+                let what = format!(
+                    "`number`: its part {} is {place}; known are {{party}}, {{year}}, {{index}}, {{kind}}",
+                    at + 1
+                );
+                self.fault(way(&["message", "number"]), what);
+            }
+        }
+    }
+
+    fn kind(&mut self, name: &str, kind: &Kind) {
+        let here = |key: &str| way(&["kind", name, key]);
+        if !is_kind_name(name) {
+            let what = format!("kind `{name}`: a kind's name is lower-case words with hyphens, at most 64 characters");
+            self.fault(way(&["kind", name]), what);
+        }
+        if let Some(reply) = kind.reply.as_ref().filter(|reply| !self.profile.kind.contains_key(*reply)) {
+            self.fault(
+                here("reply"),
+                format!("kind `{name}`: its `reply` is `{reply}`, which is not a kind of this profile"),
+            );
+        }
+        for (at, one) in kind.after.iter().enumerate() {
+            for other in one.0.iter().filter(|other| !self.profile.kind.contains_key(*other)) {
+                let what = format!("kind `{name}`: it comes `after` `{other}`, which is not a kind of this profile");
+                self.fault(way(&["kind", name, "after", &at.to_string()]), what);
+            }
+        }
+        for other in kind.revokes.iter().filter(|other| *other != "*" && !self.profile.kind.contains_key(*other)) {
+            let what = format!("kind `{name}`: it `revokes` `{other}`, which is not a kind of this profile");
+            self.fault(here("revokes"), what);
+        }
+        if !(1..=MAX_SIGNATURES).contains(&kind.signatures) {
+            self.fault(here("signatures"), format!("kind `{name}`: `signatures` is from 1 to {MAX_SIGNATURES}"));
+        }
+        if let Some(field) = &kind.behalf {
+            self.party_field(kind, field, here("behalf"), &format!("kind `{name}`: `behalf`"));
+        }
+        self.fields(&format!("kind `{name}`"), &kind.fields, &way(&["kind", name, "field"]), 1);
+        for (key, addresses) in [("from", &kind.from), ("to", &kind.to), ("must_reach", &kind.must_reach)] {
+            for (at, address) in addresses.iter().enumerate() {
+                let here = way(&["kind", name, key, &at.to_string()]);
+                let what = format!("kind `{name}`: `{key}`");
+                self.address(kind, address, here.clone(), &what);
+                if matches!(address.who, Who::Sender | Who::Addressee) {
+                    self.fault(here.clone(), format!("{what}: `{address}` has no meaning here"));
+                }
+                if address.any && key != "must_reach" {
+                    self.fault(here, format!("{what}: `any` has no meaning here"));
+                }
+            }
+        }
+        if !kind.notice && (!kind.due.is_empty() || !kind.effect.is_empty()) {
+            let what =
+                format!("kind `{name}`: it is no notice and starts no clock, and yet it has rules of what is due");
+            self.fault(here("notice"), what);
+        }
+    }
+
+    fn fields(&mut self, owner: &str, fields: &[Field], here: &[String], depth: usize) {
+        for (at, field) in fields.iter().enumerate() {
+            let place = [here, &way(&[&at.to_string()])].concat();
+            let name = &field.name;
+            let mut fault = |what: &str| self.fault(place.clone(), format!("{owner}: the field `{name}` {what}"));
+            if name.is_empty() || name.len() > 64 || name.contains(['.', '[', '/', ':']) {
+                fault("has a name that is empty, longer than 64 bytes, or with one of . [ / :");
+            }
+            if fields[..at].iter().any(|other| other.name == field.name) {
+                fault("stands there twice");
+            }
+            if (field.kind == FieldType::Choice) == field.choices.is_empty() {
+                fault("has `choices` if and only if it is a choice");
+            }
+            if (field.kind == FieldType::Group) == field.fields.is_empty() {
+                fault("has fields of its own if and only if it is a group");
+            }
+            let ranged = field.min.is_some() || field.max.is_some() || field.unit.is_some();
+            if ranged && field.kind != FieldType::Integer {
+                fault("has `min`, `max` or `unit`, which go with integers only");
+            }
+            if field.min.zip(field.max).is_some_and(|(min, max)| min > max) {
+                fault("has a `min` above its `max`");
+            }
+            if field.at_most.is_some() && !field.repeatable && field.kind != FieldType::List {
+                fault("has `at_most`, and is neither repeatable nor a list");
+            }
+            if depth > MAX_NESTING {
+                fault("is nested more than 4 deep");
+                return;
+            }
+            self.fields(owner, &field.fields, &[&place[..], &way(&["field"])].concat(), depth + 1);
+        }
+    }
+
+    pub fn zone(&mut self, zone: &Option<String>, here: Way, owner: &str) {
+        if let Some(zone) = zone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+            self.fault(here, format!("{owner}: `{zone}` is not an IANA time zone, as `Europe/Vienna` or `UTC`"));
+        }
+    }
+
+    /// That whoever an address names exists: its group, and its field in the kind.
+    pub fn address(&mut self, kind: &Kind, address: &Address, here: Way, what: &str) {
+        match &address.who {
+            Who::Group(group) if !self.profile.group.contains_key(group) => {
+                self.fault(here, format!("{what}: there is no group `{group}`"));
+            }
+            Who::Field(field) => self.party_field(kind, field, here, what),
+            _ => {}
+        }
+    }
+
+    fn party_field(&mut self, kind: &Kind, field: &str, here: Way, what: &str) {
+        match kind.field(field) {
+            None => self.fault(here, format!("{what}: the kind has no field `{field}`")),
+            // A text or a list may hold codes: what is none of a party means nobody.
+            Some(field) if !matches!(field.kind, FieldType::Party | FieldType::Text | FieldType::List) => {
+                self.fault(here, format!("{what}: the field `{}` does not name a party", field.name));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// That a field of a kind holds a date or a time, once.
+    pub fn event_field(&mut self, kind: &Kind, field: &str, here: Way, what: &str) {
+        let is_event = |field: &Field| {
+            matches!(field.kind, FieldType::Date | FieldType::Time | FieldType::ZonedTime) && !field.repeatable
+        };
+        match kind.field(field) {
+            None => self.fault(here, format!("{what}: `{}` has no field `{field}`", kind.title)),
+            Some(found) if !is_event(found) => {
+                self.fault(here, format!("{what}: the field `{field}` of `{}` is not one date or time", kind.title));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// That conditions name fields of the kind, with values that these can have.
+    pub fn conditions(&mut self, kind: &Kind, when: &BTreeMap<String, Value>, here: Way, what: &str) {
+        for (name, value) in when {
+            let here = [&here[..], &way(&[name])].concat();
+            match kind.field(name) {
+                None => self.fault(here, format!("{what}: `{}` has no field `{name}`", kind.title)),
+                Some(field) if field.kind == FieldType::Choice => {
+                    if !field.choices.iter().any(|choice| value == choice) {
+                        self.fault(here, format!("{what}: {value} is not a choice of the field `{name}`"));
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    pub fn start(&mut self, kind: &Kind, start: &Start, here: Way, what: &str) {
+        let profile = self.profile;
+        match start {
+            Start::At(Point::Field(field)) => self.event_field(kind, field, here, what),
+            Start::At(_) => {}
+            Start::Before { of: None, at } => match kind.after.first() {
+                None => {
+                    self.fault(here, format!("{what}: it is counted from a predecessor, and the kind has no `after`"))
+                }
+                Some(first) => {
+                    for other in first.0.iter().filter_map(|name| profile.kind.get(name)) {
+                        if let Point::Field(field) = at {
+                            self.event_field(other, field, here.clone(), what);
+                        }
+                    }
+                }
+            },
+            Start::Before { of: Some(of), at } => match profile.kind.get(of) {
+                None => {
+                    self.fault(here, format!("{what}: it is counted from `{of}`, which is not a kind of this profile"))
+                }
+                Some(other) => {
+                    if let Point::Field(field) = at {
+                        self.event_field(other, field, here, what);
+                    }
+                }
+            },
+            Start::Nth(nth) => match profile.kind.get(&nth.of) {
+                None => {
+                    let of = &nth.of;
+                    self.fault(here, format!("{what}: it is counted from `{of}`, which is not a kind of this profile"));
+                }
+                Some(other) => {
+                    if let Point::Field(field) = &nth.at {
+                        self.event_field(other, field, here.clone(), what);
+                    }
+                    if let Point::Field(field) = &nth.from {
+                        self.event_field(kind, field, here.clone(), what);
+                    }
+                    self.conditions(other, &nth.when, here, what);
+                }
+            },
+        }
+    }
+
+    pub fn readings(&mut self, kind: &Kind, readings: &[Reading], has_length: bool, here: &[String], what: &str) {
+        for (at, reading) in readings.iter().enumerate() {
+            let here = [here, &way(&[&at.to_string()])].concat();
+            let what = format!("{what}, the reading “{}”", reading.title);
+            if let Some(start) = &reading.start {
+                self.start(kind, start, here.clone(), &what);
+            }
+            if reading.length.is_some() && !has_length {
+                self.fault(here.clone(), format!("{what}: there is no length that it could replace"));
+            }
+            let says = reading.start.is_some() || reading.counting.is_some() || reading.ends.is_some();
+            if !says && reading.length.is_none() && reading.zone.is_none() {
+                self.fault(here.clone(), format!("{what}: it does not say what it counts in another way"));
+            }
+            self.zone(&reading.zone, here, &what);
+        }
+    }
+
+    /// Kinds that can never be sent: each waits for another one of them.
+    fn cycles(&mut self) {
+        let profile = self.profile;
+        let mut possible = BTreeSet::new();
+        loop {
+            let before = possible.len();
+            for (name, kind) in &profile.kind {
+                // What is not a kind was told already.
+                let met = |one: &super::OneOf| {
+                    one.0.iter().any(|other| possible.contains(other.as_str()) || !profile.kind.contains_key(other))
+                };
+                if kind.after.iter().all(met) {
+                    possible.insert(name.as_str());
+                }
+            }
+            if possible.len() == before {
+                break;
+            }
+        }
+        for name in profile.kind.keys().filter(|name| !possible.contains(name.as_str())) {
+            let after: Vec<_> = profile.kind[name].after.iter().map(ToString::to_string).collect();
+            let what = format!(
+                "kind `{name}`: it can never be sent: it comes `after` {}, which in turn waits for it (a cycle)",
+                after.join(" and ")
+            );
+            self.fault(way(&["kind", name, "after"]), what);
+        }
+    }
+}
+
+/// That the first length is not longer than the second; months are compared as 30.44 days.
+pub(super) fn ordered(first: Count, second: Count) -> bool {
+    first.about_hours() <= second.about_hours()
+}
+
+fn placeholders(pattern: &str) -> Vec<&str> {
+    let starts = pattern.match_indices('{').map(|(at, _)| &pattern[at..]);
+    starts.map(|rest| rest.find('}').map_or(rest, |end| &rest[..=end])).collect()
+}

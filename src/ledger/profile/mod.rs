@@ -1,0 +1,228 @@
+//! The profile: a treaty's law as data. The engine knows no treaty.
+//!
+//! # Layout
+//!
+//! - `kind`: one kind of notification
+//! - `field`: what its fields hold
+//! - `address`: who sends, who is addressed, who owes
+//! - `clock`: what is due and what takes effect, from when it is counted, and how
+//! - `quota`: groups of parties, and what is counted by year
+//! - `order`: what a note's addressees, sender, signatures and references have to be
+//! - `check`, `check_rules`: a profile that contradicts itself
+//! - `locate`: the line of a fault
+
+mod address;
+mod check;
+mod check_rules;
+mod clock;
+mod field;
+mod kind;
+mod locate;
+mod order;
+mod quota;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use address::{Address, Said, Who};
+pub use clock::{
+    Count, Counting, Deemed, Due, Effect, Ends, MAX_COUNT, Nth, Periodic, Point, Reading, Standing, Start, Statement,
+    Unit, YearDay,
+};
+pub use field::{Field, FieldType};
+pub use kind::{Kind, OneOf};
+pub use locate::Fault;
+pub use quota::{Allocation, Group, Message, Quota, Transfer, Use};
+
+use super::treaty::Treaty;
+
+/// Longest profile, in bytes.
+pub const MAX_PROFILE_BYTES: usize = 1 << 20;
+/// Most kinds, groups, and rules of a kind.
+pub const MAX_PROFILE_ITEMS: usize = 1024;
+
+/// Why a profile was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// Over 1 MiB.
+    #[error("a profile is at most {MAX_PROFILE_BYTES} bytes long")]
+    TooLong,
+    /// Not TOML, or with unknown or missing fields; the message has line and column.
+    #[error("{0}")]
+    Toml(String),
+    /// It contradicts itself: every fault, with its line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Fault>),
+}
+
+/// A checked profile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Format version: 1.
+    pub version: u32,
+    /// The treaty's title.
+    pub title: String,
+    /// The kind by which receipt of any note is acknowledged.
+    pub acknowledgement: String,
+    /// IANA time zone in which days are counted unless a rule says otherwise; UTC, if none is named.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// The treaty's own message format.
+    #[serde(default)]
+    pub message: Option<Message>,
+    /// Groups of parties that act as one, by name.
+    #[serde(default)]
+    pub group: BTreeMap<String, Group>,
+    /// What is counted by year.
+    #[serde(default)]
+    pub quota: Option<Quota>,
+    /// What is due every year.
+    #[serde(default)]
+    pub periodic: Vec<Periodic>,
+    /// The kinds by name.
+    pub kind: BTreeMap<String, Kind>,
+    /// The kinds' schemas, ready for use.
+    #[serde(skip)]
+    schemas: BTreeMap<String, jsonschema::Validator>,
+}
+
+impl Profile {
+    /// Reads and checks a profile.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProfileError> {
+        if bytes.len() > MAX_PROFILE_BYTES {
+            return Err(ProfileError::TooLong);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|e| ProfileError::Toml(format!("not UTF-8: {e}")))?;
+        let mut profile: Self = toml::from_str(text).map_err(|e| ProfileError::Toml(e.to_string()))?;
+        if profile.version != 1 {
+            return Err(ProfileError::Toml(format!("`version` {} is not known", profile.version)));
+        }
+        let mut faults = check::contradictions(&profile);
+        if faults.is_empty() {
+            faults = profile.compile();
+        }
+        if faults.is_empty() { Ok(profile) } else { Err(ProfileError::Faults(locate::locate(text, faults))) }
+    }
+
+    /// Makes the schemas of the kinds ready; says which are none.
+    fn compile(&mut self) -> Vec<(locate::Way, String)> {
+        let options = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .should_validate_formats(true)
+            .with_format("utc-time", |text: &str| super::time::Timestamp::parse(text).is_some())
+            .with_format("zoned-time", field::is_zoned);
+        let mut faults = Vec::new();
+        let names: Vec<_> = self.kind.keys().cloned().collect();
+        for name in names {
+            match self.schema(&name).map(|schema| options.build(&schema)) {
+                Some(Ok(validator)) => drop(self.schemas.insert(name, validator)),
+                Some(Err(error)) => {
+                    let what = format!("kind `{name}`: `schema` is not a JSON Schema by itself: {error}");
+                    faults.push((check::way(&["kind", &name, "schema"]), what));
+                }
+                None => {}
+            }
+        }
+        faults
+    }
+
+    /// What is wrong with a body of a kind, one sentence a fault; empty if it is in form.
+    pub fn faults(&self, kind: &str, body: &Map<String, Value>) -> Vec<String> {
+        let Some(known) = self.kind.get(kind) else { return vec![format!("the kind `{kind}` is not in the profile")] };
+        let mut faults = Vec::new();
+        field::check_fields(&known.fields, body, "", self, &mut faults);
+        if let Some(schema) = self.schemas.get(kind).filter(|_| faults.is_empty()) {
+            let body = Value::Object(body.clone());
+            faults.extend(schema.iter_errors(&body).map(|error| {
+                let place = error.instance_path().to_string();
+                let place = if place.is_empty() { "the body".to_owned() } else { format!("the field `{place}`") };
+                format!("{place} does not fit the kind's schema: {error}")
+            }));
+        }
+        faults
+    }
+
+    /// A kind's JSON Schema (2020-12): what its fields say, and its own schema, if it has one. The formats `utc-time` and
+    /// `zoned-time` are ours: [`FieldType::Time`], [`FieldType::ZonedTime`].
+    pub fn schema(&self, kind: &str) -> Option<Value> {
+        let known = self.kind.get(kind)?;
+        let mut schema = field::object_schema(&known.fields, &self.group.keys().collect::<Vec<_>>());
+        schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+        schema["title"] = known.title.clone().into();
+        if let Some(own) = &known.schema {
+            schema["allOf"] = json!([own]);
+        }
+        Some(schema)
+    }
+
+    /// The parties that a name means, by place: the party with that code, or the members of that group.
+    pub fn members(&self, name: &str, treaty: &Treaty) -> Vec<usize> {
+        match self.group.get(name) {
+            Some(group) => {
+                let mut members: Vec<_> = group.members.iter().filter_map(|code| treaty.find(code)).collect();
+                members.sort_unstable();
+                members
+            }
+            None => treaty.find(name).into_iter().collect(),
+        }
+    }
+
+    /// To whom a note of a kind goes unless its sender names others: codes and `*`, each once.
+    pub fn addressees(&self, kind: &str, from: &str, body: &Map<String, Value>, treaty: &Treaty) -> Vec<String> {
+        let (Some(kind), Some(from)) = (self.kind.get(kind), treaty.find(from)) else { return Vec::new() };
+        let mut codes: Vec<String> = Vec::new();
+        for address in &kind.to {
+            let named = match address.who {
+                Who::All => vec!["*".to_owned()],
+                _ => {
+                    let parties = address.parties(Said { from, to: &[], body }, self, treaty);
+                    parties.into_iter().filter(|party| *party != from).map(|p| treaty.party(p).code.clone()).collect()
+                }
+            };
+            for code in named {
+                if !codes.contains(&code) {
+                    codes.push(code);
+                }
+            }
+        }
+        codes
+    }
+
+    /// A kind's title, or its name if the profile does not know it.
+    pub fn title_of<'a>(&'a self, kind: &'a str) -> &'a str {
+        self.kind.get(kind).map_or(kind, |known| known.title.as_str())
+    }
+
+    /// Codes that the profile names and the treaty file does not have, each with where it stands; for `treaty check`.
+    pub fn strangers(&self, treaty: &Treaty) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut look = |code: &str, place: String| {
+            if treaty.find(code).is_none() {
+                found.push(format!("{place}: {code} is not a party of the treaty file"));
+            }
+        };
+        for (name, group) in &self.group {
+            group.members.iter().for_each(|code| look(code, format!("group `{name}`")));
+        }
+        for holder in self.quota.iter().flat_map(|quota| quota.passive.keys().chain(quota.active.keys())) {
+            if !self.group.contains_key(holder) {
+                look(holder, "quota".into());
+            }
+        }
+        for (name, kind) in &self.kind {
+            let due = kind.due.iter().flat_map(|due| due.by.iter().chain(&due.to));
+            let addresses = kind.from.iter().chain(&kind.to).chain(&kind.must_reach).chain(due);
+            addresses.filter_map(Address::code).for_each(|code| look(code, format!("kind `{name}`")));
+        }
+        for rule in &self.periodic {
+            let codes = rule.by.iter().chain(&rule.to).filter_map(Address::code);
+            codes.for_each(|code| look(code, format!("periodic rule `{}`", rule.id)));
+        }
+        found.dedup();
+        found
+    }
+}
