@@ -21,6 +21,7 @@
 //! | 5 | `api` | HTTP on a local socket |
 //! | 5 | `audit` | the export folder, written and verified |
 //! | 5 | `page` | the evidence page, which verifies itself in a browser |
+//! | 5 | `public` | the logs for everybody over HTTP and as static files; mirrors, outside witnesses, monitor |
 //! | 6 | `cli` | the commands |
 //!
 //! Without features there are floors 1 to 3; `cli` adds what needs no network and no database; `node` is everything.
@@ -43,6 +44,8 @@ pub mod node;
 pub mod note;
 #[cfg(feature = "cli")]
 pub mod page;
+#[cfg(feature = "node")]
+pub mod public;
 pub mod scenario;
 #[cfg(feature = "node")]
 pub mod store;

@@ -148,8 +148,8 @@ impl Read for Failing<'_> {
     fn receipt_from(&self, log: LogId, by: LogId, at_least: u64) -> Result<Option<ReceiptEntry>, ReadError> {
         self.0.receipt_from(log, by, at_least)
     }
-    fn last_receipt(&self, log: LogId, by: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
-        self.0.last_receipt(log, by)
+    fn receipt_up_to(&self, log: LogId, by: LogId, at_most: u64) -> Result<Option<ReceiptEntry>, ReadError> {
+        self.0.receipt_up_to(log, by, at_most)
     }
     fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError> {
         self.0.note(log, id)

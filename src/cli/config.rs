@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::address::check_address;
+use super::public_config::PublicConfig;
 use super::{Code, Failure, files};
 use crate::ledger::is_party_code;
 
@@ -56,6 +57,9 @@ pub struct NodeConfig {
     /// File whose first line is the passphrase of the key files; mode 0600. Default: none.
     #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
+    /// What is shown to everybody. Default: nothing.
+    #[serde(default)]
+    pub public: Option<PublicConfig>,
 }
 
 fn default_listen() -> Vec<String> {
@@ -99,7 +103,9 @@ impl NodeConfig {
         let fail = |what: String| Failure::new(Code::Input, format!("{}, {what}", path.display()));
         let mut config = Self::parse(&text).map_err(fail)?;
         let paths = [&mut config.data, &mut config.high_water, &mut config.socket];
-        for path in paths.into_iter().chain(&mut config.passphrase_file) {
+        let public =
+            config.public.iter_mut().flat_map(|public| [&mut public.state].into_iter().chain(&mut public.witness_key));
+        for path in paths.into_iter().chain(&mut config.passphrase_file).chain(public) {
             *path = home.join(&*path);
         }
         Ok(config)
@@ -136,6 +142,9 @@ impl NodeConfig {
         }
         if config.recovery_settle_seconds > 3_600 {
             return Err("field `recovery_settle_seconds`: 0 to 3600 seconds".into());
+        }
+        if let Some(public) = &config.public {
+            public.check()?;
         }
         Ok(config)
     }
@@ -188,6 +197,16 @@ mod tests {
             ("party = \"CA\"\nhead_interval_seconds = 0\n", "`head_interval_seconds`"),
             ("party = \"CA\"\nhead_interval_seconds = -1\n", "line 2, field `head_interval_seconds`"),
             ("party = \n", "line 1"),
+            ("party = \"CA\"\n[public]\nlisten = \"localhost\"\n", "line 3, field `listen`"),
+            ("party = \"CA\"\n[public]\nprefix = \"a/\"\n", "field `public.prefix`"),
+            (
+                "party = \"CA\"\n[[public.log]]\nvkey = \"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\"\n",
+                "`public.witness_key`",
+            ),
+            (
+                "party = \"CA\"\n[[public.witness]]\nurl = \"https://w.example\"\nvkey = \"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\"\n",
+                "not a witness's key",
+            ),
         ];
         for (text, expected) in cases {
             let error = NodeConfig::parse(text).unwrap_err();

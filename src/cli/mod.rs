@@ -17,6 +17,7 @@ pub mod online;
 mod output;
 pub mod progress;
 pub mod prompt;
+mod public_config;
 mod sign;
 mod source;
 mod treaty;
@@ -29,6 +30,7 @@ pub use config::{LogFormat, NodeConfig};
 pub use failure::{Code, Failure};
 pub use home::{Identity, entry, read_profile, read_treaty};
 pub use output::Output;
+pub use public_config::{OutsideWitness, PublicConfig, WitnessedLog};
 
 /// What every command is handed: where the party's files are, and how to speak to the person.
 pub struct Context {

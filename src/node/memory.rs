@@ -93,8 +93,8 @@ impl Read for Memory {
     fn receipt_from(&self, log: LogId, by: LogId, at_least: u64) -> Result<Option<ReceiptEntry>, ReadError> {
         Ok(self.receipts.range((log, by, at_least)..=(log, by, u64::MAX)).next().map(|(_, entry)| *entry))
     }
-    fn last_receipt(&self, log: LogId, by: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
-        Ok(self.receipts.range((log, by, 0)..=(log, by, u64::MAX)).next_back().map(|(_, entry)| *entry))
+    fn receipt_up_to(&self, log: LogId, by: LogId, at_most: u64) -> Result<Option<ReceiptEntry>, ReadError> {
+        Ok(self.receipts.range((log, by, 0)..=(log, by, at_most)).next_back().map(|(_, entry)| *entry))
     }
     fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError> {
         Ok(self.notes.get(&(log, *id)).copied())

@@ -55,8 +55,12 @@ pub trait Read {
     fn fork(&self, log: LogId) -> Result<Option<Vec<u8>>, ReadError>;
     /// The first receipt by a party on a head of at least this size.
     fn receipt_from(&self, log: LogId, by: LogId, at_least: u64) -> Result<Option<ReceiptEntry>, ReadError>;
+    /// The receipt by a party on the largest head of at most this size.
+    fn receipt_up_to(&self, log: LogId, by: LogId, at_most: u64) -> Result<Option<ReceiptEntry>, ReadError>;
     /// The receipt by a party on the largest head.
-    fn last_receipt(&self, log: LogId, by: LogId) -> Result<Option<ReceiptEntry>, ReadError>;
+    fn last_receipt(&self, log: LogId, by: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
+        self.receipt_up_to(log, by, u64::MAX)
+    }
     /// Where the notification with this id stands in a log.
     fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError>;
     /// Indexes of a log's credential records.

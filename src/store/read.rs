@@ -196,8 +196,8 @@ impl Read for Store {
         Ok(self.receipt(&receipt_key(log, by, at_least, 0), &end)?)
     }
 
-    fn last_receipt(&self, log: LogId, by: LogId) -> Result<Option<ReceiptEntry>, ReadError> {
-        let end = after(receipt_key(log, by, u64::MAX, u64::MAX));
+    fn receipt_up_to(&self, log: LogId, by: LogId, at_most: u64) -> Result<Option<ReceiptEntry>, ReadError> {
+        let end = after(receipt_key(log, by, at_most, u64::MAX));
         let Some((key, value)) = self.last(Column::Receipts, &receipt_key(log, by, 0, 0), &end)? else {
             return Ok(None);
         };

@@ -10,6 +10,8 @@ mod inbox;
 mod node;
 mod number;
 mod prove;
+mod public_files;
+mod publish;
 mod show;
 mod status;
 mod submit;
@@ -35,6 +37,7 @@ pub(super) enum Command {
     Watch(watch::Args),
     Prove(prove::Args),
     Export(export::Args),
+    Publish(publish::Args),
     Fsck(fsck::Args),
 }
 
@@ -53,6 +56,7 @@ impl Command {
             Self::Watch(args) => watch::run(args, context),
             Self::Prove(args) => prove::run(args, context),
             Self::Export(args) => export::run(args, context),
+            Self::Publish(args) => publish::run(args, context),
             Self::Fsck(args) => fsck::run(args, context),
         }
     }
