@@ -11,11 +11,13 @@ pub mod view;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use crate::daemon::Handle;
+use crate::public::outside::Outside;
 
 /// Why the socket could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,11 @@ pub struct Api {
 impl Api {
     /// Serves a node on a socket. A socket file that a killed node left behind is replaced.
     pub async fn serve(path: &Path, handle: Handle) -> Result<Self, ApiError> {
+        Self::serve_with(path, handle, None).await
+    }
+
+    /// The same; evidence comes with the cosignatures of outside witnesses.
+    pub async fn serve_with(path: &Path, handle: Handle, outside: Option<Arc<Outside>>) -> Result<Self, ApiError> {
         let fail = |error| ApiError::Io { path: path.to_owned(), error };
         if let Ok(found) = std::fs::symlink_metadata(path) {
             use std::os::unix::fs::FileTypeExt;
@@ -59,7 +66,7 @@ impl Api {
         }
         let listener = UnixListener::bind(path).map_err(fail)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
-        let router = routes::router(handle);
+        let router = routes::router(handle).layer(axum::Extension(outside));
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the local API has ended");

@@ -1,12 +1,14 @@
 //! The routes, each with what it answers. `docs/protocol.md` lists them for users.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 
 use super::events::events;
@@ -17,8 +19,9 @@ use super::view::{
 };
 use crate::daemon::{Handle, Stopped, now_ms};
 use crate::ledger::{Record, Timestamp};
-use crate::node::{LogId, Mode, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence};
+use crate::node::{LogId, Mode, ProveError, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence};
 use crate::note::MAX_NOTE_BYTES;
+use crate::public::outside::{Outside, attach};
 use crate::store::StoreError;
 use crate::tlog::leaf_hash;
 
@@ -246,11 +249,19 @@ async fn record(State(handle): State<Handle>, place: Place) -> Result<Json<Recor
     .await
 }
 
-async fn proof(State(handle): State<Handle>, place: Place) -> Result<impl IntoResponse, Refused> {
+/// Cosignatures of outside witnesses, to go with evidence.
+type OutsideSeen = Extension<Option<Arc<Outside>>>;
+
+async fn proof(
+    State(handle): State<Handle>,
+    Extension(outside): OutsideSeen,
+    place: Place,
+) -> Result<impl IntoResponse, Refused> {
     let Path((party, index)) = place?;
     reading(move || {
         let (log, _) = find(&handle, &party, index)?;
-        match prove(&*handle.store, &handle.treaty, log, index)? {
+        let proof = prove(&*handle.store, &handle.treaty, log, index)?;
+        match with_outside(proof, outside.as_deref(), &handle, log, index)? {
             Ok(proof) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof)),
             Err(why) => Err(Refused::new(StatusCode::CONFLICT, "not-evidence", why)),
         }
@@ -269,8 +280,22 @@ struct Silent {
     after: Option<Timestamp>,
 }
 
+fn with_outside(
+    proof: Result<Vec<u8>, ProveError>,
+    outside: Option<&Outside>,
+    handle: &Handle,
+    log: LogId,
+    index: u64,
+) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
+    match (proof, outside) {
+        (Ok(proof), Some(outside)) => attach(outside, proof, &*handle.store, &handle.treaty, log, index).map(Ok),
+        (proof, _) => Ok(proof),
+    }
+}
+
 async fn silence(
     State(handle): State<Handle>,
+    Extension(outside): OutsideSeen,
     place: Place,
     silent: Result<Query<Silent>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refused> {
@@ -286,7 +311,8 @@ async fn silence(
         let damaged = |error| ReadError(format!("record {party}/{index}: {error}"));
         let sent = Record::parse(&bytes).map_err(damaged)?.time;
         let query = SilenceQuery { party: by, due: silent.due, after: silent.after.unwrap_or(sent), attested };
-        match prove_silence(&*handle.store, &handle.treaty, log, index, &query)? {
+        let proof = prove_silence(&*handle.store, &handle.treaty, log, index, &query)?;
+        match with_outside(proof, outside.as_deref(), &handle, log, index)? {
             Ok(proof) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof)),
             Err(why) => Err(Refused::new(StatusCode::CONFLICT, "not-evidence", why)),
         }

@@ -14,10 +14,12 @@
 
 mod export;
 mod folder;
+mod grow;
 mod report;
 mod verify;
 mod walk;
 
 pub use export::{ExportError, export};
+pub use grow::{GrowError, Growing, Tree};
 pub use report::{Fault, ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report};
 pub use verify::{AuditError, verify_folder};

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::source::{PageFacts, Source};
 use super::{Code, Context, Failure, display, files};
 use crate::audit::{AuditError, Report, verify_folder};
-use crate::ledger::{MAX_TREATY_BYTES, Profile, Treaty, Verdict, verify_evidence};
+use crate::ledger::{MAX_TREATY_BYTES, Profile, Treaty, Verdict, outside_sentences, verify_evidence};
+use crate::note::VerifierKey;
 
 /// Check an evidence file, a page that carries one, or the folder of an export: offline, with the treaty file alone
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,9 @@ pub struct Args {
     /// The treaty's profile, for titles and the form of notes; without it `profile.toml` beside the treaty file
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+    /// The key of a witness outside the ledger that you trust (name+hash+base64): its cosignature has to be in the file
+    #[arg(long = "witness", value_name = "VKEY", value_parser = VerifierKey::parse)]
+    pub witnesses: Vec<VerifierKey>,
 }
 
 /// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
@@ -132,25 +136,30 @@ fn evidence(args: &Args, context: &Context) -> Result<(), Failure> {
         }
         out.value(&value);
     } else {
-        print(&verdict, &treaty, profile.as_ref(), context);
+        print(&verdict, &treaty, profile.as_ref(), &args.witnesses, context);
         page.inspect(|page| of_page(*page, context));
     }
+    let unseen = args.witnesses.iter().find(|key| verdict.outside.iter().all(|witness| witness.key != **key));
     let against = match (&verdict.fork, verdict.is_final, verdict.marks.is_empty()) {
         (Some(_), ..) => "the log has forked",
         (None, false, _) => "its receipts do not make the treaty's quorum",
         (None, true, false) => "the note is not in order",
+        (None, true, true) if unseen.is_some() => "an outside witness that you named has not cosigned it",
         (None, true, true) => return Ok(()),
     };
     Err(Failure::new(Code::NotVerified, format!("Every byte of {} verifies, but {against}.", args.path.display()))
         .hint("The sentences above say what is proven all the same."))
 }
 
-fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, context: &Context) {
+fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, witnesses: &[VerifierKey], context: &Context) {
     let out = context.out;
     let sound = verdict.is_sound();
     let head = if sound { out.good("VERIFIED") } else { out.bad("VERIFIED, WITH RESERVATIONS") };
     out.line(format!("{head}  {}", out.bold(&treaty.file().title)));
     for sentence in verdict.sentences(treaty, profile) {
+        out.line(format!("  {}", shown(&sentence)));
+    }
+    for sentence in outside_sentences(&verdict.outside, witnesses) {
         out.line(format!("  {}", shown(&sentence)));
     }
     out.line(out.bold("Not proven:"));

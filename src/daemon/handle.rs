@@ -80,8 +80,8 @@ impl Handle {
         own.into_iter().chain(others.into_iter().flatten()).collect()
     }
 
-    /// This party's own cosignature, as of now, on the head of another party's log.
-    async fn attest(&self, log: LogId) -> Option<Vec<u8>> {
+    /// This party's own cosignature, as of now, on the head of another party's log: a checkpoint with that one line.
+    pub async fn attest(&self, log: LogId) -> Option<Vec<u8>> {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Attest { log, answer }).await.ok()?;
         answered.await.ok().flatten()

@@ -5,6 +5,7 @@ use serde_json::Map;
 use super::credential::Credentials;
 use super::evidence::{Evidence, EvidenceError, HeadPart, PartError, parse_bare_fork};
 use super::notification::Notification;
+use super::outside::OutsideWitness;
 use super::profile::Profile;
 use super::receipt::Receipt;
 use super::record::{Record, RecordType};
@@ -65,6 +66,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         Some(part) => Some(part.check(&evidence, (log, &record, &main), &receipts, treaty)?),
     };
 
+    let outside = outside(&evidence, &record, log, treaty)?;
     let validity = check_notification(record.payload, log, record.index, treaty, profile, &credentials);
     let mut verdict = Verdict {
         party: treaty.party(log).code.clone(),
@@ -87,6 +89,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         final_since: None,
         fork,
         silence,
+        outside,
         not_proven: Vec::new(),
     };
     if let Ok((_, notification)) = Notification::of_note(record.payload) {
@@ -135,6 +138,27 @@ pub(super) fn head(
         next = by + 1;
     }
     Ok(checkpoint)
+}
+
+/// Heads with cosignatures from outside the ledger, by size.
+fn outside(
+    evidence: &Evidence,
+    note: &Record<'_>,
+    log: usize,
+    treaty: &Treaty,
+) -> Result<Vec<OutsideWitness>, EvidenceError> {
+    let (mut witnesses, mut last) = (Vec::new(), 0);
+    let leaf = leaf_hash(evidence.record.record.as_bytes());
+    for (at, item) in evidence.outside.iter().enumerate() {
+        let name = format!("outside[{at}]");
+        let (head, by) = part(&name, || item.check(treaty, &treaty.party(log).log, &leaf, note.index))?;
+        if head.size <= last {
+            return Err(misplaced(&name, "heads go by size, and each size stands once"));
+        }
+        last = head.size;
+        witnesses.extend(by);
+    }
+    Ok(witnesses)
 }
 
 /// The grants of those who signed the note: records of the same log, before the note, by index.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::canon::{self, Text};
 use super::fields::{FieldError, Fields};
 use super::fork::{ForkError, ForkProof};
+use super::outside::{MAX_OUTSIDE, OutsidePart};
 use super::record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
 use super::silence::SilencePart;
 use super::treaty::{MAX_PARTIES, Treaty};
@@ -144,6 +145,8 @@ pub struct Evidence {
     pub fork: Option<String>,
     /// That a party has not answered.
     pub silence: Option<SilencePart>,
+    /// Heads with cosignatures by witnesses outside the ledger, by size.
+    pub outside: Vec<OutsidePart>,
 }
 
 impl Evidence {
@@ -167,6 +170,9 @@ impl Evidence {
         }
         if let Some(silence) = &self.silence {
             bundle["silence"] = silence.to_value();
+        }
+        if !self.outside.is_empty() {
+            bundle["outside"] = self.outside.iter().map(OutsidePart::to_value).collect();
         }
         let proof = TlogProof {
             extra: canon::write(&bundle).into_bytes(),
@@ -221,10 +227,23 @@ impl Evidence {
             checkpoint: proof.checkpoint,
             fork,
             silence: fields.optional("silence").map(SilencePart::of_value).transpose()?,
+            outside: outside(&mut fields)?,
         };
         fields.version(VERSION)?;
         fields.finish()?;
         Ok(evidence)
+    }
+}
+
+/// The field is absent where there is nothing to say, and so never an empty array.
+fn outside(fields: &mut Fields) -> Result<Vec<OutsidePart>, FieldError> {
+    let expected = "an array of 1 to 16 objects";
+    match fields.optional("outside") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(parts)) if (1..=MAX_OUTSIDE).contains(&parts.len()) => {
+            parts.into_iter().map(OutsidePart::of_value).collect()
+        }
+        Some(_) => Err(FieldError::Wrong { field: "outside", expected }),
     }
 }
 
@@ -233,7 +252,7 @@ fn record_text(fields: &mut Fields) -> Result<String, FieldError> {
     fields.text("record", "a record of at most 65,535 bytes", short)
 }
 
-fn path(fields: &mut Fields) -> Result<Vec<Hash>, FieldError> {
+pub(super) fn path(fields: &mut Fields) -> Result<Vec<Hash>, FieldError> {
     let expected = "an array of at most 63 hashes in hex";
     let hash = |v: Value| v.as_str().and_then(Hash::from_hex).ok_or(FieldError::Wrong { field: "path", expected });
     fields.array("path", 63, expected, hash)
@@ -246,11 +265,15 @@ pub(super) fn included(value: Value, field: &'static str) -> Result<Included, Fi
     Ok(included)
 }
 
+/// A note in a string, written as it is written here.
+pub(super) fn signed_note(text: &str) -> Option<SignedNote> {
+    SignedNote::parse(text.as_bytes()).ok().filter(|note| note.to_bytes() == text.as_bytes())
+}
+
 fn head(value: Value) -> Result<HeadPart, FieldError> {
     let mut fields = Fields::of_value(value, "heads")?;
-    let note = |text: &str| SignedNote::parse(text.as_bytes()).ok().filter(|note| note.to_bytes() == text.as_bytes());
     let head = HeadPart {
-        checkpoint: fields.text("checkpoint", "a checkpoint as a signed note", note)?,
+        checkpoint: fields.text("checkpoint", "a checkpoint as a signed note", signed_note)?,
         path: path(&mut fields)?,
     };
     fields.finish()?;

@@ -8,6 +8,7 @@ mod evidence;
 mod fields;
 mod fork;
 mod notification;
+mod outside;
 pub mod profile;
 mod receipt;
 mod record;
@@ -26,6 +27,7 @@ pub use evidence::{
 pub use fields::FieldError;
 pub use fork::{ForkError, ForkProof};
 pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, NotificationError, Reference, is_kind_name};
+pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError};
 pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::canon;
 use super::notification::Attachment;
+use super::outside::OutsideWitness;
 use super::profile::Profile;
 use super::silence::Silence;
 use super::time::Timestamp;
@@ -87,6 +88,9 @@ pub struct Verdict {
     /// What a party's log holds instead of an answer, if the file was made to show that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
+    /// Witnesses outside the ledger that have cosigned a head which covers the note, each by a key that the file names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<OutsideWitness>,
     /// What this does not prove, in sentences.
     pub not_proven: Vec<String>,
 }

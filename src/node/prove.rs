@@ -125,6 +125,7 @@ fn gather(
             }
         },
         silence,
+        outside: Vec::new(),
     };
     if evidence.credentials.len() > MAX_CREDENTIALS {
         return Ok(Err(ProveError::TooLarge));

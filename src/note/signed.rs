@@ -131,6 +131,11 @@ impl SignedNote {
         self.signatures.push(signature);
     }
 
+    /// Keeps some of the signature lines.
+    pub fn retain(&mut self, keep: impl FnMut(&Signature) -> bool) {
+        self.signatures.retain(keep);
+    }
+
     /// Verifies the plain Ed25519 signature of one known key.
     ///
     /// Every line that names this key must verify; a note on which a known key's signature fails is refused whole.

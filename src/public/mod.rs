@@ -4,12 +4,23 @@
 //!
 //! - `shown`: what a ledger shows to everybody, by its path: C2SP tlog-tiles, and a small index
 //! - [`server`]: the same over HTTP, with its limits
-//! - [`publish`]: the same as static files
+//! - [`publish`]: the same as static files, in a folder or an S3 store
+//! - [`place`]: where somebody publishes, to be read
+//! - `tree`: tiles that are believed as far as they lead to a signed root
+//! - [`mirror`]: follows published logs, checks and keeps them
+//! - [`witness`]: cosigns other logs
+//! - [`outside`]: has this party's log cosigned by outside witnesses
 //!
-//! Nothing here holds a party's log or witness key, and nothing waits for the engine: reading goes to the store.
+//! A mirror and a monitor hold no party's key. Reading goes to the store and waits for no engine; the one thing that the
+//! engine is asked for is a cosignature on a log of the ledger.
 
+pub mod mirror;
+pub mod outside;
+pub mod place;
 pub mod publish;
 pub mod server;
 mod shown;
+mod tree;
+pub mod witness;
 
 pub use shown::{Caching, Resource, Shown};

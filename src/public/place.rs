@@ -110,11 +110,7 @@ impl Place {
     }
 
     /// Several at once, in their order.
-    pub fn get_all(
-        &self,
-        runtime: &Runtime,
-        paths: &[(String, usize)],
-    ) -> Vec<Result<Option<Vec<u8>>, FetchError>> {
+    pub fn get_all(&self, runtime: &Runtime, paths: &[(String, usize)]) -> Vec<Result<Option<Vec<u8>>, FetchError>> {
         runtime.block_on(join_all(paths.iter().map(|(path, max)| self.get(path, *max))))
     }
 }

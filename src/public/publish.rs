@@ -289,7 +289,7 @@ impl<R: Read + Sync> Publish<'_, R> {
             self.full_tiles(state.log, at, size).await?;
             self.partial_tiles(state.log, size).await?;
             let name = self.name(&format!("{code}/latest"));
-            self.target.replace(&name, short(note), version).await?;
+            self.target.replace(&name, Resource::text(note), version).await?;
             version = self.target.get(&name, MAX_NOTE_BYTES).await?.map(|(_, version)| version);
             self.remove_partials(state.log, at, size).await?;
             at = size;
@@ -304,7 +304,7 @@ impl<R: Read + Sync> Publish<'_, R> {
                 self.partial_tiles(state.log, here.0).await?;
                 let name = self.name(&format!("{code}/checkpoint"));
                 let version = state.checkpoint.as_ref().map(|(.., version)| version.clone());
-                self.target.replace(&name, short(head.note.to_bytes()), version).await?;
+                self.target.replace(&name, Resource::text(head.note.to_bytes()), version).await?;
                 checkpoint = here.0;
             }
         }
@@ -369,8 +369,4 @@ impl<R: Read + Sync> Publish<'_, R> {
         }
         Ok(())
     }
-}
-
-fn short(bytes: Vec<u8>) -> Resource {
-    Resource { bytes, media: "text/plain; charset=utf-8", caching: Caching::Short, compressible: true }
 }

@@ -1,4 +1,5 @@
-//! The ledger over HTTP/1.1, to be read by anybody: `GET` and `HEAD`, on a listener of its own.
+//! The ledger over HTTP/1.1, to be read by anybody, and `add-checkpoint`, by which other logs ask this node to witness
+//! them: on a listener of its own.
 //!
 //! A reverse proxy or a content delivery network in front of it may keep what the headers allow, and adds TLS.
 
@@ -23,9 +24,10 @@ use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::shown::{Caching, Resource, Shown};
+use super::witness::{Witness, add_checkpoint, last_of};
 use crate::daemon::Handle;
 use crate::node::ReadError;
-use crate::tlog::Hash;
+use crate::tlog::{Hash, MAX_ADD_CHECKPOINT_BYTES};
 
 /// Requests that are worked on at once; more are answered 503.
 const MAX_REQUESTS: usize = 64;
@@ -60,6 +62,7 @@ pub struct Server {
 struct Serving {
     shown: Arc<Shown>,
     handle: Handle,
+    witness: Option<Arc<Witness>>,
     /// What stands before the ledger's name in a path: empty, or `/` and words.
     prefix: Arc<str>,
     requests: Arc<Semaphore>,
@@ -73,6 +76,7 @@ impl Server {
         prefix: &str,
         limits: Limits,
         shown: Arc<Shown>,
+        witness: Option<Arc<Witness>>,
         handle: Handle,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
@@ -80,6 +84,7 @@ impl Server {
         let serving = Serving {
             shown,
             handle,
+            witness,
             prefix: prefix.trim_end_matches('/').into(),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             rates: Arc::new(Rates::new(limits.requests_per_second)),
@@ -159,6 +164,14 @@ fn refused(status: StatusCode, why: &'static str) -> Response {
 }
 
 async fn answer(State(serving): State<Serving>, request: Request) -> Response {
+    if request.method() == Method::POST
+        && request.uri().path().strip_prefix(&*serving.prefix) == Some("/add-checkpoint")
+    {
+        return match axum::body::to_bytes(request.into_body(), MAX_ADD_CHECKPOINT_BYTES).await {
+            Ok(body) => add_checkpoint(&body, serving.witness.as_deref(), &serving.handle).await,
+            Err(_) => refused(StatusCode::PAYLOAD_TOO_LARGE, "a request is shorter than this, and comes to its end"),
+        };
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, "this can only be read: GET or HEAD");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -172,6 +185,16 @@ async fn answer(State(serving): State<Serving>, request: Request) -> Response {
     if path.is_empty() || path == "/" || path.strip_prefix('/') == Some(ledger.as_str()) {
         let location = format!("{}/{ledger}/", serving.prefix);
         return (StatusCode::FOUND, [(header::LOCATION, location)]).into_response();
+    }
+    let of_witness = path.strip_prefix('/').and_then(|path| Hash::from_hex(path.strip_suffix("/checkpoint")?));
+    if let Some(origin) = of_witness {
+        let Serving { witness, handle, .. } = serving;
+        let found = tokio::task::spawn_blocking(move || last_of(&origin, witness.as_deref(), &handle)).await;
+        return match found {
+            Ok(Ok(Some(bytes))) => respond(Resource::text(bytes), request.headers()),
+            Ok(Ok(None)) => refused(StatusCode::NOT_FOUND, "this witness has cosigned no checkpoint of such a log"),
+            _ => refused(StatusCode::INTERNAL_SERVER_ERROR, "stored data could not be read"),
+        };
     }
     let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(ledger.as_str())?.strip_prefix('/'));
     let Some(inner) = inner.map(str::to_owned) else {

@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::outside::Outside;
 use crate::ledger::Treaty;
-use crate::node::{LogId, PublicHead, Read, ReadError, final_head, newest_head};
+use crate::node::{LogId, OUTSIDE_LINES, PublicHead, Read, ReadError, final_head, newest_head};
 use crate::tlog::{Hash, MAX_BUNDLE_BYTES, TilePath, write_bundle};
 
 /// How long an answer stays true.
@@ -41,6 +42,13 @@ pub struct Resource {
     pub compressible: bool,
 }
 
+impl Resource {
+    /// A text that changes.
+    pub fn text(bytes: Vec<u8>) -> Self {
+        Self { bytes, media: TEXT, caching: Caching::Short, compressible: true }
+    }
+}
+
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
@@ -50,6 +58,7 @@ pub struct Shown {
     treaty_bytes: Vec<u8>,
     profile_bytes: Vec<u8>,
     logs: Vec<LogId>,
+    outside: Option<Arc<Outside>>,
     heads: Mutex<Vec<Heads>>,
 }
 
@@ -65,7 +74,12 @@ impl Shown {
     /// Shows these logs of a treaty's ledger. The bytes are those of the two files.
     pub fn new(treaty: Arc<Treaty>, treaty_bytes: Vec<u8>, profile_bytes: Vec<u8>, logs: Vec<LogId>) -> Self {
         let heads = Mutex::new(vec![Heads::default(); treaty.parties().len()]);
-        Self { treaty, treaty_bytes, profile_bytes, logs, heads }
+        Self { treaty, treaty_bytes, profile_bytes, logs, outside: None, heads }
+    }
+
+    /// With the cosignatures of outside witnesses on the heads of one log.
+    pub fn with_outside(self, outside: Arc<Outside>) -> Self {
+        Self { outside: Some(outside), ..self }
     }
 
     /// The treaty.
@@ -114,12 +128,24 @@ impl Shown {
 
     /// The newest head of a log that a quorum has receipted.
     pub fn final_head(&self, read: &dyn Read, log: LogId) -> Result<Option<PublicHead>, ReadError> {
-        Ok(self.heads(read, log)?.last)
+        Ok(self.heads(read, log)?.last.map(|head| self.cosigned(log, head)))
     }
 
     /// The newest signed head of a log.
     pub fn newest_head(&self, read: &dyn Read, log: LogId) -> Result<Option<PublicHead>, ReadError> {
-        Ok(self.heads(read, log)?.newest)
+        Ok(self.heads(read, log)?.newest.map(|head| self.cosigned(log, head)))
+    }
+
+    /// The head with the outside cosignatures on it.
+    fn cosigned(&self, log: LogId, mut head: PublicHead) -> PublicHead {
+        let outside = self.outside.as_ref().filter(|outside| outside.log() == log);
+        if let Some(note) = outside.and_then(|outside| outside.at(head.checkpoint.size))
+            && note.text() == head.note.text()
+        {
+            // The first line is the log's own.
+            note.signatures().iter().skip(1).take(OUTSIDE_LINES).for_each(|line| head.note.add(line.clone()));
+        }
+        head
     }
 
     fn heads(&self, read: &dyn Read, log: LogId) -> Result<Heads, ReadError> {

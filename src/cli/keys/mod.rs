@@ -3,6 +3,7 @@
 mod grant;
 mod new;
 mod official;
+mod outside;
 mod show;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ enum Command {
     New(new::Args),
     Official(official::Args),
     Grant(grant::Args),
+    Outside(outside::Args),
     Show(show::Args),
 }
 
@@ -34,6 +36,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Command::New(args) => new::run(args, context),
         Command::Official(args) => official::run(args, context),
         Command::Grant(args) => grant::run(args, context),
+        Command::Outside(args) => outside::run(args, context),
         Command::Show(args) => show::run(args, context),
     }
 }

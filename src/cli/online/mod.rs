@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod fsck;
 mod inbox;
+mod mirror;
 mod node;
 mod number;
 mod prove;
@@ -38,6 +39,7 @@ pub(super) enum Command {
     Prove(prove::Args),
     Export(export::Args),
     Publish(publish::Args),
+    Mirror(mirror::Args),
     Fsck(fsck::Args),
 }
 
@@ -57,6 +59,7 @@ impl Command {
             Self::Prove(args) => prove::run(args, context),
             Self::Export(args) => export::run(args, context),
             Self::Publish(args) => publish::run(args, context),
+            Self::Mirror(args) => mirror::run(args, context),
             Self::Fsck(args) => fsck::run(args, context),
         }
     }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::data::failure;
-use super::public_files;
+use super::public_files::Public;
 use crate::api::{Api, ApiError};
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig};
@@ -15,8 +15,6 @@ use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
 use crate::net::NetError;
 use crate::node::Event;
-use crate::public::Shown;
-use crate::public::server::{Limits, Server};
 
 /// Run this party's node: keep its log, exchange notes and receipts with the other parties
 #[derive(Debug, clap::Args)]
@@ -32,12 +30,12 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let config = NodeConfig::load(&ctx.home)?;
     start_log(&config)?;
     let settings = settings(&config, args.sign_without_peers, ctx)?;
-    let shown = shown(&config, &settings, ctx)?;
+    let public = Public::prepare(&config, &settings.treaty, settings.me, ctx)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Code::Other, format!("no runtime could be started: {error}")))?;
-    runtime.block_on(serve(settings, shown, &config))
+    runtime.block_on(serve(settings, public, &config))
 }
 
 fn start_log(config: &NodeConfig) -> Result<(), Failure> {
@@ -85,21 +83,15 @@ fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Res
     })
 }
 
-/// What is shown to everybody, if anything is.
-fn shown(config: &NodeConfig, settings: &Settings, ctx: &Context) -> Result<Option<Arc<Shown>>, Failure> {
-    let Some(public) = config.public.as_ref().filter(|public| public.listen.is_some()) else { return Ok(None) };
-    let shown = public_files::shown(&public.logs, settings.treaty.clone(), ctx)?;
-    Ok(Some(Arc::new(shown)))
-}
-
-async fn serve(settings: Settings, shown: Option<Arc<Shown>>, config: &NodeConfig) -> Result<(), Failure> {
+async fn serve(settings: Settings, public: Option<Public>, config: &NodeConfig) -> Result<(), Failure> {
     let signals =
         |kind| signal(kind).map_err(|error| Failure::new(Code::Other, format!("signals cannot be handled: {error}")));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let mut daemon = Daemon::start(settings).await.map_err(failed_to_start)?;
     let handle = daemon.handle.clone();
     let teller = tokio::spawn(tell(handle.clone()));
-    let api = match Api::serve(&config.socket, handle.clone()).await {
+    let outside = public.as_ref().and_then(|public| public.outside.clone());
+    let api = match Api::serve_with(&config.socket, handle.clone(), outside).await {
         Ok(api) => api,
         Err(error) => {
             let _ = daemon.stop().await;
@@ -107,7 +99,11 @@ async fn serve(settings: Settings, shown: Option<Arc<Shown>>, config: &NodeConfi
             return Err(Failure::new(code, error.to_string()));
         }
     };
-    let public = match listen_publicly(config, shown, &handle).await {
+    let started = match public {
+        Some(public) => public.start(config, &handle).await.map(Some),
+        None => Ok(None),
+    };
+    let public = match started {
         Ok(public) => public,
         Err(failure) => {
             api.stop();
@@ -140,24 +136,6 @@ async fn serve(settings: Settings, shown: Option<Arc<Shown>>, config: &NodeConfi
         Some(error) => Err(failed_to_work(error)),
         None => daemon.stop().await.map_err(failed_to_work),
     }
-}
-
-/// Serves the logs to everybody, if `verbale.toml` says so.
-async fn listen_publicly(
-    config: &NodeConfig,
-    shown: Option<Arc<Shown>>,
-    handle: &Handle,
-) -> Result<Option<Server>, Failure> {
-    let (Some(public), Some(shown)) = (&config.public, shown) else { return Ok(None) };
-    let Some(listen) = public.listen else { return Ok(None) };
-    let limits = Limits { connections: public.max_connections, requests_per_second: public.requests_per_second };
-    let ledger = shown.treaty().file().name.clone();
-    let server = Server::start(listen, &public.prefix, limits, shown, handle.clone()).await.map_err(|error| {
-        let text = format!("{listen} cannot be listened on: {error}");
-        Failure::new(Code::Listen, text).hint("see `listen` under [public] in verbale.toml")
-    })?;
-    tracing::info!(url = format!("http://{}{}/{ledger}/", server.address, public.prefix), "the logs are public");
-    Ok(Some(server))
 }
 
 /// Tells the log what an operator wants to find there.

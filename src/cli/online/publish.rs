@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::data::Data;
 use super::public_files;
 use crate::cli::{Code, Context, Failure, NodeConfig, progress};
+use crate::public::outside::Outside;
 use crate::public::publish::{PublishError, PublishedLog, Target, publish};
 
 /// Write the logs as static files for everybody (C2SP tlog-tiles), to a folder or to s3://bucket/prefix
@@ -32,11 +33,18 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let treaty = Arc::new(ctx.treaty()?);
-    let mut codes = args.logs.clone();
-    if codes.is_empty() && NodeConfig::is_in(&ctx.home) {
-        codes = NodeConfig::load(&ctx.home)?.public.map(|public| public.logs).unwrap_or_default();
+    let config = if NodeConfig::is_in(&ctx.home) { Some(NodeConfig::load(&ctx.home)?) } else { None };
+    let public = config.as_ref().and_then(|config| config.public.as_ref());
+    let codes = match public {
+        Some(public) if args.logs.is_empty() => &public.logs,
+        _ => &args.logs,
+    };
+    let mut shown = public_files::shown(codes, treaty.clone(), ctx)?;
+    let outside = public.map(|public| public.state.join("outside")).filter(|folder| folder.exists());
+    if let (Some(folder), Some(me)) = (outside, config.as_ref().and_then(|config| treaty.find(&config.party))) {
+        let unreadable = |error| Failure::new(Code::Disk, format!("{} cannot be read: {error}", folder.display()));
+        shown = shown.with_outside(Arc::new(Outside::open(&folder, me).map_err(unreadable)?));
     }
-    let shown = public_files::shown(&codes, treaty.clone(), ctx)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

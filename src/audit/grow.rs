@@ -1,0 +1,411 @@
+//! An export folder that grows: how a mirror keeps the logs that it follows, so that the same audit checks them.
+//!
+//! Records are appended as they come and count once a signed head is written after them; both are synced then, in this
+//! order. What was appended since is looked at anew when the folder is opened again. `receipts.txt` follows from the
+//! records: while it does not yet, a mark stands outside the folder, and the lists are made anew from all records.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::export::receipt_line;
+use super::folder::{
+    CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY, readme,
+    write_frame,
+};
+use crate::ledger::{ForkProof, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
+use crate::note::SignedNote;
+use crate::tlog::{Appender, Checkpoint, Hash, TileWrite, Tiles, leaf_hash};
+
+/// Most lines for `receipts.txt` that are kept in memory before they are written.
+const MAX_PENDING: usize = 100_000;
+
+/// Why a folder cannot grow. What it had before is still there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrowError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The treaty file.
+    #[error("the treaty file: {0}")]
+    Treaty(#[from] TreatyError),
+    /// The profile is not the treaty file's.
+    #[error("the profile's SHA-256 is not the one in the treaty file")]
+    Profile,
+    /// The folder holds another ledger, or something else.
+    #[error("{} is not what this treaty file asks for: the folder is of another ledger, or of something else", .0.display())]
+    Other(PathBuf),
+    /// What was written is no longer what it was.
+    #[error("{}: {what}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// A record does not belong there.
+    #[error("record {0}: {1}")]
+    Record(u64, RecordError),
+}
+
+/// The folder.
+pub struct Growing {
+    folder: PathBuf,
+    unsettled: PathBuf,
+    treaty: Treaty,
+    logs: Vec<Log>,
+    /// By receipted log: lines that its list lacks.
+    pending: Vec<Vec<ReceiptLine>>,
+}
+
+struct Log {
+    records: File,
+    checkpoints: File,
+    /// All records, those that no head covers yet included.
+    end: End,
+    /// Up to the last head.
+    sealed: End,
+    head: Option<SignedNote>,
+    /// The roots of the heads that were written, by size.
+    roots: BTreeMap<u64, Hash>,
+    /// Lines that follow from records which no head covers yet.
+    unsealed: Vec<(usize, ReceiptLine)>,
+}
+
+#[derive(Clone)]
+struct End {
+    edge: Appender,
+    last_leaf: Hash,
+    bytes: u64,
+}
+
+impl Growing {
+    /// Opens a folder, or makes it. `unsettled` is the mark's path, outside the folder.
+    pub fn open(folder: &Path, unsettled: &Path, treaty: &[u8], profile: &[u8]) -> Result<Self, GrowError> {
+        let parsed = Treaty::parse(treaty)?;
+        if Hash::digest(profile) != parsed.file().profile_sha256 {
+            return Err(GrowError::Profile);
+        }
+        let (readme, policy) = (readme(&parsed), parsed.policy_text());
+        for (name, bytes) in
+            [(README, readme.as_bytes()), (TREATY, treaty), (PROFILE, profile), (POLICY, policy.as_bytes())]
+        {
+            let path = folder.join(name);
+            match fs::read(&path) {
+                Ok(found) if found == bytes => {}
+                Ok(_) => return Err(GrowError::Other(path)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(folder).map_err(|source| GrowError::Io { path: folder.to_owned(), source })?;
+                    put(&path, bytes)?;
+                }
+                Err(source) => return Err(GrowError::Io { path, source }),
+            }
+        }
+        let parties = parsed.parties().len();
+        let mut growing = Self {
+            folder: folder.to_owned(),
+            unsettled: unsettled.to_owned(),
+            treaty: parsed,
+            logs: Vec::new(),
+            pending: vec![Vec::new(); parties],
+        };
+        let again = unsettled.exists();
+        for log in 0..parties {
+            let loaded = growing.load(log, again)?;
+            growing.logs.push(loaded);
+        }
+        if again {
+            for log in 0..parties {
+                put(&growing.file(log, RECEIPTS), b"")?;
+            }
+            growing.settle()?;
+        }
+        Ok(growing)
+    }
+
+    /// The treaty.
+    pub fn treaty(&self) -> &Treaty {
+        &self.treaty
+    }
+
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Records of a log that a head covers.
+    pub fn size(&self, log: usize) -> u64 {
+        self.logs[log].sealed.edge.size()
+    }
+
+    /// All records of a log, and their root: also those that no head covers yet.
+    pub fn end(&self, log: usize) -> (u64, Hash) {
+        let edge = &self.logs[log].end.edge;
+        (edge.size(), edge.root())
+    }
+
+    /// The newest head of a log, bare.
+    pub fn head(&self, log: usize) -> Option<&SignedNote> {
+        self.logs[log].head.as_ref()
+    }
+
+    /// The root over a log's first records; `None` if it has fewer that a head covers.
+    pub fn root_at(&self, log: usize, size: u64) -> Result<Option<Hash>, GrowError> {
+        if size > self.size(log) {
+            return Ok(None);
+        }
+        match self.logs[log].roots.get(&size) {
+            Some(root) => Ok(Some(*root)),
+            None => Ok(Some(self.tree(log, size)?.edge.root())),
+        }
+    }
+
+    /// The tree over a log's first records, in memory: 32 bytes a record.
+    pub fn tree(&self, log: usize, size: u64) -> Result<Tree, GrowError> {
+        let mut tree = Tree::default();
+        let path = self.file(log, RECORDS);
+        let mut full = Vec::new();
+        self.each(&path, size, |bytes| {
+            tree.edge.push(leaf_hash(bytes), &mut full);
+            Ok(())
+        })?;
+        let edge: Vec<_> = tree.edge.partial_tiles().collect();
+        tree.tiles = full.into_iter().chain(edge).map(|tile: TileWrite| ((tile.level, tile.n), tile.hashes)).collect();
+        Ok(tree)
+    }
+
+    /// Hands out each of a log's records that a head covers, in order.
+    pub fn records(&self, log: usize, mut each: impl FnMut(&[u8]) -> Result<(), GrowError>) -> Result<(), GrowError> {
+        self.each(&self.file(log, RECORDS), self.size(log), |bytes| each(bytes))
+    }
+
+    fn each(
+        &self,
+        path: &Path,
+        count: u64,
+        mut each: impl FnMut(&[u8]) -> Result<(), GrowError>,
+    ) -> Result<(), GrowError> {
+        let damaged = |what: &str| GrowError::Damaged { path: path.to_owned(), what: what.to_owned() };
+        let mut reader = Reader::new(BufReader::new(open(path)?));
+        for _ in 0..count {
+            let frame = reader.next_frame("record").map_err(|broken| damaged(&broken.what))?;
+            each(&frame.ok_or_else(|| damaged("it ends early"))?.1)?;
+        }
+        Ok(())
+    }
+
+    /// Appends a record. It counts when a head covers it.
+    pub fn append(&mut self, log: usize, bytes: &[u8]) -> Result<(), GrowError> {
+        let path = self.file(log, RECORDS);
+        let (treaty, origin) = (&self.treaty, self.treaty.origin(log));
+        let of = &mut self.logs[log];
+        let index = of.end.edge.size();
+        let record = Record::parse_at(bytes, origin, index, &of.end.last_leaf)
+            .map_err(|error| GrowError::Record(index, error))?;
+        let mut frame = Vec::with_capacity(bytes.len() + 40);
+        let written = write_frame(&mut frame, "record", index, bytes).and_then(|()| of.records.write_all(&frame));
+        written.map_err(|source| GrowError::Io { path, source })?;
+        of.unsealed.extend(line_of(&record, log, treaty));
+        of.end.last_leaf = leaf_hash(bytes);
+        of.end.edge.push(of.end.last_leaf, &mut Vec::new());
+        of.end.bytes += frame.len() as u64;
+        Ok(())
+    }
+
+    /// Writes a head that covers all records, whose root is the head's: the caller has checked that the log signed it.
+    pub fn seal(&mut self, log: usize, head: &Checkpoint, note: &SignedNote) -> Result<(), GrowError> {
+        if !self.unsettled.exists() {
+            put(&self.unsettled, b"")?;
+        }
+        let (records, checkpoints) = (self.file(log, RECORDS), self.file(log, CHECKPOINTS));
+        let of = &mut self.logs[log];
+        of.records.sync_data().map_err(|source| GrowError::Io { path: records, source })?;
+        let mut frame = Vec::new();
+        let written = write_frame(&mut frame, "checkpoint", head.size, &note.to_bytes())
+            .and_then(|()| of.checkpoints.write_all(&frame))
+            .and_then(|()| of.checkpoints.sync_data());
+        written.map_err(|source| GrowError::Io { path: checkpoints, source })?;
+        of.sealed = of.end.clone();
+        of.head = Some(note.clone());
+        of.roots.insert(head.size, head.root);
+        for (receipted, line) in of.unsealed.drain(..) {
+            self.pending[receipted].push(line);
+        }
+        if self.pending.iter().map(Vec::len).sum::<usize>() > MAX_PENDING { self.settle() } else { Ok(()) }
+    }
+
+    /// Forgets the records that no head covers.
+    pub fn roll_back(&mut self, log: usize) -> Result<(), GrowError> {
+        let path = self.file(log, RECORDS);
+        let of = &mut self.logs[log];
+        of.unsealed.clear();
+        of.end = of.sealed.clone();
+        of.records.set_len(of.end.bytes).map_err(|source| GrowError::Io { path, source })
+    }
+
+    /// Brings the lists of receipts up to date.
+    pub fn settle(&mut self) -> Result<(), GrowError> {
+        for log in 0..self.logs.len() {
+            if self.pending[log].is_empty() {
+                continue;
+            }
+            let mut new = std::mem::take(&mut self.pending[log]);
+            new.sort_unstable();
+            let path = self.file(log, RECEIPTS);
+            let partial = self.unsettled.with_extension("receipts");
+            self.merge(&path, &partial, new)?;
+            fs::rename(&partial, &path).map_err(|source| GrowError::Io { path, source })?;
+        }
+        match fs::remove_file(&self.unsettled) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(GrowError::Io { path: self.unsettled.clone(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The lines of a list, with new ones in their places.
+    fn merge(&self, path: &Path, partial: &Path, new: Vec<ReceiptLine>) -> Result<(), GrowError> {
+        let fail = |source| GrowError::Io { path: partial.to_owned(), source };
+        let damaged = |what: String| GrowError::Damaged { path: path.to_owned(), what };
+        let mut old = Reader::new(BufReader::new(open(path)?));
+        let mut out = BufWriter::new(File::create(partial).map_err(fail)?);
+        let mut new = new.into_iter().peekable();
+        loop {
+            let line = old.next_line().map_err(|broken| damaged(broken.what))?;
+            let line = line.map(|line| ReceiptLine::parse(&line, &self.treaty).ok_or(line)).transpose();
+            let line = line.map_err(|line| damaged(format!("not a line of receipts: {line:?}")))?;
+            while let Some(next) = new.next_if(|next| line.is_none_or(|line| *next < line)) {
+                out.write_all(next.to_text(&self.treaty).as_bytes()).map_err(fail)?;
+            }
+            let Some(line) = line else { break };
+            new.next_if_eq(&line);
+            out.write_all(line.to_text(&self.treaty).as_bytes()).map_err(fail)?;
+        }
+        out.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(fail)
+    }
+
+    /// Keeps the proof that a log forked; says whether it was not kept before.
+    pub fn fork(&mut self, proof: &ForkProof) -> Result<bool, GrowError> {
+        let folder = self.folder.join(FORKS);
+        let path = folder.join(format!("{}.txt", self.treaty.party(proof.log()).code));
+        if path.exists() {
+            return Ok(false);
+        }
+        fs::create_dir_all(&folder).map_err(|source| GrowError::Io { path: folder, source })?;
+        put(&path, proof.to_text().as_bytes()).map(|()| true)
+    }
+
+    fn file(&self, log: usize, name: &str) -> PathBuf {
+        self.folder.join(LOGS).join(&self.treaty.party(log).code).join(name)
+    }
+
+    /// Reads a log's files, and cuts off what was not written to its end. `again`: the receipts are listed anew.
+    fn load(&mut self, log: usize, again: bool) -> Result<Log, GrowError> {
+        let folder = self.folder.join(LOGS).join(&self.treaty.party(log).code);
+        fs::create_dir_all(&folder).map_err(|source| GrowError::Io { path: folder, source })?;
+        let [records, checkpoints, receipts] = [RECORDS, CHECKPOINTS, RECEIPTS].map(|name| self.file(log, name));
+        let append = |path: &Path| {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            file.map_err(|source| GrowError::Io { path: path.to_owned(), source })
+        };
+        let (out, heads_out) = (append(&records)?, append(&checkpoints)?);
+        append(&receipts)?;
+        let damaged = |path: &Path, what: String| GrowError::Damaged { path: path.to_owned(), what };
+        let mut reader = Reader::new(BufReader::new(open(&records)?));
+        let mut heads = Reader::new(BufReader::new(open(&checkpoints)?));
+        let start = End { edge: Appender::default(), last_leaf: self.treaty.hash(), bytes: 0 };
+        let (mut end, mut sealed) = (start.clone(), start);
+        let (mut head, mut roots, mut heads_bytes) = (None, BTreeMap::new(), 0);
+        let mut lines = Vec::new();
+        let key = &self.treaty.party(log).log;
+        // A frame that is cut off at the end was never promised to be there.
+        while let Ok(Some((size, bytes))) = heads.next_frame("checkpoint") {
+            let wrong = |what: &str| damaged(&checkpoints, format!("the head of {size} records: {what}"));
+            let note = SignedNote::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
+            let checkpoint = Checkpoint::verify(&note, key).map_err(|error| wrong(&error.to_string()))?;
+            while end.edge.size() < checkpoint.size {
+                let frame = reader.next_frame("record").map_err(|broken| damaged(&records, broken.what))?;
+                let (_, bytes) = frame.ok_or_else(|| damaged(&records, "records are missing".into()))?;
+                let record = self.take(log, &mut end, &bytes).map_err(|what| damaged(&records, what.to_string()))?;
+                end.bytes = reader.bytes;
+                if again {
+                    lines.extend(line_of(&record, log, &self.treaty));
+                }
+            }
+            if checkpoint.size != size || end.edge.size() != size || end.edge.root() != checkpoint.root {
+                return Err(wrong("the records do not lead to it"));
+            }
+            roots.insert(size, checkpoint.root);
+            (sealed, head, heads_bytes) = (end.clone(), Some(note), heads.bytes);
+        }
+        // Records that no head covers yet are kept if they chain: the next head will say whether they are the right ones.
+        let mut unsealed = Vec::new();
+        while let Ok(Some((_, bytes))) = reader.next_frame("record") {
+            let Ok(record) = self.take(log, &mut end, &bytes) else { break };
+            end.bytes = reader.bytes;
+            unsealed.extend(line_of(&record, log, &self.treaty));
+        }
+        let cut = |file: &File, path: &Path, bytes: u64| {
+            file.set_len(bytes).map_err(|source| GrowError::Io { path: path.to_owned(), source })
+        };
+        cut(&out, &records, end.bytes)?;
+        cut(&heads_out, &checkpoints, heads_bytes)?;
+        for (receipted, line) in lines {
+            self.pending[receipted].push(line);
+        }
+        Ok(Log { records: out, checkpoints: heads_out, end, sealed, head, roots, unsealed })
+    }
+
+    /// Checks that a record continues a log, and moves its end.
+    fn take<'a>(&self, log: usize, end: &mut End, bytes: &'a [u8]) -> Result<Record<'a>, RecordError> {
+        let record = Record::parse_at(bytes, self.treaty.origin(log), end.edge.size(), &end.last_leaf)?;
+        end.last_leaf = leaf_hash(bytes);
+        end.edge.push(end.last_leaf, &mut Vec::new());
+        Ok(record)
+    }
+}
+
+/// The tree over a log's first records.
+#[derive(Default)]
+pub struct Tree {
+    edge: Appender,
+    tiles: HashMap<(u8, u64), Vec<Hash>>,
+}
+
+impl Tiles for Tree {
+    type Error = Infallible;
+    fn tile(&self, level: u8, n: u64) -> Result<Vec<Hash>, Infallible> {
+        Ok(self.tiles.get(&(level, n)).cloned().unwrap_or_default())
+    }
+}
+
+/// The line that a record makes due, and in which log's list.
+fn line_of(record: &Record, log: usize, treaty: &Treaty) -> Option<(usize, ReceiptLine)> {
+    if record.kind != RecordType::Receipt {
+        return None;
+    }
+    let receipt = Receipt::verify(record.payload, log, treaty).ok()?;
+    Some((receipt.log, receipt_line(&receipt, record.index)))
+}
+
+fn open(path: &Path) -> Result<File, GrowError> {
+    File::open(path).map_err(|source| GrowError::Io { path: path.to_owned(), source })
+}
+
+/// Writes a small file whole, synced.
+fn put(path: &Path, bytes: &[u8]) -> Result<(), GrowError> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|source| GrowError::Io { path: path.to_owned(), source })
+}
