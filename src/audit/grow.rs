@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::export::receipt_line;
@@ -64,6 +64,14 @@ pub struct Growing {
     logs: Vec<Log>,
     /// By receipted log: lines that its list lacks.
     pending: Vec<Vec<ReceiptLine>>,
+}
+
+/// A place in a log's records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Index of the next record.
+    pub index: u64,
+    bytes: u64,
 }
 
 struct Log {
@@ -302,6 +310,11 @@ impl Growing {
         }
         fs::create_dir_all(&folder).map_err(|source| GrowError::Io { path: folder, source })?;
         put(&path, proof.to_text().as_bytes()).map(|()| true)
+    }
+
+    /// Whether the proof that a log forked is kept.
+    pub fn is_forked(&self, log: usize) -> bool {
+        self.folder.join(FORKS).join(format!("{}.txt", self.treaty.party(log).code)).exists()
     }
 
     fn file(&self, log: usize, name: &str) -> PathBuf {

@@ -20,6 +20,6 @@ mod verify;
 mod walk;
 
 pub use export::{ExportError, export};
-pub use grow::{GrowError, Growing, Tree};
+pub use grow::{GrowError, Growing, Position, Tree};
 pub use report::{Fault, ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report};
 pub use verify::{AuditError, verify_folder};

@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use super::place::{FetchError, Place};
 use super::tree::{SignedTree, TreeError};
 use crate::audit::{GrowError, Growing};
-use crate::ledger::{ForkProof, MAX_PROFILE_BYTES, Treaty, TreatyError};
+use crate::ledger::{ForkProof, MAX_PROFILE_BYTES, Timestamp, Treaty, TreatyError};
 use crate::note::{MAX_NOTE_BYTES, SignedNote};
 use crate::tlog::{
     Checkpoint, Cosignature, CosignatureError, Hash, MAX_BUNDLE_BYTES, TILE_WIDTH, TilePath, Tiles, consistency_proof,
@@ -139,6 +139,19 @@ pub struct Seen {
     pub checkpoint: Option<u64>,
     /// Size of the newest head.
     pub latest: Option<u64>,
+    /// The receipts on these heads, each verified.
+    pub receipts: Vec<SeenReceipt>,
+}
+
+/// A receipt on a published head.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SeenReceipt {
+    /// Code of the party that gave it.
+    pub by: String,
+    /// Size of the head.
+    pub size: u64,
+    /// When, by that party's clock.
+    pub time: Timestamp,
 }
 
 /// What one round brought.
@@ -227,14 +240,20 @@ impl Mirror {
     ) -> Result<bool, MirrorError> {
         let code = self.ledger.treaty().party(log).code.clone();
         let prefix = format!("{}/{code}", self.ledger.treaty().file().name);
-        let mut seen = Seen { place: place.name.clone(), party: code.clone(), checkpoint: None, latest: None };
+        let mut seen = Seen {
+            place: place.name.clone(),
+            party: code.clone(),
+            checkpoint: None,
+            latest: None,
+            receipts: Vec::new(),
+        };
         let before = self.ledger.size(log);
         let mut goes_on = true;
         for file in ["checkpoint", "latest"] {
             let got = self.runtime.block_on(place.get(&format!("{prefix}/{file}"), MAX_NOTE_BYTES));
             let followed = match got {
                 Ok(None) => continue,
-                Ok(Some(bytes)) => self.head(place, log, &prefix, file, &bytes, round, progress),
+                Ok(Some(bytes)) => self.head(place, log, &prefix, file, &bytes, (round, &mut seen), progress),
                 Err(error) => Err(TreeError::from(error).into()),
             };
             let why = match followed {
@@ -272,11 +291,11 @@ impl Mirror {
         prefix: &str,
         file: &str,
         bytes: &[u8],
-        round: &mut Round,
+        (round, seen): (&mut Round, &mut Seen),
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<u64, FollowError> {
         let name = format!("{prefix}/{file}");
-        let (head, note) = verify_head(&name, bytes, log, self.ledger.treaty())?;
+        let (head, note, receipts) = verify_head(&name, bytes, log, self.ledger.treaty())?;
         let code = self.ledger.treaty().party(log).code.clone();
         self.rolled_back(place, &code, file, &head, bytes, round);
         let key = self.ledger.treaty().party(log).log.clone();
@@ -289,6 +308,8 @@ impl Mirror {
             }
             self.ledger.fork(&proof).map_err(FollowError::Grow)?;
             round.findings.push(Finding::Fork { party: code, place: place.name.clone(), smaller, larger });
+        } else {
+            seen.receipts.extend(receipts);
         }
         Ok(head.size)
     }
@@ -422,17 +443,27 @@ pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Reads a published head: the log's own signature, and each receipt that is on it.
-fn verify_head(name: &str, bytes: &[u8], log: usize, treaty: &Treaty) -> Result<(Checkpoint, SignedNote), HeadError> {
+fn verify_head(
+    name: &str,
+    bytes: &[u8],
+    log: usize,
+    treaty: &Treaty,
+) -> Result<(Checkpoint, SignedNote, Vec<SeenReceipt>), HeadError> {
     let wrong = |error: crate::tlog::CheckpointError| HeadError::Checkpoint(name.to_owned(), error);
     let note = SignedNote::parse(bytes).map_err(|error| wrong(error.into()))?;
     let head = Checkpoint::verify(&note, &treaty.party(log).log).map_err(wrong)?;
+    let mut receipts = Vec::new();
     for (_, party) in treaty.parties().iter().enumerate().filter(|(at, _)| *at != log) {
         match Cosignature::verify(&note, &party.witness) {
-            Ok(_) | Err(CosignatureError::Missing(_)) => {}
+            Ok(Cosignature { time }) => {
+                let (by, time) = (party.code.clone(), Timestamp::from_posix(time));
+                receipts.push(SeenReceipt { by, size: head.size, time });
+            }
+            Err(CosignatureError::Missing(_)) => {}
             Err(error) => return Err(HeadError::Receipt(name.to_owned(), error)),
         }
     }
-    Ok((head, note))
+    Ok((head, note, receipts))
 }
 
 fn fork(

@@ -10,17 +10,21 @@
 //! - [`mirror`]: follows published logs, checks and keeps them
 //! - [`witness`]: cosigns other logs
 //! - [`outside`]: has this party's log cosigned by outside witnesses
+//! - [`monitor`]: what is not as it should be in a mirror's logs; [`alarm`], [`webhook`]: how it is told
 //!
 //! A mirror and a monitor hold no party's key. Reading goes to the store and waits for no engine; the one thing that the
 //! engine is asked for is a cosignature on a log of the ledger.
 
+pub mod alarm;
 pub mod mirror;
+pub mod monitor;
 pub mod outside;
 pub mod place;
 pub mod publish;
 pub mod server;
 mod shown;
 mod tree;
+pub mod webhook;
 pub mod witness;
 
 pub use shown::{Caching, Resource, Shown};

@@ -8,6 +8,7 @@ mod export;
 mod fsck;
 mod inbox;
 mod mirror;
+mod monitor;
 mod node;
 mod number;
 mod prove;
@@ -40,6 +41,7 @@ pub(super) enum Command {
     Export(export::Args),
     Publish(publish::Args),
     Mirror(mirror::Args),
+    Monitor(monitor::Args),
     Fsck(fsck::Args),
 }
 
@@ -60,6 +62,7 @@ impl Command {
             Self::Export(args) => export::run(args, context),
             Self::Publish(args) => publish::run(args, context),
             Self::Mirror(args) => mirror::run(args, context),
+            Self::Monitor(args) => monitor::run(args, context),
             Self::Fsck(args) => fsck::run(args, context),
         }
     }
