@@ -190,9 +190,26 @@ impl Growing {
         Ok(tree)
     }
 
-    /// Hands out each of a log's records that a head covers, in order.
-    pub fn records(&self, log: usize, mut each: impl FnMut(&[u8]) -> Result<(), GrowError>) -> Result<(), GrowError> {
-        self.each(&self.file(log, RECORDS), self.size(log), |bytes| each(bytes))
+    /// Hands out the records of a log that a head covers and that come after a position, which moves behind them.
+    pub fn since(
+        &self,
+        log: usize,
+        position: &mut Position,
+        mut each: impl FnMut(u64, &[u8]),
+    ) -> Result<(), GrowError> {
+        let path = self.file(log, RECORDS);
+        let damaged = |what: &str| GrowError::Damaged { path: path.clone(), what: what.to_owned() };
+        let mut file = open(&path)?;
+        file.seek(SeekFrom::Start(position.bytes)).map_err(|source| GrowError::Io { path: path.clone(), source })?;
+        let mut reader = Reader::new(BufReader::new(file));
+        let start = position.bytes;
+        while position.index < self.size(log) {
+            let frame = reader.next_frame("record").map_err(|broken| damaged(&broken.what))?;
+            let (index, bytes) = frame.ok_or_else(|| damaged("it ends early"))?;
+            each(index, &bytes);
+            *position = Position { index: index + 1, bytes: start + reader.bytes };
+        }
+        Ok(())
     }
 
     fn each(

@@ -83,7 +83,7 @@ impl Outside {
         let mut sizes = BTreeSet::new();
         for entry in fs::read_dir(folder)? {
             let name = entry?.file_name();
-            let size = name.to_str().and_then(|name| name.strip_suffix(".checkpoint")?.parse().ok());
+            let size: Option<u64> = name.to_str().and_then(|name| name.strip_suffix(".checkpoint")?.parse().ok());
             sizes.extend(size);
         }
         let keys = match fs::read_to_string(folder.join(KEYS)) {

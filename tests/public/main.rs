@@ -1,0 +1,13 @@
+//! Reading, mirroring, witnessing and watching from outside, with real nodes, real sockets, and servers that lie.
+#![cfg(feature = "node")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod http;
+#[path = "../processes/ledger.rs"]
+#[allow(dead_code, reason = "shared with the tests of processes")]
+mod ledger;
+mod servers;
+#[allow(dead_code, reason = "shared with the benches")]
+#[path = "../../benches/ledger/trial.rs"]
+mod trial;
