@@ -126,6 +126,11 @@ impl Target {
         Ok(Self { store: Arc::new(store), base: Path::default(), attributes: false, _lock: Some(lock) })
     }
 
+    /// A store that was set up by the caller, and a prefix in it.
+    pub fn of_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        Self { store, base: Path::from(prefix), attributes: true, _lock: None }
+    }
+
     fn path(&self, name: &str) -> Path {
         self.base.parts().chain(Path::from(name).parts()).collect()
     }
@@ -291,7 +296,8 @@ impl<R: Read + Sync> Publish<'_, R> {
             let name = self.name(&format!("{code}/latest"));
             self.target.replace(&name, Resource::text(note), version).await?;
             version = self.target.get(&name, MAX_NOTE_BYTES).await?.map(|(_, version)| version);
-            self.remove_partials(state.log, at, size).await?;
+            let needed = state.checkpoint.as_ref().map_or(0, |(size, ..)| *size);
+            self.remove_partials(state.log, at, size, needed).await?;
             at = size;
             progress(at - state.from);
         }
@@ -305,7 +311,13 @@ impl<R: Read + Sync> Publish<'_, R> {
                 let name = self.name(&format!("{code}/checkpoint"));
                 let version = state.checkpoint.as_ref().map(|(.., version)| version.clone());
                 self.target.replace(&name, Resource::text(head.note.to_bytes()), version).await?;
-                checkpoint = here.0;
+                let before = std::mem::replace(&mut checkpoint, here.0);
+                for path in TilePath::partials(before) {
+                    if path.full().is_in(at) && !TilePath::partials(checkpoint).contains(&path) {
+                        let object = self.target.path(&self.name(&format!("{code}/{path}")));
+                        self.remove(&object).await?;
+                    }
+                }
             }
         }
         self.copy(&format!("{code}/fork.txt"), PutMode::Overwrite).await?;
@@ -351,22 +363,26 @@ impl<R: Read + Sync> Publish<'_, R> {
         uploads.buffer_unordered(UPLOADS).try_collect::<()>().await
     }
 
-    /// Partial tiles of which the full ones are there now: the standard lets a log remove them.
-    async fn remove_partials(&self, log: LogId, from: u64, to: u64) -> Result<(), PublishError> {
-        for path in TilePath::partials(from) {
-            if !path.full().is_in(to) {
-                continue;
-            }
+    /// Partial tiles of which the full ones are there now: the standard lets a log remove them. Those of the published
+    /// checkpoint, whose size is `needed`, stay for readers that do not know to ask for the full ones.
+    async fn remove_partials(&self, log: LogId, from: u64, to: u64, needed: u64) -> Result<(), PublishError> {
+        let object = |path: &TilePath| self.target.path(&self.name(&format!("{}/{path}", self.code(log))));
+        let needed: Vec<_> = TilePath::partials(needed).iter().map(object).collect();
+        for path in TilePath::partials(from).into_iter().filter(|path| path.full().is_in(to)) {
             let folder = self.target.path(&self.name(&format!("{}/{}.p", self.code(log), path.full())));
             let fail = |error| PublishError::Object { path: folder.to_string(), error };
             let found: Vec<_> = self.target.store.list(Some(&folder)).try_collect().await.map_err(fail)?;
-            for partial in found {
-                match self.target.store.delete(&partial.location).await {
-                    Ok(()) | Err(ObjectError::NotFound { .. }) => {}
-                    Err(error) => return Err(fail(error)),
-                }
+            for partial in found.iter().filter(|partial| !needed.contains(&partial.location)) {
+                self.remove(&partial.location).await?;
             }
         }
         Ok(())
+    }
+
+    async fn remove(&self, object: &Path) -> Result<(), PublishError> {
+        match self.target.store.delete(object).await {
+            Ok(()) | Err(ObjectError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(PublishError::Object { path: object.to_string(), error }),
+        }
     }
 }

@@ -7,6 +7,7 @@ mod http;
 #[path = "../processes/ledger.rs"]
 #[allow(dead_code, reason = "shared with the tests of processes")]
 mod ledger;
+mod mirrors;
 mod servers;
 #[allow(dead_code, reason = "shared with the benches")]
 #[path = "../../benches/ledger/trial.rs"]
