@@ -8,7 +8,9 @@ mod http;
 #[allow(dead_code, reason = "shared with the tests of processes")]
 mod ledger;
 mod mirrors;
+mod monitors;
 mod servers;
 #[allow(dead_code, reason = "shared with the benches")]
 #[path = "../../benches/ledger/trial.rs"]
 mod trial;
+mod witnesses;

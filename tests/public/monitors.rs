@@ -1,0 +1,139 @@
+//! The monitor: what it sees, how often it says it, and that what nobody has taken yet is told again.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use verbale::ledger::Timestamp;
+use verbale::public::alarm::Alarm;
+use verbale::public::monitor::{Monitor, Rules};
+
+use crate::common::{self, CA, HU, Ledger, RU, US};
+use crate::mirrors::{Kept, publish_to};
+use crate::servers::{Server, status};
+
+/// The kinds and keys of what a monitor finds at a time.
+fn look(kept: &Kept, place: &str, rules: Rules, now: u64) -> Vec<String> {
+    let mut mirror = kept.open(&[place]);
+    let round = mirror.round(&mut |_, _| {}).unwrap();
+    let mut monitor = Monitor::new(rules, mirror.ledger().treaty());
+    let alarms = monitor.look(&mirror, &round, Timestamp::from_posix(now)).unwrap();
+    alarms.into_iter().map(|Alarm { key, .. }| key).collect()
+}
+
+fn strict() -> Rules {
+    Rules { stale_after: None, quorum_after: Some(600), receipts_from: Vec::new(), unreachable_rounds: 1 }
+}
+
+#[test]
+fn receipts_that_do_not_come_and_logs_that_stop_are_found() {
+    let mut ledger = Ledger::new();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap().to_owned();
+    ledger.remark(CA, 1);
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let kept = Kept::new();
+    let now = ledger.now / 1000;
+    assert_eq!(look(&kept, &place, strict(), now + 1_000_000), [""; 0], "all has its receipts");
+    // Alone, so that nobody receipts: not at once, and then.
+    ledger.online(&[CA]);
+    ledger.remark(CA, 2);
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let now = ledger.now / 1000;
+    assert_eq!(look(&kept, &place, strict(), now), [""; 0]);
+    assert_eq!(look(&kept, &place, strict(), now + 700), ["no-quorum CA"]);
+    // Two are a quorum, and one who was asked for by name is still missing.
+    ledger.online(&[CA, HU, RU]);
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let by_name = Rules { receipts_from: vec![US, HU], ..strict() };
+    assert_eq!(look(&kept, &place, strict(), now + 700), [""; 0]);
+    let keys = look(&kept, &place, by_name, now + 700);
+    assert!(
+        keys.contains(&"no-receipt CA US".to_owned()) && !keys.contains(&"no-receipt CA HU".to_owned()),
+        "{keys:?}"
+    );
+    let idle = Rules { stale_after: Some(86_400), ..strict() };
+    assert_eq!(look(&kept, &place, idle.clone(), ledger.now / 1000 + 3600), [""; 0]);
+    assert!(look(&kept, &place, idle, ledger.now / 1000 + 90_000).contains(&"stale US".to_owned()));
+}
+
+fn monitor(kept: &Kept, place: &str, more: &[&str]) -> Output {
+    let home = kept.dir.path().join("home");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("treaty.toml"), common::treaty_text()).unwrap();
+    std::fs::write(home.join("profile.toml"), common::PROFILE).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verbale"));
+    command
+        .arg("--home")
+        .arg(&home)
+        .args(["monitor", place, "--once", "--json", "--dir"])
+        .arg(kept.dir.path().join("m"));
+    command.args(more).env("NO_PROXY", "127.0.0.1").output().unwrap()
+}
+
+fn kinds(output: &Output) -> Vec<String> {
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let alarms = value["alarms"].as_array().unwrap().iter();
+    alarms.map(|active| active["alarm"]["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_alarm_is_told_once_and_what_was_not_taken_again() {
+    let mut ledger = Ledger::new();
+    ledger.remark(RU, 1);
+    let (good, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    publish_to(good.path(), &ledger.nodes[CA].disk).unwrap();
+    let mut twin = Ledger::new();
+    twin.remark(RU, 11);
+    twin.remark(RU, 12);
+    publish_to(other.path(), &twin.nodes[CA].disk).unwrap();
+    let (good, other) = (good.path().to_str().unwrap(), other.path().to_str().unwrap());
+    let told: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let (hook, refuse) = (told.clone(), Arc::new(Mutex::new(true)));
+    let closed = refuse.clone();
+    let server = Server::new(move |method, _, _, body| {
+        assert_eq!(method, "POST");
+        if *closed.lock().unwrap() {
+            return status(500);
+        }
+        hook.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+        status(204)
+    });
+    let url = server.url();
+    let kept = Kept::new();
+    let metrics = kept.dir.path().join("verbale.prom");
+    let more = ["--webhook", url.as_str(), "--metrics", metrics.to_str().unwrap()];
+    let quiet = monitor(&kept, good, &more);
+    assert_eq!((quiet.status.code(), kinds(&quiet)), (Some(0), vec![]), "{}", String::from_utf8_lossy(&quiet.stderr));
+    // The other place shows another history of one log; nobody takes the message.
+    let forked = monitor(&kept, other, &more);
+    assert_eq!(forked.status.code(), Some(1));
+    assert!(kinds(&forked).contains(&"fork".to_owned()), "{:?}", kinds(&forked));
+    assert!(told.lock().unwrap().is_empty());
+    let text = std::fs::read_to_string(&metrics).unwrap();
+    assert!(
+        text.contains("verbale_monitor_forked{party=\"RU\"} 1") && text.contains("alarms{kind=\"fork\"} 1"),
+        "{text}"
+    );
+    // Somebody does, and it is told once; the fork stays an alarm.
+    *refuse.lock().unwrap() = false;
+    let after = |told: &Mutex<Vec<Value>>| {
+        let told = told.lock().unwrap();
+        let forks = told.iter().filter(|change| change["alarm"]["kind"] == "fork");
+        forks.map(|change| change["event"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let waits = std::fs::read_to_string(kept.dir.path().join("m/alarms.json")).unwrap();
+    let mut memory: Value = serde_json::from_str(&waits).unwrap();
+    assert!(!memory["waiting"].as_array().unwrap().is_empty(), "what was not taken waits on disk");
+    memory["waiting"][0]["next"] = 0.into();
+    std::fs::write(kept.dir.path().join("m/alarms.json"), memory.to_string()).unwrap();
+    let again = monitor(&kept, good, &more);
+    assert!(kinds(&again).contains(&"fork".to_owned()), "a fork is for ever");
+    assert_eq!(after(&told), ["raised"]);
+    monitor(&kept, good, &more);
+    assert_eq!(after(&told), ["raised"]);
+    let away = monitor(&kept, "http://127.0.0.1:9", &more);
+    assert!(kinds(&away).contains(&"unreachable".to_owned()));
+    assert!(Path::new(&metrics).exists());
+}
