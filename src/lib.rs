@@ -12,6 +12,7 @@
 //! | 1 | [`note`] | signed notes and verifier keys |
 //! | 1 | [`tlog`] | Merkle tree, proofs, checkpoints, cosignatures, policy, tiles |
 //! | 2 | [`ledger`] | records, notifications, credentials, treaty file, profile, validity, evidence |
+//! | 2 | [`law`] | what is due, by when, and how that was counted; effects, standings, quotas |
 //! | 3 | [`node`] | the protocol engine: inputs in, effects out |
 //! | 3 | [`scenario`] | what was sent and when, as data; played through engines in a simulated clock |
 //! | 4 | `store` | RocksDB, the high-water mark, fsck |
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod daemon;
 #[cfg(feature = "cli")]
 pub mod keys;
+pub mod law;
 pub mod ledger;
 #[cfg(feature = "node")]
 pub mod net;

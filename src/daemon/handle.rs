@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::asks::Asks;
+use super::law::{Law, LawError};
 use super::status::Status;
 use super::worker::Job;
+use crate::law::Docket;
 use crate::ledger::{Profile, Treaty};
 use crate::net::NetCommand;
 use crate::node::message::{Request, Response};
@@ -38,6 +40,7 @@ pub struct Handle {
     pub started_ms: u64,
     pub(super) jobs: mpsc::Sender<Job>,
     pub(super) asks: Arc<Asks>,
+    pub(super) law: Arc<Law>,
     pub(super) to_net: mpsc::Sender<NetCommand>,
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) events: broadcast::Sender<Event>,
@@ -85,6 +88,12 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Attest { log, answer }).await.ok()?;
         answered.await.ok().flatten()
+    }
+
+    /// Asks the docket: what is due, what has taken effect. It knows all that is stored when it is asked; after a start it
+    /// waits up to a minute for that, so that it is to be called where one may wait.
+    pub fn law<T>(&self, question: impl FnOnce(&Docket) -> T) -> Result<T, LawError> {
+        self.law.ask(&self.store, question)
     }
 
     /// What the engine knows now.

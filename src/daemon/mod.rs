@@ -7,6 +7,7 @@
 mod asks;
 mod clock;
 mod handle;
+mod law;
 mod status;
 mod worker;
 
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 
 pub use clock::now_ms;
 pub use handle::{Handle, Stopped};
+pub use law::LawError;
 pub use status::{LogStatus, Status};
 pub use worker::WorkerError;
 
@@ -141,7 +143,9 @@ impl Daemon {
         let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine, treaty.parties().len())));
         // The engine itself limits what it has under way, so that this queue is short; it must never wait for it.
         let (effects, mut from_engine) = mpsc::unbounded_channel();
+        let (law, committed) = law::Law::start(treaty.clone(), profile.clone(), store.clone())?;
         let worker = Worker::new(engine, store.clone(), high_water, inbox, effects, events.clone(), status);
+        let worker = worker.telling(committed);
         let Net { commands, events: mut net_events, listening, task: net } = net;
         let commands_out = commands.clone();
         let engine = tokio::task::spawn_blocking(move || worker.run());
@@ -180,6 +184,7 @@ impl Daemon {
             store,
             jobs: jobs.clone(),
             asks,
+            law,
             to_net: commands.clone(),
             status: status_seen,
             events,

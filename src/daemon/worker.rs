@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::clock::now_ms;
+use super::law::Committed;
 use super::status::Status;
 use crate::net::NetCommand;
 use crate::node::{Accepted, Effect, Engine, Event, Input, LogId, ReadError, Refusal, Step};
@@ -59,6 +60,7 @@ pub(super) struct Worker {
     answers: HashMap<u64, oneshot::Sender<Result<Accepted, Refusal>>>,
     attests: HashMap<u64, oneshot::Sender<Option<Vec<u8>>>>,
     next_ticket: u64,
+    committed: Option<std::sync::mpsc::Sender<Committed>>,
 }
 
 impl Worker {
@@ -82,7 +84,13 @@ impl Worker {
             answers: HashMap::new(),
             attests: HashMap::new(),
             next_ticket: 0,
+            committed: None,
         }
+    }
+
+    /// Tells somebody of each commit.
+    pub fn telling(self, committed: std::sync::mpsc::Sender<Committed>) -> Self {
+        Self { committed: Some(committed), ..self }
     }
 
     /// Works until it is stopped or the disk fails. Whoever still waits for an answer then learns that none comes.
@@ -131,6 +139,10 @@ impl Worker {
             if let Some(mark) = batch.high_water {
                 self.high_water.update(mark)?;
             }
+        }
+        if let Some(committed) = self.committed.as_ref().filter(|_| !batch.is_empty()) {
+            // Whoever keeps the docket reads the rest from the store; it may have failed, and the node goes on.
+            let _ = committed.send(batch.refuted.clone());
         }
         let status = Status::of(&self.engine, self.status.borrow().logs.len());
         self.status.send_if_modified(|before| {

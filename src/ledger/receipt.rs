@@ -40,6 +40,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// What a payload says to be a receipt of, without a look at any signature: the log's place and the size.
+    pub fn stated(payload: &[u8], treaty: &Treaty) -> Option<(usize, u64)> {
+        let checkpoint = Checkpoint::parse(SignedNote::parse(payload).ok()?.text()).ok()?;
+        Some((treaty.log_of_origin(&checkpoint.origin)?, checkpoint.size))
+    }
+
     /// Verifies a receipt that party `by` logged: the log's own signature and the cosignature.
     pub fn verify(payload: &[u8], by: usize, treaty: &Treaty) -> Result<Self, ReceiptError> {
         let note = SignedNote::parse(payload)?;

@@ -1,0 +1,154 @@
+//! The docket of a running node: built from the store in the background, then kept up with each commit.
+//!
+//! A thread of its own reads what was committed. Starting a node does not wait for it; whoever asks what is due does,
+//! until the docket has everything that the store had when they asked.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::law::{Docket, Seen};
+use crate::ledger::{Profile, Receipt, Record, RecordType, Treaty};
+use crate::node::{Read, ReadError, ReceiptEntry};
+use crate::store::Store;
+
+/// Most records that are read at a time.
+const PAGE: u64 = 4096;
+/// Most bytes that are read at a time.
+const PAGE_BYTES: usize = 4 << 20;
+/// How long whoever asks waits for the docket to be built.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The docket could not be asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LawError {
+    /// It is still being built.
+    #[error("what is due is still being computed from the stored records; ask again in a minute")]
+    NotYet,
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// The docket, shared.
+pub(super) struct Law {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    docket: Docket,
+    failed: Option<ReadError>,
+}
+
+/// Something was committed; these receipts turned out to be of another branch.
+pub(super) type Committed = Vec<ReceiptEntry>;
+
+impl Law {
+    /// Starts to build it. Each message through the sender has it read what is new; it ends with the sender.
+    pub fn start(
+        treaty: Arc<Treaty>,
+        profile: Arc<Profile>,
+        store: Arc<Store>,
+    ) -> std::io::Result<(Arc<Self>, Sender<Committed>)> {
+        let state = State { docket: Docket::new(treaty, profile), failed: None };
+        let law = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() });
+        let (committed, commits) = channel();
+        let shared = law.clone();
+        std::thread::Builder::new().name("law".into()).spawn(move || shared.run(&store, &commits))?;
+        Ok((law, committed))
+    }
+
+    fn run(&self, store: &Store, commits: &Receiver<Committed>) {
+        let mut refuted = Vec::new();
+        loop {
+            if let Err(error) = self.catch_up(store, &refuted) {
+                tracing::error!(%error, "what is due could not be read from the store");
+                self.lock().failed = Some(error);
+                self.changed.notify_all();
+                return;
+            }
+            // The node has stopped when nobody can commit any more.
+            let Ok(first) = commits.recv() else { return };
+            refuted = first;
+            refuted.extend(commits.try_iter().flatten());
+        }
+    }
+
+    fn catch_up(&self, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
+        let parties = store.treaty().parties().len();
+        for log in 0..parties {
+            loop {
+                let from = self.lock().docket.size(log);
+                if from >= store.size(log)? {
+                    break;
+                }
+                let records = store.records(log, from, PAGE, PAGE_BYTES)?;
+                let mut receipts = Vec::with_capacity(records.len());
+                for (index, bytes) in (from..).zip(&records) {
+                    receipts.push(counted(store, log, index, bytes)?);
+                }
+                let mut state = self.lock();
+                for ((index, bytes), receipt) in (from..).zip(&records).zip(receipts) {
+                    // Stored records were checked; one that does not read says nothing, and is passed over.
+                    if let Ok(record) = Record::parse(bytes) {
+                        state.docket.apply_note(log, index, &record);
+                    }
+                    if let Some(entry) = receipt {
+                        state.docket.apply_receipt(entry.log, entry.by, seen(&entry));
+                    }
+                }
+                if records.is_empty() {
+                    return Err(ReadError(format!("record {from} of log {log} is missing")));
+                }
+                drop(state);
+                self.changed.notify_all();
+            }
+        }
+        let mut state = self.lock();
+        refuted.iter().for_each(|entry| state.docket.refute(entry.log, entry.by, seen(entry)));
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Asks the docket, once it has all records that the store has now. Waits up to a minute: on a thread that may wait.
+    pub fn ask<T>(&self, store: &Store, question: impl FnOnce(&Docket) -> T) -> Result<T, LawError> {
+        let sizes = (0..store.treaty().parties().len()).map(|log| store.size(log)).collect::<Result<Vec<_>, _>>()?;
+        let until = Instant::now() + PATIENCE;
+        let mut state = self.lock();
+        loop {
+            if let Some(error) = &state.failed {
+                return Err(error.clone().into());
+            }
+            if sizes.iter().enumerate().all(|(log, size)| state.docket.size(log) >= *size) {
+                return Ok(question(&state.docket));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(LawError::NotYet);
+            }
+            let waited = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn seen(entry: &ReceiptEntry) -> Seen {
+    Seen { size: entry.size, index: entry.index, time: entry.time }
+}
+
+/// The receipt that a record is, if the engine has verified it and counts it.
+fn counted(store: &Store, by: usize, index: u64, bytes: &[u8]) -> Result<Option<ReceiptEntry>, ReadError> {
+    let Ok(record) = Record::parse(bytes) else { return Ok(None) };
+    if record.kind != RecordType::Receipt {
+        return Ok(None);
+    }
+    let Some((log, size)) = Receipt::stated(record.payload, store.treaty()) else { return Ok(None) };
+    Ok(store.receipt_from(log, by, size)?.filter(|entry| entry.size == size && entry.index == index))
+}

@@ -1,0 +1,27 @@
+//! The treaty's law applied: what is due, from whom and by when; what has taken effect; what a party is; what was used.
+//!
+//! Results are a pure function of the parties' records, the treaty file, the profile and the time asked about: the same
+//! at every node that holds the same records, byte for byte. *Received* is the time of the addressee's receipt in the
+//! ledger. Nothing here judges: it counts, says how it counted, and gives the other reading where there is one.
+//!
+//! # Layout
+//!
+//! - [`calendar`]: hours, days, calendar months, in a zone
+//! - `docket`: the facts, kept up record by record
+//! - `used`: which fields of a note are kept
+//! - `moment`: when something happened
+//! - `due`, `effect`, `quota`: what follows
+//! - `view`: how it is told
+
+pub mod calendar;
+mod docket;
+mod due;
+mod effect;
+mod moment;
+mod quota;
+mod used;
+mod view;
+
+pub use docket::{Docket, Place, Seen};
+pub use due::Query;
+pub use view::{Act, Change, EffectView, Force, Item, Other, PartyStanding, QuotaView, State, Step};
