@@ -4,8 +4,12 @@
 //! come in signed by an official's key, which the node never sees.
 
 mod events;
+pub mod law;
+mod law_routes;
+pub mod law_view;
 mod notes;
 mod routes;
+mod thread;
 pub mod view;
 
 use std::io;

@@ -37,6 +37,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .route("/v1/proof/{party}/{index}", get(proof))
         .route("/v1/silence/{party}/{index}", get(silence))
         .route("/v1/events", get(events))
+        .merge(super::law_routes::router())
         .route("/v1/snapshot", post(snapshot))
         .layer(DefaultBodyLimit::max(MAX_NOTE_BYTES))
         .fallback(|| async { Refused::new(StatusCode::NOT_FOUND, "unknown", "there is no such thing here") })
@@ -50,7 +51,7 @@ pub(super) fn router(handle: Handle) -> Router {
 pub(super) struct Refused(StatusCode, ErrorView);
 
 impl Refused {
-    fn new(status: StatusCode, code: &str, error: impl ToString) -> Self {
+    pub(super) fn new(status: StatusCode, code: &str, error: impl ToString) -> Self {
         Self(status, ErrorView { code: code.to_owned(), error: error.to_string() })
     }
 }
@@ -103,7 +104,9 @@ impl From<Stopped> for Refused {
 }
 
 /// Reading takes its time on a disk: it is kept off the threads that serve.
-async fn reading<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refused> + Send + 'static) -> Result<T, Refused> {
+pub(super) async fn reading<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "reading", error)))
@@ -196,7 +199,7 @@ async fn submit(
 }
 
 /// A party's code and the number of a record in its log.
-type Place = Result<Path<(String, u64)>, PathRejection>;
+pub(super) type Place = Result<Path<(String, u64)>, PathRejection>;
 
 /// Which notes are wanted.
 #[derive(Deserialize)]

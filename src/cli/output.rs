@@ -26,6 +26,11 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{}", printable(text.as_ref()));
     }
 
+    /// Prints a file's text as it is, with its own line ends: whoever made it has seen to what is in it.
+    pub fn raw(&self, text: &str) {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
     /// Prints a value as indented JSON.
     pub fn value(&self, value: &impl serde::Serialize) {
         let text = serde_json::to_string_pretty(value).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"));

@@ -4,19 +4,23 @@ mod ack;
 pub mod client;
 mod data;
 mod demo;
+mod due;
 mod export;
 mod fsck;
 mod inbox;
+mod law;
 mod mirror;
 mod monitor;
 mod node;
 mod number;
+mod parties;
 mod prove;
 mod public_files;
 mod publish;
 mod show;
 mod status;
 mod submit;
+mod timeline;
 mod watch;
 
 use super::{Code, Context, Failure, NodeConfig};
@@ -36,6 +40,9 @@ pub(super) enum Command {
     Show(show::Args),
     Ack(ack::Args),
     Status(status::Args),
+    Due(due::Args),
+    Timeline(timeline::Args),
+    Parties(parties::Args),
     Watch(watch::Args),
     Prove(prove::Args),
     Export(export::Args),
@@ -57,6 +64,9 @@ impl Command {
             Self::Show(args) => show::run(args, context),
             Self::Ack(args) => ack::run(args, context),
             Self::Status(args) => status::run(args, context),
+            Self::Due(args) => due::run(args, context),
+            Self::Timeline(args) => timeline::run(args, context),
+            Self::Parties(args) => parties::run(args, context),
             Self::Watch(args) => watch::run(args, context),
             Self::Prove(args) => prove::run(args, context),
             Self::Export(args) => export::run(args, context),

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::number::Number;
+use super::{due, law};
 use crate::api::view::{NoteDetail, RecordView};
 use crate::cli::display::time;
 use crate::cli::{Code, Failure};
@@ -40,7 +41,35 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         ctx.out.line(detail.signed.trim_end_matches('\n'));
     } else {
         print(&detail, ctx);
+        print_what_follows(&args.number, ctx)?;
     }
+    Ok(())
+}
+
+/// What is due after the note, and when it takes effect, as of now.
+fn print_what_follows(number: &Number, ctx: &Context) -> Result<(), Failure> {
+    let out = &ctx.out;
+    let thread = law::timeline(number, None, ctx)?;
+    let name = number.to_string();
+    if let Some(note) = thread.notes.iter().find(|note| note.number == name) {
+        for depositary in note.depositaries.iter().filter(|depositary| depositary.received.is_none()) {
+            out.line(format!("Not received yet by {}, depositary.", depositary.party.name));
+        }
+        note.remarks.iter().for_each(|remark| out.line(remark));
+    }
+    let items: Vec<_> = thread.items.iter().filter(|item| item.note == name).collect();
+    if items.is_empty() {
+        return Ok(());
+    }
+    out.line("What follows from it:");
+    for item in items {
+        out.line(format!("  {} {}{}: {}", due::names(item), item.title, due::marks(item), due::when(item)));
+        out.line(format!("    {}", item.text));
+        for reading in &item.readings {
+            out.line(format!("    {} {}", out.dim("another reading:"), due::reading(reading)));
+        }
+    }
+    out.line(out.dim(&format!("How it was computed: verbale timeline {number} --explain")));
     Ok(())
 }
 

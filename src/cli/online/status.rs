@@ -1,6 +1,7 @@
 //! `verbale status`: the node, its peers, and who has received what.
 
 use super::client::Client;
+use super::{due, law};
 use crate::api::view::{LogView, StatusView};
 use crate::cli::Failure;
 use crate::cli::display::{self, time};
@@ -35,6 +36,27 @@ pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
             log.party.name
         );
         out.line(out.bad(&text));
+    }
+    print_law(ctx)
+}
+
+/// Parties that are not simply bound, and what is due next.
+fn print_law(ctx: &Context) -> Result<(), Failure> {
+    let out = &ctx.out;
+    for standing in law::parties(None, None, ctx)?.standing {
+        if standing.now && standing.standing != "state-party" {
+            let since = standing.since.map_or(String::new(), |since| format!(" since {}", time(since)));
+            out.line(format!("{} ({}): {}{since}.", standing.party.name, standing.party.code, standing.words));
+        }
+    }
+    let list = law::due(None, None, ctx)?;
+    let open: Vec<_> = list.items.iter().filter(|item| item.state == "open" || item.state == "pending").collect();
+    if let Some(next) = open.first() {
+        let rest = match open.len() - 1 {
+            0 => String::new(),
+            n => format!("  {} more: verbale due", display::count(n, "item", "items")),
+        };
+        out.line(format!("Next: {} {}: {}{rest}", due::names(next), next.title, due::when(next)));
     }
     Ok(())
 }

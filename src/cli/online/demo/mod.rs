@@ -2,6 +2,7 @@
 
 mod nodes;
 mod story;
+mod whole;
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +15,8 @@ use crate::cli::{Code, Context, Failure};
 use crate::scenario::{Basis, Scenario, Step};
 use nodes::{Nodes, path_text, verbale};
 
-/// Start six parties on this machine, play the Open Skies history of 2014 to 2021, and leave its evidence to look at
+/// Start six parties on this machine, play the Open Skies history of 2014 to 2021, and leave its evidence to look at;
+/// with --story the whole of it, from 1992 on
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to put everything; must not exist yet
@@ -24,8 +26,11 @@ pub struct Args {
     #[arg(long)]
     again: bool,
     /// Leave the six nodes running at the end, until this command is interrupted
-    #[arg(long)]
+    #[arg(long, conflicts_with = "story")]
     keep_running: bool,
+    /// Play the whole history, 1992 to 2021, in a simulated clock: without nodes, in seconds, each note at its own time
+    #[arg(long)]
+    story: bool,
 }
 
 /// The file that marks a folder as a demonstration's own, which `--again` may remove.
@@ -52,6 +57,9 @@ struct Receipt {
 
 /// Runs the demonstration.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    if args.story {
+        return whole::run(args, ctx);
+    }
     let start = Instant::now();
     let story = story::live()?;
     let folder = prepare_folder(args)?;

@@ -1,0 +1,186 @@
+//! The notes of a ledger, read once, and which of them belong together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::law_view::{DepositaryView, ThreadNote};
+use super::view::PartyView;
+use crate::ledger::{Notification, Profile, Record, RecordType, Role, Timestamp, Treaty};
+use crate::node::{LogId, Read, ReadError};
+
+/// Records read in one go.
+const PAGE_RECORDS: u64 = 512;
+/// Most bytes of them.
+const PAGE_BYTES: usize = 4 << 20;
+/// How many references away from its first note a note still belongs to a thread.
+const DEPTH: usize = 2;
+
+/// Where a note stands.
+pub(super) type Place = (LogId, u64);
+
+/// A note as it was logged.
+pub(super) struct Noted {
+    /// When, by its sender's clock.
+    pub logged: Timestamp,
+    /// What it says.
+    pub note: Notification,
+}
+
+/// All notes of a ledger as of a time, and how they refer to each other.
+pub(super) struct Threads<'a> {
+    treaty: &'a Treaty,
+    profile: &'a Profile,
+    notes: BTreeMap<Place, Noted>,
+    replies: BTreeMap<Place, Vec<Place>>,
+}
+
+impl<'a> Threads<'a> {
+    /// Reads all notes that were logged up to a time.
+    pub fn load(
+        read: &dyn Read,
+        treaty: &'a Treaty,
+        profile: &'a Profile,
+        as_of: Timestamp,
+    ) -> Result<Self, ReadError> {
+        let mut notes = BTreeMap::new();
+        for log in 0..treaty.parties().len() {
+            let (size, mut index) = (read.size(log)?, 0);
+            while index < size {
+                let page = read.records(log, index, PAGE_RECORDS, PAGE_BYTES)?;
+                if page.is_empty() {
+                    return Err(ReadError(format!("record {index} of {} is missing", treaty.origin(log))));
+                }
+                for bytes in page {
+                    if let Ok(record) = Record::parse(&bytes)
+                        && record.kind == RecordType::Notification
+                        && record.time <= as_of
+                        && let Ok((_, note)) = Notification::of_note(record.payload)
+                    {
+                        notes.insert((log, index), Noted { logged: record.time, note });
+                    }
+                    index += 1;
+                }
+            }
+        }
+        let mut replies: BTreeMap<Place, Vec<Place>> = BTreeMap::new();
+        for (place, noted) in &notes {
+            for earlier in referred(&noted.note, treaty) {
+                replies.entry(earlier).or_default().push(*place);
+            }
+        }
+        Ok(Self { treaty, profile, notes, replies })
+    }
+
+    /// A note, if it was logged by then.
+    pub fn get(&self, place: Place) -> Option<&Noted> {
+        self.notes.get(&place)
+    }
+
+    /// How people call a note.
+    pub fn number(&self, place: Place) -> String {
+        format!("{}/{}", self.treaty.party(place.0).code, place.1)
+    }
+
+    /// The places of the notes that belong together with one: from the note that it answers, if it is an answer, what
+    /// that one refers to, and what refers to it and to its answers.
+    pub fn thread(&self, of: Place) -> BTreeSet<Place> {
+        let mut first = of;
+        let mut climbed = BTreeSet::new();
+        while let Some(above) = self.answered_by(first).filter(|above| climbed.insert(*above)) {
+            first = above;
+        }
+        let mut thread: BTreeSet<Place> = self.earlier(first).into_iter().chain([first, of]).collect();
+        let mut edge = vec![first];
+        for _ in 0..DEPTH {
+            let next = edge.iter().flat_map(|place| self.replies.get(place).into_iter().flatten()).copied();
+            edge = next.filter(|place| thread.insert(*place)).collect();
+        }
+        thread
+    }
+
+    fn earlier(&self, of: Place) -> Vec<Place> {
+        let noted = self.notes.get(&of).map(|noted| referred(&noted.note, self.treaty));
+        noted.into_iter().flatten().filter(|place| self.notes.contains_key(place)).collect()
+    }
+
+    /// The note that this one answers by its kind: a reply to it, a depositary's note about it, what takes it back.
+    fn answered_by(&self, place: Place) -> Option<Place> {
+        let answer = self.notes.get(&place)?;
+        let kind = self.profile.kind.get(&answer.note.kind)?;
+        self.earlier(place).into_iter().find(|above| {
+            let Some(noted) = self.notes.get(above) else { return false };
+            let Some(asked) = self.profile.kind.get(&noted.note.kind) else { return false };
+            let named = asked.reply.iter().chain(asked.due.iter().flat_map(|due| &due.answer));
+            kind.informs || self.takes_back(answer, *above) || named.into_iter().any(|name| *name == answer.note.kind)
+        })
+    }
+
+    /// Whether a note takes an earlier one of its sender back.
+    fn takes_back(&self, noted: &Noted, earlier: Place) -> bool {
+        let revokes = self.profile.kind.get(&noted.note.kind).map(|kind| &kind.revokes);
+        let of = self.notes.get(&earlier).filter(|of| of.note.from == noted.note.from);
+        of.is_some_and(|of| revokes.is_some_and(|kinds| kinds.iter().any(|kind| kind == "*" || *kind == of.note.kind)))
+    }
+
+    /// A note as people see it in its thread.
+    pub fn view(&self, place: Place, read: &dyn Read, as_of: Timestamp) -> Result<Option<ThreadNote>, ReadError> {
+        let Some(Noted { logged, note }) = self.notes.get(&place) else { return Ok(None) };
+        let kind = self.profile.kind.get(&note.kind);
+        let mut depositaries = Vec::new();
+        for (by, party) in self.treaty.parties().iter().enumerate() {
+            if by != place.0 && party.roles.contains(&Role::Depositary) && note.to.contains(&party.code) {
+                let receipt = read.receipt_from(place.0, by, place.1 + 1)?;
+                let receipt = receipt.filter(|receipt| receipt.time <= as_of);
+                depositaries.push(DepositaryView {
+                    party: PartyView { code: party.code.clone(), name: party.name.clone() },
+                    received: receipt.map(|receipt| receipt.time),
+                    number: receipt.map(|receipt| format!("{}/{}", party.code, receipt.index)),
+                });
+            }
+        }
+        let party = self.treaty.party(place.0);
+        let fields = kind.into_iter().flat_map(|kind| &kind.fields);
+        let says = fields.filter_map(|field| Some((field.title.clone(), words(note.body.get(&field.name)?))));
+        Ok(Some(ThreadNote {
+            number: self.number(place),
+            kind: note.kind.clone(),
+            title: kind.map_or(note.kind.clone(), |kind| kind.title.clone()),
+            from: PartyView { code: party.code.clone(), name: party.name.clone() },
+            to: note.to.clone(),
+            logged: *logged,
+            re: note.re.iter().map(|re| format!("{}/{}", re.log, re.index)).collect(),
+            notice: kind.is_none_or(|kind| kind.notice),
+            says: says.collect(),
+            remarks: self.remarks(place),
+            depositaries,
+        }))
+    }
+
+    fn remarks(&self, place: Place) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(noted) = self.notes.get(&place) {
+            let earlier = self.earlier(place).into_iter().filter(|earlier| self.takes_back(noted, *earlier));
+            remarks.extend(earlier.map(|earlier| format!("takes {} back", self.number(earlier))));
+        }
+        for reply in self.replies.get(&place).into_iter().flatten() {
+            let Some(noted) = self.notes.get(reply).filter(|noted| self.takes_back(noted, place)) else { continue };
+            remarks.push(format!("taken back by {} on {}", self.number(*reply), noted.logged.display()));
+        }
+        remarks
+    }
+}
+
+fn referred(note: &Notification, treaty: &Treaty) -> Vec<Place> {
+    note.re.iter().filter_map(|re| Some((treaty.find(&re.log)?, re.index))).collect()
+}
+
+/// A field's value as people write it.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("; "),
+        Value::Object(map) => map.iter().map(|(k, v)| format!("{k} {}", words(v))).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,220 @@
+//! `verbale due`: what is due, from whom, by when, and how that was computed.
+
+mod calendar;
+
+use super::law::{self, moment};
+use crate::api::law_view::{DueList, ItemView, ReadingView, StepView};
+use crate::api::view::PartyView;
+use crate::cli::display::{self, time};
+use crate::cli::{Context, Failure, Output};
+use crate::ledger::{Timestamp, is_party_code};
+use calendar::{Entry, calendar};
+
+/// List what is due, from whom and by when; with --explain how each time was computed
+#[derive(Debug, Default, clap::Args)]
+pub struct Args {
+    /// As of this day (its first moment) or time, in UTC [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    as_of: Option<Timestamp>,
+    /// Only what this party owes, or what takes effect for it
+    #[arg(long, value_name = "PARTY", value_parser = code)]
+    party: Option<String>,
+    /// Also what is done, deemed or no longer applies
+    #[arg(long)]
+    all: bool,
+    /// How each time was computed, step by step, with the records that it rests on
+    #[arg(long)]
+    explain: bool,
+    /// An iCalendar file instead, on standard output
+    #[arg(long, conflicts_with = "explain")]
+    ics: bool,
+}
+
+impl Args {
+    /// As of a moment, and nothing else.
+    pub fn as_of(moment: Timestamp) -> Self {
+        Self { as_of: Some(moment), ..Self::default() }
+    }
+}
+
+fn code(text: &str) -> Result<String, String> {
+    let code = text.to_ascii_uppercase();
+    is_party_code(&code).then_some(code).ok_or_else(|| "a party is named by its code, as RU".to_owned())
+}
+
+/// Runs the command.
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let mut list = law::due(args.as_of, args.party.as_deref(), ctx)?;
+    if !args.all {
+        list.items.retain(|item| matches!(item.state.as_str(), "open" | "missed" | "pending"));
+    }
+    if args.ics {
+        ctx.out.raw(&ics(&list));
+    } else if ctx.out.json {
+        ctx.out.value(&list);
+    } else {
+        print(&list, args, ctx);
+    }
+    Ok(())
+}
+
+fn print(list: &DueList, args: &Args, ctx: &Context) {
+    let out = &ctx.out;
+    out.line(format!("{}  as of {}", out.bold(&list.treaty), time(list.as_of)));
+    if list.items.is_empty() {
+        out.line(if args.all { "No rule of the treaty applies to any note." } else { "Nothing is due." });
+        return;
+    }
+    if args.explain {
+        list.items.iter().for_each(|item| explain(item, out));
+        return;
+    }
+    let rows: Vec<_> = list.items.iter().map(|item| row(item, out)).collect();
+    display::table(out, &["when (UTC)", "who", "what", "from", "state"], &rows);
+    if list.items.iter().any(|item| item.unconfirmed.is_some()) {
+        out.line(format!("{UNCONFIRMED} the rule has a point that was not checked against the treaty's text."));
+    }
+    if list.items.iter().any(|item| !item.readings.is_empty()) {
+        out.line(format!("{DISPUTED} there is another reading or another date."));
+    }
+    if list.items.iter().any(|item| item.unconfirmed.is_some() || !item.readings.is_empty()) {
+        out.line("--explain says what.");
+    }
+}
+
+/// Marks an item whose rule is not confirmed.
+pub const UNCONFIRMED: &str = "(m)";
+/// Marks an item with another reading.
+pub const DISPUTED: &str = "(d)";
+
+/// What stands behind an item's title in a list.
+pub fn marks(item: &ItemView) -> String {
+    let mut marks = String::new();
+    if item.unconfirmed.is_some() {
+        marks.push_str(&format!(" {UNCONFIRMED}"));
+    }
+    if !item.readings.is_empty() {
+        marks.push_str(&format!(" {DISPUTED}"));
+    }
+    marks
+}
+
+fn row(item: &ItemView, out: &Output) -> Vec<String> {
+    let state = match item.state.as_str() {
+        "missed" => out.bad(&item.state),
+        "met" | "in-effect" => out.good(&item.state),
+        state => state.to_owned(),
+    };
+    vec![when(item), names(item), format!("{}{}", item.title, marks(item)), item.note.clone(), state]
+}
+
+/// When: by a time, from one to another, at one.
+pub fn when(item: &ItemView) -> String {
+    let short = |time: Timestamp| display::time(time).replace(" UTC", "");
+    match (item.from, item.until) {
+        (Some(from), Some(until)) => format!("{} – {}", short(from), short(until)),
+        (None, Some(until)) if item.effect => format!("on {}", short(until)),
+        (None, Some(until)) => format!("by {}", short(until)),
+        (Some(from), None) => format!("from {}", short(from)),
+        (None, None) => "promptly, or not known yet".to_owned(),
+    }
+}
+
+/// Who, by code.
+pub fn names(item: &ItemView) -> String {
+    let codes: Vec<_> = item.by.iter().map(|party| party.code.clone()).collect();
+    match codes.len() {
+        0..=6 => display::join(&codes, if item.any { "or" } else { "and" }),
+        n if item.any => format!("one of {n} parties"),
+        n => format!("{n} parties"),
+    }
+}
+
+/// An item in full.
+pub fn explain(item: &ItemView, out: &Output) {
+    let article = if item.article.is_empty() { String::new() } else { format!("  (article {})", item.article) };
+    out.line(format!("\n{}{article}", out.bold(&item.title)));
+    let row = |name: &str, text: &str| out.line(format!("  {name:<12}{text}"));
+    if !item.note.is_empty() {
+        row("follows from", &format!("{}  {}", item.note, item.note_title));
+    }
+    row("who", &full_names(&item.by, if item.any { "or" } else { "and" }));
+    if !item.to.is_empty() {
+        row("to", &full_names(&item.to, "and"));
+    }
+    row("when", &format!("{} (UTC)", when(item)));
+    row("state", &item.text);
+    steps(&item.steps, out);
+    for other in &item.readings {
+        out.line(format!("  {} {}", out.bold("Another reading:"), reading(other)));
+        steps(&other.steps, out);
+    }
+    if let Some(what) = &item.unconfirmed {
+        out.line(format!("  {} {what}", out.bold("Not confirmed:")));
+    }
+}
+
+/// Another reading with what follows from it.
+pub fn reading(reading: &ReadingView) -> String {
+    format!("{}: {}", reading.title, reading_when(reading))
+}
+
+fn reading_when(reading: &ReadingView) -> String {
+    match (reading.from, reading.until) {
+        (Some(from), Some(until)) => format!("{} to {}", time(from), time(until)),
+        (Some(only), None) | (None, Some(only)) => time(only),
+        (None, None) => "no time follows".to_owned(),
+    }
+}
+
+fn steps(steps: &[StepView], out: &Output) {
+    for (at, step) in steps.iter().enumerate() {
+        let records = match step.records.len() {
+            0 => String::new(),
+            1..=6 => out.dim(&format!("  [{}]", step.records.join(", "))),
+            n => out.dim(&format!("  [{} and {} more]", step.records[..5].join(", "), n - 5)),
+        };
+        out.line(format!("    {}. {}{records}", at + 1, step.text));
+    }
+}
+
+fn full_names(parties: &[PartyView], and: &str) -> String {
+    match parties.len() {
+        0 => "nobody in particular".to_owned(),
+        1..=8 => {
+            let names: Vec<_> = parties.iter().map(|party| format!("{} ({})", party.name, party.code)).collect();
+            display::join(&names, and)
+        }
+        n => {
+            let codes: Vec<_> = parties.iter().map(|party| party.code.as_str()).collect();
+            format!("{n} parties: {}", codes.join(" "))
+        }
+    }
+}
+
+fn ics(list: &DueList) -> String {
+    let entry = |item: &ItemView| {
+        let mut text = vec![item.text.clone()];
+        text.extend(item.steps.iter().enumerate().map(|(at, step)| {
+            let records =
+                if step.records.is_empty() { String::new() } else { format!(" [{}]", step.records.join(", ")) };
+            format!("{}. {}{records}", at + 1, step.text)
+        }));
+        text.extend(item.readings.iter().map(|other| format!("Another reading: {}", reading(other))));
+        text.extend(item.unconfirmed.iter().map(|what| format!("Not confirmed: {what}")));
+        let article = if item.article.is_empty() { String::new() } else { format!(" (article {})", item.article) };
+        let note = if item.note.is_empty() { String::new() } else { format!(" [{}]", item.note) };
+        let codes: Vec<_> = item.by.iter().map(|party| party.code.as_str()).collect();
+        Entry {
+            identity: format!("{}/{}/{}/{}", list.ledger, item.note, item.rule, codes.join("+")),
+            summary: format!("{}: {}{article}{note}", full_names(&item.by, "and"), item.title),
+            description: text.join("\n"),
+            from: item.from,
+            until: item.until,
+            done: item.answered.filter(|_| item.state == "met" || item.state == "late"),
+            task: !item.effect,
+        }
+    };
+    let timed = list.items.iter().filter(|item| item.from.is_some() || item.until.is_some());
+    calendar(&timed.map(entry).collect::<Vec<_>>(), &format!("{}: due", list.treaty), &list.ledger, list.as_of)
+}
