@@ -119,7 +119,7 @@ pub fn notification(bytes: &[u8]) -> bool {
     if let Some((note, notification)) = &read {
         assert_eq!(notification.to_text(), note.text());
     }
-    check_notification(bytes, 0, 1, treaty(), Some(golden_profile()), &Credentials::default());
+    check_notification(bytes, 0, 1, Default::default(), treaty(), Some(golden_profile()), &Credentials::default());
     read.is_some()
 }
 

@@ -154,6 +154,9 @@ impl Read for Failing<'_> {
     fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError> {
         self.0.note(log, id)
     }
+    fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
+        self.0.amendments(log)
+    }
     fn credentials(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
         self.0.credentials(log)
     }

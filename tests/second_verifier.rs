@@ -10,8 +10,8 @@ use std::process::Command;
 use common::{CA, HU, Ledger, RU, US};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use verbale::audit::export;
-use verbale::ledger::{Evidence, RecordType, Reference, Timestamp, Verdict, verify_evidence};
+use verbale::audit::{export, verify_folder};
+use verbale::ledger::{Change, Evidence, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence};
 use verbale::node::{Read, SilenceQuery, prove, prove_silence};
 use verbale::tlog::{TlogProof, leaf_hash};
 
@@ -132,6 +132,89 @@ fn both_verifiers_say_the_same_of_silence_and_take_nothing_bent() {
             assert_eq!(theirs, ours, "{}", path.display());
         }
     }
+}
+
+/// Russia withdraws, with effect a day later, and becomes an observer; Canada's word on it changes the quorum as well.
+fn amended() -> Ledger {
+    let mut ledger = Ledger::new();
+    ledger.remark(RU, 1);
+    let from = Timestamp::from_posix(ledger.now / 1000 + 86_400);
+    let roles = vec![Role::Observer];
+    let first = vec![Change::Status { party: "RU".into(), roles, from }];
+    ledger.submit(CA, ledger.amendment(first, &[CA, HU, US])).unwrap();
+    ledger.remark(RU, 2);
+    ledger.remark(US, 3);
+    ledger.now += 2 * 86_400_000;
+    ledger.remark(US, 4);
+    let late = ledger.note(RU, 5, "minister");
+    ledger.log_anyway(RU, RecordType::Notification, &late);
+    // Its clock goes back, but its log has been past the date.
+    ledger.now -= 2 * 86_400_000;
+    let late = ledger.note(RU, 6, "minister");
+    ledger.log_anyway(RU, RecordType::Notification, &late);
+    ledger.now += 3 * 86_400_000;
+    let second = vec![Change::Quorum(vec!["group most 3 CA HU US RU".into(), "quorum most".into()])];
+    ledger.submit(US, ledger.amendment(second, &[US, CA])).unwrap();
+    ledger.remark(HU, 7);
+    let few = ledger.amendment(vec![Change::Quorum(vec!["quorum none".into()])], &[HU]);
+    ledger.log_anyway(HU, RecordType::Amendment, &few);
+    ledger.remark(US, 8);
+    ledger
+}
+
+#[test]
+fn both_verifiers_follow_amendments() {
+    let Some(desk) = Desk::new() else { return };
+    let ledger = amended();
+    let (mut paths, mut expected) = (Vec::new(), Vec::new());
+    let mut first = None;
+    for log in [CA, HU, RU, US] {
+        let node = &ledger.nodes[HU];
+        for index in 0..node.disk.size(log).unwrap() {
+            let Ok(bytes) = prove(&node.disk, node.engine.treaty(), log, index).unwrap() else { continue };
+            let verdict = verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).unwrap();
+            paths.push(desk.put(&format!("{log}-{index}.tlog-proof"), &bytes));
+            expected.push(in_its_words(&verdict));
+            if !Evidence::parse(&bytes, &ledger.treaty.hash()).unwrap().amendments.is_empty() {
+                first.get_or_insert(bytes);
+            }
+        }
+    }
+    let marked = expected.iter().filter(|verdict| verdict["marks"] == json!(["former-party"])).count();
+    assert_eq!(marked, 2, "the note after the date, and the one dated back");
+    let finals = expected.iter().filter(|verdict| verdict["final"] == true).count();
+    assert!(finals >= 5, "{finals} of {}", expected.len());
+    let proof = TlogProof::parse(&first.unwrap()).unwrap();
+    for bit in (0..proof.extra.len() * 8).step_by(97) {
+        let mut bent = proof.clone();
+        bent.extra[bit / 8] ^= 1 << (bit % 8);
+        let bytes = bent.to_text().into_bytes();
+        assert!(verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).is_err());
+        paths.push(desk.put(&format!("bent-{bit}.tlog-proof"), &bytes));
+        expected.push(json!(false));
+    }
+    let folder = desk.export(&ledger, HU, "amended");
+    let report = verify_folder(&folder, Some(common::treaty_text().as_bytes()), &mut |_, _| ()).unwrap();
+    assert!(report.is_sound(), "{:?}", report.faults);
+    assert_eq!(report.logs.iter().map(|log| log.amendments).collect::<Vec<_>>(), [2, 2, 2, 2]);
+    paths.push(folder.clone());
+    for (path, theirs) in paths.iter().zip(desk.ask(&paths)) {
+        match expected.get(paths.iter().position(|other| other == path).unwrap()) {
+            Some(Value::Bool(false)) => assert_eq!(theirs["verified"], false, "{}", path.display()),
+            Some(ours) => assert_eq!(theirs, *ours, "{}", path.display()),
+            None => {
+                assert_eq!(theirs["verified"], true, "{theirs}");
+                for (theirs, ours) in theirs["logs"].as_array().unwrap().iter().zip(&report.logs) {
+                    assert_eq!((&theirs["party"], &theirs["final"]), (&json!(ours.party), &json!(ours.final_size)));
+                }
+            }
+        }
+    }
+    // An amendment taken away, or altered, is missed: the logs have it.
+    fs::remove_file(folder.join("amendments/002.note")).unwrap();
+    let report = verify_folder(&folder, None, &mut |_, _| ()).unwrap();
+    assert!(!report.is_sound());
+    assert_eq!(desk.ask(std::slice::from_ref(&folder))[0]["verified"], false);
 }
 
 /// A ledger with all that there can be: late receipts, notes out of order, and a forked log.

@@ -6,7 +6,7 @@ usage: verify.py TREATY.toml PROFILE.toml FILE_OR_FOLDER...
 Prints one line of JSON for each file or folder. Exit code 0 if all of them verify, 1 if not.
 """
 
-import base64, datetime, hashlib, json, os, re, struct, sys, tomllib, unicodedata
+import base64, copy, datetime, hashlib, json, os, re, struct, sys, tomllib, unicodedata
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -255,30 +255,183 @@ class Treaty:
                 party[job] = key
             self.policy += f"log {party['log'].text}\nwitness {party['code']} {party['witness'].text}\n"
         self.policy += file["quorum"]
+        self.quorums, self.statuses, self.chain, self.seen, self.rule = [file["quorum"]], [], [], seen, None
+        self.peers = {party["peer"] for party in self.parties}
+        self.number_codes()
+
+    def number_codes(self):
+        self.codes = [party["code"] for party in self.parties]
         self.by_code = dict(zip(self.codes, self.parties))
         self.by_origin = {self.origin(code): code for code in self.codes}
 
     def origin(self, code):
         return f"{self.name}/{code}"
 
-    def satisfied(self, have):
-        holds, quorum = {}, "none"
-        for text in self.policy.split("\n"):
+    def satisfied(self, have, place=(0, "")):
+        """Section 9a: a group or witness that is gone is None."""
+        number, clock = place
+        holds = {code: None if self.former(code, number, clock) else code in have for code in self.codes}
+        quorum = "none"
+        for text in self.quorums[number].split("\n"):
             match re.split("[ \t]+", text.strip(" \t")):
-                case ["witness", name, *_]:
-                    holds[name] = name in have
                 case ["group", name, k, *members]:
                     k = {"any": 1, "all": len(members)}.get(k) or int(k)
-                    holds[name] = sum(holds[member] for member in members) >= k
+                    left = [holds[member] for member in members if holds[member] is not None]
+                    holds[name] = sum(left) >= min(k, len(left)) if left else None
                 case ["quorum", name]:
                     quorum = name
-        return quorum == "none" or holds[quorum]
+        return quorum == "none" or holds[quorum] is True
+
+    # Section 9a: amendments
+
+    def status(self, code, number, time):
+        """The change of status that holds for a party at a time."""
+        holds = [(since, n, at, roles) for at, (n, party, roles, since) in enumerate(self.statuses)
+                 if n <= number and party == code and since <= time]
+        return max(holds, default=None)
+
+    def roles(self, code, number, time):
+        change = self.status(code, number, time)
+        return change[3] if change else self.by_code[code]["roles"]
+
+    def former(self, code, number, time):
+        change = self.status(code, number, time)
+        return change is not None and not set(change[3]) & {"state-party", "depositary"}
+
+    def first(self, number):
+        out = copy.copy(self)
+        out.chain, out.quorums = self.chain[:number], self.quorums[:number + 1]
+        out.statuses = [status for status in self.statuses if status[0] <= number]
+        out.parties = self.parties[:out.chain[-1][2] if out.chain else self.base()]
+        keys = [party[job].public for party in out.parties for job in ("root", "log", "witness")]
+        out.seen, out.peers = set(keys), {party["peer"] for party in out.parties}
+        out.number_codes()
+        return out
+
+    def base(self):
+        return self.chain[0][3] if self.chain else len(self.parties)
+
+    def amended(self, data):
+        """The treaty with its next amendment; refused if the note is not that."""
+        note = Note(data)
+        value, number = line(note.text, 40000, True), len(self.chain) + 1
+        fields(value, ("action", "changes", "issued", "ledger", "number", "prev", "v"))
+        need(value["action"] == "amend" and is_time(value["issued"]) and type(value["v"]) is int and value["v"] == 1, "amendment")
+        need(unhex(value["ledger"]) == self.hash and value["number"] == number <= 256, "another ledger or number")
+        need(unhex(value["prev"]) == (self.chain[-1][0] if self.chain else self.hash), "it builds on another one")
+        out, roots, quorum = self.first(number - 1), [], self.quorums[-1]
+        out.parties, out.statuses, out.seen, out.peers = list(out.parties), list(out.statuses), set(out.seen), set(out.peers)
+        quorums = 0
+        for change in array(value["changes"], 1, 64):
+            need(isinstance(change, dict), "a change")
+            match change.get("change"):
+                case "accede":
+                    party = dict(fields(fields(change, ("change", "party"))["party"], PARTY))
+                    code = party["code"]
+                    need(is_code(code) and code not in {p["code"] for p in out.parties} and party["peer"] not in out.peers, "the code")
+                    need(party["roles"] and set(party["roles"]) <= ROLES and party["name"], "the entry")
+                    origin = self.origin(code)
+                    for job, kind, name in (("root", 1, origin + "/root"), ("log", 1, origin), ("witness", 4, origin + "/witness")):
+                        key = Key(party[job])
+                        need((key.name, key.kind) == (name, kind) and key.public not in out.seen, f"the {job} key of {origin}")
+                        out.seen.add(key.public)
+                        party[job] = key
+                    out.peers.add(party["peer"])
+                    out.parties.append(party)
+                    roots.append(party["root"])
+                case "addresses":
+                    fields(change, ("addresses", "change", "party"))
+                    need(change["party"] in {p["code"] for p in out.parties}, "whose addresses")
+                case "quorum":
+                    lines = array(fields(change, ("change", "lines"))["lines"], 0, 256)
+                    need(all(re.match("[ \t]*(group|quorum)[ \t]", text) for text in lines), "the quorum's lines")
+                    quorum, quorums = "".join(text + "\n" for text in lines), quorums + 1
+                case "status":
+                    fields(change, ("change", "from", "party", "roles"))
+                    roles = array(change["roles"], 0, 3)
+                    need(set(roles) <= ROLES and len(set(roles)) == len(roles), "roles")
+                    need(change["party"] in {p["code"] for p in out.parties}, "whose status")
+                    need(is_time(change["from"]) and change["from"] >= value["issued"], "since when")
+                    out.statuses.append((number, change["party"], roles, change["from"]))
+                case _:
+                    raise Refused("a change that is not known")
+        need(quorums <= 1, "two quorums")
+        out.quorums = self.quorums[:number] + [quorum]
+        out.number_codes()
+        out.chain = self.chain + [(sha(note.text.encode()), unhex(value["prev"]), len(out.parties), self.base())]
+        # Who has signed, as the treaty stands without it.
+        need(self.rule is not None, "the profile has no rule for amendments")
+        signed, depositaries, parties = 0, 0, 0
+        for code in self.codes:
+            held = self.roles(code, number - 1, value["issued"])
+            if not set(held) & {"state-party", "depositary"}:
+                continue
+            parties += "state-party" in held
+            root = self.by_code[code]["root"]
+            if note.by(root):
+                need(note.signed_by(root), "a root's signature")
+                signed += "state-party" in held
+                depositaries += "depositary" in held
+        above, below = map(int, self.rule["share"].split("/"))
+        need(signed >= -(-parties * above // below), "too few parties signed")
+        need(depositaries >= self.rule.get("depositaries", 0), "too few depositaries signed")
+        need(all(note.signed_by(root) for root in roots), "a state accedes that has not signed")
+        return out
+
+
+PARTY = ("addresses", "code", "log", "name", "peer", "roles", "root", "witness")
+ROLES = {"state-party", "depositary", "observer"}
+
+
+class Adoption:
+    """Which amendments hold in one log, by place; `treaty` has all that are known, and grows."""
+
+    def __init__(self, treaty):
+        self.treaty, self.points, self.contested = treaty, [], False
+
+    def last(self):
+        return self.points[-1][1] if self.points else (0, "")
+
+    def at(self, index):
+        return next((place for since, place in reversed(self.points) if since <= index), (0, ""))
+
+    def passes(self, index, time):
+        """A record's time: dates up to then have come. Whether one has."""
+        number, clock = self.last()
+        comes = any(n <= number and clock < since <= time for n, _, _, since in self.treaty.statuses)
+        if comes:
+            self.points.append((index, (number, time)))
+        return comes
+
+    def take(self, index, time, data):
+        """An amendment record. Whether it changes what holds."""
+        self.passes(index, time)
+        (number, clock), chain = self.last(), self.treaty.chain
+        if self.contested:
+            return False
+        try:
+            note = Note(data)
+            value = line(note.text, 40000, True)
+            found = value["number"]
+            if 1 <= found <= len(chain) and chain[found - 1][0] != sha(note.text.encode()):
+                self.treaty.first(found - 1).amended(data)
+                self.contested = True
+                self.points.append((index, (min(number, found - 1), max(clock, time))))
+                return True
+            if found == len(chain) + 1:
+                self.treaty = self.treaty.amended(data)
+        except (Refused, KeyError, TypeError):
+            return False
+        if found != number + 1:
+            return False
+        self.points.append((index, (found, max(clock, time))))
+        return True
 
 
 # Section 7: records
 
 HEADER = re.compile(r'\{"index":(\d+),"log":"([A-Za-z0-9./-]+)","prev":"([0-9a-f]{64})","time":"([^"]*)",'
-                    r'"type":"(notification|credential|receipt|evidence)"\}\n', re.A)
+                    r'"type":"(notification|credential|receipt|evidence|amendment)"\}\n', re.A)
 
 
 class Record:
@@ -451,7 +604,7 @@ FITS = {
 }
 
 
-def judge(payload, code, grants, treaty, profile):
+def judge(payload, code, grants, treaty, profile, clock=""):
     """The official signers and the marks of a notification; `grants` are those before it."""
     try:
         note = Note(payload)
@@ -465,6 +618,8 @@ def judge(payload, code, grants, treaty, profile):
         marks.append("other-sender")
     if treaty.by_code[code]["roles"] == ["observer"]:
         marks.append("observer")
+    if treaty.former(code, len(treaty.chain), clock):
+        marks.append("former-party")
     marks += ["unknown-addressee" for to in value["to"] if to != "*" and to not in treaty.by_code]
     kind = profile["kind"].get(value["kind"])
     if kind is None:
@@ -508,10 +663,27 @@ def evidence(data, treaty, profile):
         bundle = canonical(extra.decode(), 16 << 20, False)
     except UnicodeDecodeError:
         raise Refused("the bundle is not UTF-8")
-    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("fork", "silence"))
+    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("amendments", "fork", "silence"))
     need(type(bundle["v"]) is int and bundle["v"] == 1 and unhex(bundle["treaty"]) == treaty.hash, "another treaty")
 
-    received = {}
+    # What the amendments say, before anything is checked with the keys of those who acceded.
+    part = fields(bundle.get("amendments", {}), (), ("clock", "known", "logged"))
+    need("amendments" not in bundle or part, "an empty part")
+    stated, adoption = Record(str(bundle["record"]).encode()), Adoption(treaty)
+    logged = array(part["logged"], 1, 512) if "logged" in part else []
+    known = array(part["known"], 1, 256) if "known" in part else []
+    steps = [(stated.index, stated.time, None, False)]
+    for value in logged + ([part["clock"]] if "clock" in part else []):
+        it = Record(str(fields(value, ("path", "record"))["record"]).encode())
+        steps.append((it.index, it.time, it.payload if value in logged else None, True))
+    for at, time, payload, counts in sorted(steps, key=lambda step: step[0]):
+        changes = adoption.take(at, time, payload) if payload is not None else adoption.passes(at, time)
+        need(changes or not counts, "an amendment, or a clock, that nothing needs")
+    treaty, bare = adoption.treaty, len(adoption.treaty.chain)
+    for note in known:
+        need(isinstance(note, str), "an amendment")
+        treaty = treaty.amended(note.encode())
+    received, given = {}, []
 
     def receipts(note, received=received):
         code, size, root = head(note, treaty)
@@ -524,6 +696,7 @@ def evidence(data, treaty, profile):
             at = match[0]
             time = note.cosigned_by(treaty.parties[at]["witness"])
             found = (time, at, size)
+            given.append(found)
             received[treaty.codes[at]] = min(received.get(treaty.codes[at], found), found)
         return code, size, root, len(note.lines) > 1
 
@@ -547,6 +720,14 @@ def evidence(data, treaty, profile):
         need(other == code and at > last and at != size and some, "a head that does not belong here")
         included(record.leaf, index, at, [unhex(h) for h in array(value["path"], 0, 63)], at_root)
         last = at
+    last = -1
+    for value in logged:
+        it = item(value, code, size, root, "amendment")
+        need(it.index > last, "amendments go by index")
+        last = it.index
+    if "clock" in part:
+        item(part["clock"], code, size, root, None)
+    of_this_log = list(given)
     grants, last = [], -1
     for value in array(bundle["credentials"], 0, 256):
         credential = item(value, code, size, root, "credential")
@@ -612,21 +793,35 @@ def evidence(data, treaty, profile):
         need(tree.size == until and tree.root() == until_root, "the records do not lead to the head")
         late, as_of = sorted(seen.values(), key=lambda s: (s[0], -s[1]), reverse=True), None
         for count in range(1, len(late) + 1):
-            if as_of is None and treaty.satisfied({treaty.codes[at] for _, at, _ in late[:count]}):
+            if as_of is None and treaty.satisfied({treaty.codes[at] for _, at, _ in late[:count]}, adoption.last()):
                 as_of = late[count - 1][0]
         silent = {
             "party": party, "due": part.get("due"), "from": start, "to": until, "as_of": as_of, "answers": answers,
             "seen_by": [[treaty.codes[at], time, covered] for time, at, covered in late],
             "received": min(own + ([logged] if logged else []), default=None),
         }
-    signers, marks, value = judge(record.payload, code, grants, treaty, profile)
+    if known:
+        acceded = set(treaty.codes[treaty.chain[-2][2] if len(treaty.chain) > 1 else treaty.base():])
+        parts = {code} | set(received) | {q for _, q in not_before}
+        parts |= {silent["party"]} | {by for by, _, _ in silent["seen_by"]} if silent else set()
+        said = any(n == len(treaty.chain) and party == code for n, party, _, _ in treaty.statuses)
+        need(said or acceded & parts, "an amendment that nothing needs")
+    clock = max(record.time, adoption.at(index)[1])
+    signers, marks, value = judge(record.payload, code, grants, treaty, profile, clock)
+    late = max((time for time, _ in not_before), default="")
+    if "former-party" not in marks and treaty.former(code, len(treaty.chain), late):
+        marks.append("former-party")
     times = sorted(received.values())
+    # A head is judged where it ends, by the receipts on it and on larger ones.
+    final = treaty.satisfied(set(), adoption.last()) or any(
+        treaty.satisfied({treaty.codes[by] for _, by, of in of_this_log if of >= at}, adoption.at(at - 1))
+        for _, _, at in of_this_log)
     return {
         "verified": True, "silence": silent, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
         "kind": value["kind"] if value else "", "signers": signers, "marks": marks, "fork": forked,
         "receipts": [[treaty.codes[at], time, size] for time, at, size in times],
         "not_before": sorted(not_before, key=lambda bound: bound[0], reverse=True),
-        "not_after": times[0][0] if times else None, "final": treaty.satisfied(received),
+        "not_after": times[0][0] if times else None, "final": final,
     }
 
 
@@ -650,6 +845,12 @@ def folder(path, treaty, profile):
     logs = {f"logs/{code}/{name}.txt" for code in treaty.codes for name in ("records", "checkpoints", "receipts")}
     due = {"README.txt", "treaty.toml", "profile.toml", "policy.txt"} | logs
     forks = {f"forks/{code}.txt" for code in treaty.codes}
+    while f"amendments/{len(treaty.chain) + 1:03}.note" in found:
+        name = f"{len(treaty.chain) + 1:03}.note"
+        treaty = treaty.amended(read("amendments", name))
+        due.add("amendments/" + name)
+    logs = {f"logs/{code}/{name}.txt" for code in treaty.codes for name in ("records", "checkpoints", "receipts")}
+    due, forks = due | logs, {f"forks/{code}.txt" for code in treaty.codes}
     need(due <= found <= due | forks, "files that are missing or do not belong there")
     need(sha(read("treaty.toml")) == treaty.hash, "another treaty file")
     need(sha(read("profile.toml")) == treaty.profile_hash, "another profile")
@@ -657,9 +858,10 @@ def folder(path, treaty, profile):
     forked = [fork(read("forks", code + ".txt").decode(), treaty, True)[0] for code in treaty.codes
               if f"forks/{code}.txt" in found]
     need([code for code in treaty.codes if f"forks/{code}.txt" in found] == forked, "a fork proof in the wrong file")
-    due, roots, out = {code: [] for code in treaty.codes}, {}, []
+    due, roots, out, adoptions = {code: [] for code in treaty.codes}, {}, [], {}
     for code in treaty.codes:
         tree, last, grants, marked = Tree(), treaty.hash, [], 0
+        adoption = Adoption(treaty)
         roots[code] = [tree.root()]
         for number, data in frames(inside("logs", code, "records.txt"), b"record"):
             record = Record(data)
@@ -667,10 +869,14 @@ def folder(path, treaty, profile):
                  f"record {tree.size} of {code} does not belong there")
             last = record.leaf
             tree.append(last)
+            adoption.passes(number, record.time)
             roots[code].append(tree.root())
             try:
                 if record.type == "notification":
-                    marked += bool(judge(record.payload, code, grants, treaty, profile)[1])
+                    clock = max(record.time, adoption.last()[1])
+                    marked += bool(judge(record.payload, code, grants, treaty, profile, clock)[1])
+                elif record.type == "amendment":
+                    adoption.take(number, record.time, record.payload)
                 elif record.type == "credential":
                     grants.append(grant(record.payload, code, treaty))
                 elif record.type == "receipt":
@@ -688,6 +894,8 @@ def folder(path, treaty, profile):
             last = size
         need(last == tree.size or (tree.size == 0 and last < 1), f"records of {code} without a checkpoint")
         out.append({"party": code, "records": tree.size, "marked": marked})
+        need(len(adoption.treaty.chain) == len(treaty.chain), "an amendment that the folder lacks")
+        adoptions[code] = adoption
     missing = []
     for code, log in zip(treaty.codes, out):
         lines, sizes = "", {}
@@ -701,7 +909,8 @@ def folder(path, treaty, profile):
             else:
                 sizes[treaty.codes[by]] = max(size, sizes.get(treaty.codes[by], 0))
         need(read("logs", code, "receipts.txt") == lines.encode(), f"the list of receipts for {code}")
-        satisfied = [size for size in sizes.values() if treaty.satisfied({c for c in sizes if sizes[c] >= size})]
+        satisfied = [size for size in sizes.values() if size and treaty.satisfied(
+            {c for c in sizes if sizes[c] >= size}, adoptions[code].at(size - 1))]
         log["final"] = max(satisfied, default=0)
     sound = not missing and not forked
     return {"verified": sound, "logs": out, "forks": sorted(set(forked)), "missing": sorted(set(missing))}
@@ -714,6 +923,7 @@ def main():
     data = open(sys.argv[2], "rb").read()
     need(sha(data) == treaty.profile_hash, "the profile is not the treaty file's")
     profile = tomllib.loads(data.decode())
+    treaty.rule = profile.get("amendment")
     good = True
     for path in sys.argv[3:]:
         try:

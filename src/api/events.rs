@@ -31,6 +31,8 @@ pub(super) async fn events(State(handle): State<Handle>) -> Sse<impl Stream<Item
 }
 
 fn views(handle: &Handle, event: Event) -> Vec<EventView> {
+    // The treaty may have grown since.
+    let handle = &handle.clone();
     let party = |log| party_view(handle, log);
     let view = match event {
         Event::Stored { log, from, to } => {
@@ -47,6 +49,8 @@ fn views(handle: &Handle, event: Event) -> Vec<EventView> {
             final_records: handle.status().logs[log].final_size,
         },
         Event::Fork(log) => EventView::Fork { party: party(log) },
+        Event::Amended(amendments) => EventView::Amended { amendments },
+        Event::Contested(number) => EventView::Contested { number },
         Event::Mode(mode) => EventView::Mode { signs: mode.signs(), text: mode.to_string() },
         Event::Fault { peer, what } => EventView::Fault { party: party(peer), what },
         Event::OtherTreaty(peer) => EventView::OtherTreaty { party: party(peer) },

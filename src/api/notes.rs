@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::routes::party_view;
 use super::view::{NoteDetail, NoteView, ReceiptView};
 use crate::daemon::Handle;
-use crate::ledger::{Credentials, Notification, Record, RecordType, Timestamp, Validity, check_notification};
-use crate::node::{LogId, Read, ReadError, ReceiptEntry, final_size};
+use crate::ledger::{Adoption, Credentials, Notification, Record, RecordType, Timestamp, Validity, check_notification};
+use crate::node::{LogId, Read, ReadError, ReceiptEntry, adoption, final_size};
 use crate::tlog::leaf_hash;
 
 /// Most replies that are shown with a note.
@@ -33,11 +33,23 @@ pub(super) struct Notes<'a> {
     handle: &'a Handle,
     /// By log, read when the first of its notes is looked at: a party may have logged any number of them.
     credentials: Vec<OnceCell<Credentials>>,
+    /// The same, of the amendments that hold.
+    adoptions: Vec<OnceCell<Adoption>>,
 }
 
 impl<'a> Notes<'a> {
     pub fn new(handle: &'a Handle) -> Self {
-        Self { handle, credentials: vec![OnceCell::new(); handle.treaty.parties().len()] }
+        let parties = handle.treaty.parties().len();
+        Self { handle, credentials: vec![OnceCell::new(); parties], adoptions: vec![OnceCell::new(); parties] }
+    }
+
+    fn adoption(&self, log: LogId) -> Result<&Adoption, ReadError> {
+        let cell = &self.adoptions[log];
+        if let Some(adoption) = cell.get() {
+            return Ok(adoption);
+        }
+        let adoption = adoption(log, &mut self.handle.treaty.clone(), &*self.handle.store)?;
+        Ok(cell.get_or_init(|| adoption))
     }
 
     fn credentials(&self, log: LogId) -> Result<&Credentials, ReadError> {
@@ -102,7 +114,10 @@ impl<'a> Notes<'a> {
         let Ok((_, notification)) = Notification::of_note(record.payload) else { return Ok(None) };
         let (treaty, profile) = (&self.handle.treaty, &self.handle.profile);
         let code = &treaty.party(log).code;
-        let validity = check_notification(record.payload, log, index, treaty, Some(profile), self.credentials(log)?);
+        let adoption = self.adoption(log)?;
+        let when = (record.time, adoption.at(index));
+        let credentials = self.credentials(log)?;
+        let validity = check_notification(record.payload, log, index, when, treaty, Some(profile), credentials);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),
@@ -117,7 +132,7 @@ impl<'a> Notes<'a> {
             logged: record.time,
             arrived: None,
             re: notification.re.iter().map(|re| format!("{}/{}", re.log, re.index)).collect(),
-            is_final: final_size(treaty, &receipted) > index,
+            is_final: final_size(treaty, adoption, &receipted) > index,
             receipts: receipted.iter().filter(|size| **size > index).count(),
             others: treaty.parties().len() - 1,
             marks: validity.marks.clone(),

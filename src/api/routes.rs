@@ -138,6 +138,8 @@ async fn status(State(handle): State<Handle>) -> Json<StatusView> {
         records: view.size,
         known: view.known,
         final_records: view.final_size,
+        amendments: view.amendments,
+        former: view.former,
         forked: view.forked,
         receipts: (0..view.receipted.len())
             .filter(|by| *by != log)
@@ -149,6 +151,7 @@ async fn status(State(handle): State<Handle>) -> Json<StatusView> {
         party: party_view(&handle, handle.me),
         treaty: file.title.clone(),
         ledger: file.name.clone(),
+        amendments: handle.treaty.number(),
         treaty_sha256: handle.treaty.hash().to_hex(),
         time: Timestamp::from_posix(now_ms() / 1000),
         started: Timestamp::from_posix(handle.started_ms / 1000),

@@ -27,6 +27,9 @@ pub struct StatusView {
     pub treaty: String,
     /// The ledger's name.
     pub ledger: String,
+    /// Amendments of the treaty file that are known.
+    #[serde(default)]
+    pub amendments: usize,
     /// SHA-256 of the treaty file, in hex.
     pub treaty_sha256: String,
     /// This node's clock.
@@ -62,6 +65,12 @@ pub struct LogView {
     pub known: u64,
     /// Records that are final: receipted by the quorum.
     pub final_records: u64,
+    /// So many amendments of the treaty file hold in it.
+    #[serde(default)]
+    pub amendments: usize,
+    /// Its party is a former one.
+    #[serde(default)]
+    pub former: bool,
     /// Two contradictory heads of it exist.
     pub forked: bool,
     /// Up to how many records each other party has receipted.
@@ -218,6 +227,16 @@ pub enum EventView {
         signs: bool,
         /// Why, or why not.
         text: String,
+    },
+    /// The treaty file has one amendment more.
+    Amended {
+        /// So many it has now.
+        amendments: usize,
+    },
+    /// Two amendments of one number are known that the parties signed; neither holds.
+    Contested {
+        /// The number.
+        number: usize,
     },
     /// A peer sent something that does not hold.
     Fault {

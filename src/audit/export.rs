@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::amendments;
 use super::folder::{
     CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, ReceiptLine, TREATY, readme, write_frame,
 };
@@ -56,6 +57,7 @@ pub fn export(
     if Hash::digest(profile) != parsed.file().profile_sha256 {
         return Err(ExportError::Profile);
     }
+    let parsed = amendments::found(parsed, profile, read)?;
     let exists = || target.symlink_metadata().is_ok();
     if exists() {
         return Err(ExportError::Exists(target.to_owned()));
@@ -95,6 +97,12 @@ impl Export<'_> {
         self.file(TREATY, treaty)?;
         self.file(PROFILE, profile)?;
         self.file(POLICY, self.treaty.policy_text().as_bytes())?;
+        if self.treaty.number() > 0 {
+            self.folder_in(&[amendments::FOLDER])?;
+        }
+        for (at, (note, _)) in self.treaty.amendments().enumerate() {
+            self.file(&amendments::name(at + 1), note)?;
+        }
         let parties = self.treaty.parties().len();
         // Fixed before anything is written: the logs of a running node grow meanwhile.
         let sizes: Vec<_> = (0..parties).map(|log| self.head_size(log)).collect::<Result<_, _>>()?;

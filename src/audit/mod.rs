@@ -12,6 +12,7 @@
 //!
 //! An audit reads each file once, record by record: it needs no more memory for a long log than for a short one.
 
+mod amendments;
 mod export;
 mod folder;
 mod grow;

@@ -34,6 +34,8 @@ pub struct LogReport {
     pub credentials: u64,
     /// Fork proofs among them.
     pub evidence: u64,
+    /// Amendments of the treaty file that hold from there on.
+    pub amendments: u64,
     /// Records that are not what their type says: they stand in the log and count for nothing.
     pub void: u64,
     /// Signed heads.

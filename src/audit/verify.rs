@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::amendments;
 use super::export::receipt_line;
 use super::folder::{
     Broken, CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY, readme,
@@ -14,8 +16,8 @@ use super::folder::{
 use super::report::{MAX_LISTED, MarkedNote, Missing, Report};
 use super::walk::Walk;
 use crate::ledger::{
-    ForkProof, Grant, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile, Receipt, Record, RecordType,
-    Treaty, TreatyError, check_notification, parse_bare_fork,
+    AmendmentError, ForkProof, Grant, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile, Receipt, Record,
+    RecordType, Treaty, TreatyError, check_notification, parse_bare_fork,
 };
 use crate::node::final_size;
 use crate::tlog::{Hash, leaf_hash};
@@ -35,6 +37,9 @@ pub enum AuditError {
     /// The folder's treaty file.
     #[error("the folder's {TREATY}: {0}")]
     Treaty(#[from] TreatyError),
+    /// One of the folder's amendments.
+    #[error("the folder's {0}: {1}")]
+    Amendment(String, AmendmentError),
     /// The folder belongs to another ledger.
     #[error("the folder is of another ledger: its {TREATY} has the SHA-256 {found}, the trusted one has {trusted}")]
     OtherTreaty {
@@ -63,12 +68,14 @@ pub fn verify_folder(
         let (found, trusted) = (Hash::digest(&bytes).to_hex(), Hash::digest(trusted).to_hex());
         return Err(AuditError::OtherTreaty { found, trusted });
     }
-    let treaty = Treaty::parse(&bytes)?;
+    let shared = Arc::new(amendments::read(folder, Treaty::parse(&bytes)?)?);
+    let treaty = &*shared;
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|e| AuditError::Random(e.to_string()))?;
     let mut audit = Audit {
         folder,
-        treaty: &treaty,
+        treaty,
+        shared: shared.clone(),
         profile: None,
         key,
         report: Report {
@@ -95,6 +102,7 @@ pub fn verify_folder(
 struct Audit<'a> {
     folder: &'a Path,
     treaty: &'a Treaty,
+    shared: Arc<Treaty>,
     profile: Option<Profile>,
     /// Drawn anew for each audit, so that nobody can write a folder whose two sets differ and have the same digest.
     key: [u8; 32],
@@ -119,6 +127,8 @@ impl Audit<'_> {
             due.extend([RECORDS, CHECKPOINTS, RECEIPTS].map(|name| format!("{LOGS}/{}/{name}", party.code)));
             allowed.insert(format!("{FORKS}/{}.txt", party.code));
         }
+        folders.insert(amendments::FOLDER.to_owned());
+        due.extend((1..=self.treaty.number()).map(amendments::name));
         self.list("", &folders, &mut due, &allowed);
         for name in due {
             self.report.fault(&name, 0, "the file is missing");
@@ -226,7 +236,7 @@ impl Audit<'_> {
         let walked = self.walk(&mut walk);
         self.done += walk.bytes();
         (self.progress)(self.done, self.total);
-        walk.out.final_size = final_size(self.treaty, &walk.receipted);
+        walk.out.final_size = final_size(self.treaty, &walk.adoption, &walk.receipted);
         let (have, signed) = (walk.out.records, walk.signed);
         match walked {
             Err((file, broken)) => self.report.fault(&name(file), broken.line, broken.what),
@@ -286,11 +296,23 @@ impl Audit<'_> {
         walk.out.records += 1;
         walk.out.last = Some(record.time);
         let party = self.treaty.party(log);
+        walk.adoption.pass(index, record.time, self.treaty);
         match record.kind {
+            RecordType::Amendment => {
+                let mut treaty = self.shared.clone();
+                let held = walk.adoption.take(index, record.time, record.payload, &mut treaty);
+                walk.out.amendments += u64::from(held);
+                walk.out.void += u64::from(!held);
+                if treaty.number() > self.treaty.number() {
+                    return Err(format!("record {index}: an amendment that is not in the folder's `amendments`"));
+                }
+            }
             RecordType::Notification => {
                 walk.out.notifications += 1;
                 let (treaty, profile) = (self.treaty, self.profile.as_ref());
-                let marks = check_notification(record.payload, log, index, treaty, profile, &walk.credentials).marks;
+                let when = (record.time, walk.adoption.last());
+                let marks =
+                    check_notification(record.payload, log, index, when, treaty, profile, &walk.credentials).marks;
                 if !marks.is_empty() {
                     self.report.marked_count += 1;
                     if self.report.marked.len() < MAX_LISTED {
@@ -406,7 +428,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Reads a file of at most so many bytes.
-fn read_file(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > max_bytes {

@@ -5,7 +5,7 @@ use std::io::BufReader;
 
 use super::folder::{Broken, CHECKPOINTS, RECEIPTS, Reader, ReceiptLine};
 use super::report::LogReport;
-use crate::ledger::{Credentials, Treaty};
+use crate::ledger::{Adoption, Credentials, Treaty};
 use crate::note::SignedNote;
 use crate::tlog::{Appender, Checkpoint, Hash};
 
@@ -31,6 +31,7 @@ pub(super) struct Walk {
     /// Size of the largest head that is known to be signed.
     pub signed: u64,
     pub credentials: Credentials,
+    pub adoption: Adoption,
     pub out: LogReport,
 }
 
@@ -50,6 +51,7 @@ impl Walk {
             good: 0,
             signed: 0,
             credentials: Credentials::default(),
+            adoption: Adoption::default(),
             out: LogReport { party: treaty.party(log).code.clone(), ..LogReport::default() },
         }
     }

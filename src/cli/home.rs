@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Code, Context, Failure, NodeConfig, files};
 use crate::keys::{self, Public, PublicKey};
-use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Party, Profile, Treaty, is_ledger_name, is_party_code};
+use crate::ledger::{
+    MAX_AMENDMENTS, MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Party, Profile, Treaty, is_ledger_name, is_party_code,
+};
+use crate::note::MAX_NOTE_BYTES;
 use crate::tlog::Hash;
 
 /// Whose home it is.
@@ -57,10 +60,42 @@ impl Context {
         self.home.join("keys/officials").join(format!("{name}.key"))
     }
 
-    /// The home's treaty.
+    /// The home's treaty, with the amendments that lie in its folder.
     pub fn treaty(&self) -> Result<Treaty, Failure> {
-        read_treaty(&self.treaty_path())
-            .map_err(|f| if f.hint.is_none() { f.hint("`verbale treaty check` lists what is wrong") } else { f })
+        let mut treaty = read_treaty(&self.treaty_path())
+            .map_err(|f| if f.hint.is_none() { f.hint("`verbale treaty check` lists what is wrong") } else { f })?;
+        // Whoever needs the profile says what is wrong with it.
+        if let Ok((profile, hash)) = read_profile(&self.profile_path())
+            && hash == treaty.file().profile_sha256
+        {
+            treaty = treaty.governed_by(&profile);
+        }
+        while treaty.number() < MAX_AMENDMENTS {
+            let path = self.amendment_path(treaty.number() + 1);
+            if !path.exists() {
+                break;
+            }
+            let amended = treaty.amended(&files::read(&path, MAX_NOTE_BYTES)?);
+            treaty = amended.map_err(|e| Failure::new(Code::Input, format!("{}: {e}", path.display())))?;
+        }
+        Ok(treaty)
+    }
+
+    /// Where an amendment of the treaty file lies.
+    fn amendment_path(&self, number: usize) -> PathBuf {
+        self.home.join("amendments").join(format!("{number:03}.note"))
+    }
+
+    /// Keeps a signed amendment in the home folder, for the commands that work without the node.
+    pub fn keep_amendment(&self, number: usize, note: &[u8]) -> Result<(), Failure> {
+        let path = self.amendment_path(number);
+        if std::fs::read(&path).is_ok_and(|kept| kept == note) {
+            return Ok(());
+        }
+        let folder = self.home.join("amendments");
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| Failure::new(Code::Disk, format!("{} cannot be made: {e}", folder.display())))?;
+        files::replace(&path, note)
     }
 
     /// The home's profile, which must be the one that the treaty file names.

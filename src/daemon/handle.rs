@@ -25,10 +25,9 @@ const ATTEST_TIMEOUT: Duration = Duration::from_secs(15);
 #[error("the node is stopping")]
 pub struct Stopped;
 
-/// A running node, to be asked and to be given notes. Clones are cheap.
-#[derive(Clone)]
+/// A running node, to be asked and to be given notes. Clones are cheap; each has the treaty as it stands when it is made.
 pub struct Handle {
-    /// The treaty.
+    /// The treaty, with the amendments that are known.
     pub treaty: Arc<Treaty>,
     /// Its profile.
     pub profile: Arc<Profile>,
@@ -44,6 +43,24 @@ pub struct Handle {
     pub(super) to_net: mpsc::Sender<NetCommand>,
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) events: broadcast::Sender<Event>,
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self {
+            treaty: self.store.treaty(),
+            profile: self.profile.clone(),
+            me: self.me,
+            store: self.store.clone(),
+            started_ms: self.started_ms,
+            jobs: self.jobs.clone(),
+            asks: self.asks.clone(),
+            law: self.law.clone(),
+            to_net: self.to_net.clone(),
+            status: self.status.clone(),
+            events: self.events.clone(),
+        }
+    }
 }
 
 impl Handle {

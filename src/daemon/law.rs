@@ -77,7 +77,9 @@ impl Law {
     }
 
     fn catch_up(&self, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
-        let parties = store.treaty().parties().len();
+        let treaty = store.treaty();
+        let parties = treaty.parties().len();
+        self.lock().docket.amend(treaty);
         for log in 0..parties {
             loop {
                 let from = self.lock().docket.size(log);
@@ -149,6 +151,6 @@ fn counted(store: &Store, by: usize, index: u64, bytes: &[u8]) -> Result<Option<
     if record.kind != RecordType::Receipt {
         return Ok(None);
     }
-    let Some((log, size)) = Receipt::stated(record.payload, store.treaty()) else { return Ok(None) };
+    let Some((log, size)) = Receipt::stated(record.payload, &store.treaty()) else { return Ok(None) };
     Ok(store.receipt_from(log, by, size)?.filter(|entry| entry.size == size && entry.index == index))
 }

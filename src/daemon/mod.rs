@@ -128,6 +128,9 @@ impl Daemon {
             sign_without_peers: settings.sign_without_peers,
         };
         let engine = Engine::load(config, &*store)?;
+        // By the logs it may have more amendments than by the settings.
+        let treaty = engine.treaty().clone();
+        store.set_treaty(treaty.clone());
         // Before the first word to anybody: the store answers peers with the head that it has.
         if let Some(mark) = engine.high_water() {
             high_water.update(mark)?;
@@ -135,12 +138,12 @@ impl Daemon {
         let (jobs, inbox) = mpsc::channel(MAX_QUEUE);
         let net = crate::net::start(
             NetConfig { identity: settings.transport_seed, me, treaty: treaty.clone(), listen: settings.listen },
-            answerer(treaty.clone(), store.clone(), jobs.clone()),
+            answerer(store.clone(), jobs.clone()),
         )
         .await?;
 
         let (events, _) = broadcast::channel(MAX_EVENTS);
-        let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine, treaty.parties().len())));
+        let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine)));
         // The engine itself limits what it has under way, so that this queue is short; it must never wait for it.
         let (effects, mut from_engine) = mpsc::unbounded_channel();
         let (law, committed) = law::Law::start(treaty.clone(), profile.clone(), store.clone())?;
@@ -218,11 +221,12 @@ impl Daemon {
 }
 
 /// Answers peers' requests straight from the store, but for what the engine has to sign.
-fn answerer(treaty: Arc<Treaty>, store: Arc<Store>, jobs: mpsc::Sender<Job>) -> crate::net::Serve {
+fn answerer(store: Arc<Store>, jobs: mpsc::Sender<Job>) -> crate::net::Serve {
     Arc::new(move |peer, request| {
         if let Request::Attest { log } = request {
             return attested(log, &jobs).map_or(Response::Nothing, |note| Response::Attested { log, note });
         }
+        let treaty = store.treaty();
         match serve(&request, &treaty, &*store, now_ms()) {
             Ok(response) => response,
             Err(error) => {

@@ -13,6 +13,10 @@ pub struct LogStatus {
     pub final_size: u64,
     /// Up to which size each party has receipted it.
     pub receipted: Vec<u64>,
+    /// So many amendments hold in it.
+    pub amendments: usize,
+    /// Its party is a former one, by this node's clock.
+    pub former: bool,
     /// It was proved to have forked.
     pub forked: bool,
     /// Whether the party's node is connected, and by how many milliseconds its clock is ahead.
@@ -29,8 +33,10 @@ pub struct Status {
 }
 
 impl Status {
-    pub(super) fn of(engine: &Engine, logs: LogId) -> Self {
-        let log = |log| LogStatus {
+    pub(super) fn of(engine: &Engine) -> Self {
+        let log = |log: LogId| LogStatus {
+            amendments: engine.adoption(log).last().number,
+            former: engine.is_former(log),
             size: engine.size(log),
             known: engine.known_size(log),
             final_size: engine.final_size(log),
@@ -38,6 +44,6 @@ impl Status {
             forked: engine.fork(log).is_some(),
             peer: engine.peer(log),
         };
-        Self { mode: engine.mode(), logs: (0..logs).map(log).collect() }
+        Self { mode: engine.mode(), logs: (0..engine.treaty().parties().len()).map(log).collect() }
     }
 }

@@ -132,6 +132,12 @@ impl Worker {
 
     fn step(&mut self) -> Result<(), WorkerError> {
         let Step { batch, effects } = self.engine.step(&*self.store)?;
+        let treaty = self.engine.treaty();
+        if !Arc::ptr_eq(treaty, &self.store.treaty()) {
+            // Before anything of a new party's log is written. Who may connect is told to the network as well.
+            self.store.set_treaty(treaty.clone());
+            drop(self.network.send(NetCommand::Treaty(treaty.clone())));
+        }
         if !batch.is_empty() {
             // The commit point: nothing below may happen before both of these are on disk, in this order. A mark
             // ahead of the database would stop a node for good that crashed between the two.
@@ -144,7 +150,7 @@ impl Worker {
             // Whoever keeps the docket reads the rest from the store; it may have failed, and the node goes on.
             let _ = committed.send(batch.refuted.clone());
         }
-        let status = Status::of(&self.engine, self.status.borrow().logs.len());
+        let status = Status::of(&self.engine);
         self.status.send_if_modified(|before| {
             let changed = **before != status;
             if changed {

@@ -77,6 +77,15 @@ impl Docket {
         }
     }
 
+    /// The treaty has more parties now.
+    pub fn amend(&mut self, treaty: Arc<Treaty>) {
+        let parties = treaty.parties().len().max(self.sizes.len());
+        self.sizes.resize(parties, 0);
+        self.receipts.resize(parties, Vec::new());
+        self.receipts.iter_mut().for_each(|of| of.resize(parties, Vec::new()));
+        self.treaty = treaty;
+    }
+
     /// Takes in a record of a log, which has to follow those that came before of that log. Receipts are verified; what
     /// does not hold counts for nothing. Logs beyond the treaty file's are passed over.
     pub fn apply(&mut self, log: usize, index: u64, bytes: &[u8]) {

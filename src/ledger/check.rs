@@ -11,7 +11,7 @@ use super::receipt::Receipt;
 use super::record::{Record, RecordType};
 use super::time::Timestamp;
 use super::treaty::Treaty;
-use super::validity::check_notification;
+use super::validity::{Mark, check_notification, former_party};
 use super::verdict::{Bound, Forked, Verdict};
 use crate::tlog::{Checkpoint, Cosignature, leaf_hash, verify_inclusion};
 
@@ -19,6 +19,10 @@ use crate::tlog::{Checkpoint, Cosignature, leaf_hash, verify_inclusion};
 /// form of the note).
 pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>) -> Result<Verdict, EvidenceError> {
     let evidence = Evidence::parse(bytes, &treaty.hash())?;
+    let stated = Record::parse(evidence.record.record.as_bytes());
+    let stated = stated.map_err(|e| EvidenceError::Part { part: "the record".into(), fault: e.into() })?;
+    let amended = evidence.amendments.follow(&stated, treaty, profile)?;
+    let treaty = &*amended.treaty;
     let origin = evidence.checkpoint.text().split('\n').next().unwrap_or_default();
     let log = treaty.log_of_origin(origin).ok_or_else(|| EvidenceError::UnknownLog(origin.to_owned()))?;
 
@@ -63,11 +67,25 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
 
     let silence = match &evidence.silence {
         None => None,
-        Some(part) => Some(part.check(&evidence, (log, &record, &main), &receipts, treaty)?),
+        Some(part) => {
+            Some(part.check(&evidence, (log, &record, &main), &receipts, (treaty, amended.adoption.last()))?)
+        }
     };
 
     let outside = outside(&evidence, &record, log, treaty)?;
-    let validity = check_notification(record.payload, log, record.index, treaty, profile, &credentials);
+    let has_part = |party: usize| {
+        let in_silence = silence.as_ref().is_some_and(|silence| {
+            silence.party == treaty.party(party).code
+                || silence.seen_by.iter().any(|seen| seen.party == treaty.party(party).code)
+        });
+        let anchors = || not_before.iter().any(|bound| bound.by == treaty.party(party).code);
+        party == log || receipts.iter().any(|(by, ..)| *by == party) || in_silence || anchors()
+    };
+    evidence.amendments.check(log, &main, treaty, has_part)?;
+
+    let when = (record.time, amended.adoption.at(record.index));
+    let mut validity = check_notification(record.payload, log, record.index, when, treaty, profile, &credentials);
+    validity.marks.extend(late_by_others(log, &validity.marks, &not_before, treaty));
     let mut verdict = Verdict {
         party: treaty.party(log).code.clone(),
         index: record.index,
@@ -90,6 +108,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         fork,
         silence,
         outside,
+        amended: None,
         not_proven: Vec::new(),
     };
     if let Ok((_, notification)) = Notification::of_note(record.payload) {
@@ -102,8 +121,17 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         verdict.attachments = notification.attachments;
         verdict.issued = Some(notification.issued);
     }
-    verdict.weigh(receipts, treaty);
+    verdict.weigh(receipts, treaty, &amended.adoption);
     Ok(verdict)
+}
+
+/// A party that dates its notes back is none any more by what its log held before, by another party's clock.
+fn late_by_others(log: usize, marks: &[Mark], not_before: &[Bound], treaty: &Treaty) -> Option<Mark> {
+    let bound = not_before.iter().max_by_key(|bound| bound.time)?;
+    let mut mark = former_party(log, bound.time, treaty).filter(|mark| marks.iter().all(|m| m.code != mark.code))?;
+    let (time, by) = (bound.time.display(), &bound.by);
+    mark.text = format!("{} Its log held before this note what {by} logged at {time}, by its own clock.", mark.text);
+    Some(mark)
 }
 
 fn part<T>(name: &str, check: impl FnOnce() -> Result<T, PartError>) -> Result<T, EvidenceError> {

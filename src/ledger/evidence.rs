@@ -9,6 +9,7 @@
 use serde_json::{Value, json};
 
 use super::canon::{self, Text};
+use super::chain::AmendmentPart;
 use super::fields::{FieldError, Fields};
 use super::fork::{ForkError, ForkProof};
 use super::outside::{MAX_OUTSIDE, OutsidePart};
@@ -92,6 +93,9 @@ pub enum PartError {
     /// The fork proof fails.
     #[error(transparent)]
     Fork(#[from] ForkError),
+    /// Not the treaty's next amendment.
+    #[error(transparent)]
+    Amendment(#[from] super::amendment::AmendmentError),
     /// It verifies, but does not belong there.
     #[error("{0}")]
     Misplaced(&'static str),
@@ -147,6 +151,8 @@ pub struct Evidence {
     pub silence: Option<SilencePart>,
     /// Heads with cosignatures by witnesses outside the ledger, by size.
     pub outside: Vec<OutsidePart>,
+    /// Amendments of the treaty file.
+    pub amendments: AmendmentPart,
 }
 
 impl Evidence {
@@ -173,6 +179,9 @@ impl Evidence {
         }
         if !self.outside.is_empty() {
             bundle["outside"] = self.outside.iter().map(OutsidePart::to_value).collect();
+        }
+        if !self.amendments.is_empty() {
+            bundle["amendments"] = self.amendments.to_value();
         }
         let proof = TlogProof {
             extra: canon::write(&bundle).into_bytes(),
@@ -228,6 +237,7 @@ impl Evidence {
             fork,
             silence: fields.optional("silence").map(SilencePart::of_value).transpose()?,
             outside: outside(&mut fields)?,
+            amendments: fields.optional("amendments").map(AmendmentPart::of_value).transpose()?.unwrap_or_default(),
         };
         fields.version(VERSION)?;
         fields.finish()?;

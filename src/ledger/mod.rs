@@ -1,7 +1,10 @@
 //! What the parties say to each other and how it is kept: records, notifications, credentials, receipts, fork proofs;
 //! the treaty file and the profile; validity; evidence.
 
+mod amended;
+mod amendment;
 pub mod canon;
+mod chain;
 mod check;
 mod credential;
 mod evidence;
@@ -18,6 +21,11 @@ mod treaty;
 mod validity;
 mod verdict;
 
+pub use amended::{Adoption, Place, StatusChange};
+pub use amendment::{
+    Amendment, AmendmentError, AmendmentRule, Change, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Share, Signatures,
+};
+pub use chain::AmendmentPart;
 pub use check::verify_evidence;
 pub use credential::{CredentialError, Credentials, Grant};
 pub use evidence::{

@@ -24,6 +24,9 @@ pub enum RecordType {
     Credential,
     /// A proof that some log forked.
     Evidence,
+    /// A note signed by parties' root keys, which amends the treaty file. A reader that does not know it refuses the
+    /// record rather than count the quorum wrongly after it.
+    Amendment,
 }
 
 impl RecordType {
@@ -34,11 +37,13 @@ impl RecordType {
             Self::Receipt => "receipt",
             Self::Credential => "credential",
             Self::Evidence => "evidence",
+            Self::Amendment => "amendment",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Notification, Self::Receipt, Self::Credential, Self::Evidence].into_iter().find(|t| t.as_str() == word)
+        let all = [Self::Notification, Self::Receipt, Self::Credential, Self::Evidence, Self::Amendment];
+        all.into_iter().find(|t| t.as_str() == word)
     }
 
     /// Whether others owe a receipt for it. Receipts are not receipted for their own sake.

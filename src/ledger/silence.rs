@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use super::amended::Place;
 use super::evidence::{Evidence, EvidenceError, HeadPart, Included, PartError, included};
 use super::fields::{FieldError, Fields};
 use super::notification::Notification;
@@ -124,7 +125,7 @@ impl SilencePart {
         evidence: &Evidence,
         (log, note, main): (usize, &Record<'_>, &Checkpoint),
         receipts: &[(usize, Timestamp, u64)],
-        treaty: &Treaty,
+        (treaty, at): (&Treaty, Place),
     ) -> Result<Silence, EvidenceError> {
         let fail = |name: &str, fault: PartError| EvidenceError::Part { part: format!("silence.{name}"), fault };
         let misplaced = |name: &str, what| fail(name, PartError::Misplaced(what));
@@ -177,7 +178,7 @@ impl SilencePart {
             answers,
             received: own.into_iter().chain(logged_receipt).min(),
         };
-        silence.weigh(seen, treaty);
+        silence.weigh(seen, treaty, at);
         Ok(silence)
     }
 
@@ -259,14 +260,13 @@ impl Silence {
     }
 
     /// Who saw the log so, the latest first, and since when a quorum did.
-    fn weigh(&mut self, mut seen: Vec<(usize, Timestamp, u64)>, treaty: &Treaty) {
+    fn weigh(&mut self, mut seen: Vec<(usize, Timestamp, u64)>, treaty: &Treaty, at: Place) {
         seen.sort_by_key(|(by, time, _)| (std::cmp::Reverse(*time), *by));
         let mut have: Vec<usize> = Vec::new();
         for (by, time, size) in seen {
             have.push(by);
             self.seen_by.push(Received { party: treaty.party(by).code.clone(), time, size });
-            let has = |code: &str| treaty.find(code).is_some_and(|at| have.contains(&at));
-            if self.as_of.is_none() && treaty.policy().is_satisfied(&has) {
+            if self.as_of.is_none() && treaty.is_quorum(at, &|by| have.contains(&by)) {
                 self.as_of = Some(time);
             }
         }

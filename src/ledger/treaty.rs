@@ -1,9 +1,13 @@
 //! The treaty file: the root of trust, the same bytes at every party.
 //!
-//! Its SHA-256 is the ledger's identity: notifications name it, and the first record of every log chains to it.
+//! Its SHA-256 is the ledger's identity: notifications name it, and the first record of every log chains to it. That
+//! stays so when the treaty is amended: parties are added at the end and none is ever taken away, so that a party's
+//! place, which numbers its log, is the same for good. `amended` has what amendments do.
 
 use serde::{Deserialize, Serialize};
 
+use super::amended::{State, StatusChange, Taken};
+use super::amendment::AmendmentRule;
 use crate::note::{KeyType, VerifierKey};
 use crate::tlog::{Hash, Policy, PolicyError};
 
@@ -91,13 +95,22 @@ pub struct TreatyFile {
     pub parties: Vec<Party>,
 }
 
-/// A checked treaty file.
+/// A checked treaty file, with the amendments that are known of it.
 #[derive(Clone, Debug)]
 pub struct Treaty {
-    file: TreatyFile,
-    origins: Vec<String>,
+    pub(super) file: TreatyFile,
+    /// Those of the file, then those that acceded.
+    pub(super) parties: Vec<Party>,
+    pub(super) origins: Vec<String>,
     hash: Hash,
-    policy: Policy,
+    /// By number of amendments: how the treaty stands with them.
+    pub(super) states: Vec<State>,
+    pub(super) statuses: Vec<StatusChange>,
+    pub(super) taken: Vec<Taken>,
+    /// Who has to sign an amendment, by the profile.
+    pub(super) rule: Option<AmendmentRule>,
+    /// The number of which two amendments are known, and the second one.
+    pub(super) contested: Option<(usize, Vec<u8>)>,
 }
 
 /// Party codes: two to eight capitals and digits, a letter first.
@@ -153,10 +166,7 @@ impl Party {
         if !(46..=64).contains(&self.peer.len()) || !self.peer.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err("`peer` is not a libp2p peer id (12D3KooW…)".into());
         }
-        if self.addresses.len() > 16 || self.addresses.iter().any(|a| !a.starts_with('/') || a.len() > 256) {
-            return Err("`addresses` are at most 16 libp2p addresses, as /ip4/192.0.2.1/udp/4001/quic-v1".into());
-        }
-        Ok(())
+        check_addresses(&self.addresses)
     }
 }
 
@@ -181,32 +191,13 @@ impl Treaty {
         if file.parties.is_empty() || file.parties.len() > MAX_PARTIES {
             return Err(TreatyError::Ledger(format!("a treaty has 1 to {MAX_PARTIES} parties")));
         }
-        for (at, party) in file.parties.iter().enumerate() {
-            let fail = |what| TreatyError::Party { code: party.code.clone(), what };
-            party.check(&file.name).map_err(fail)?;
-            for other in &file.parties[..at] {
-                if other.code == party.code {
-                    return Err(fail("this code stands in the file twice".into()));
-                }
-                if other.peer == party.peer {
-                    return Err(fail(format!("its peer id is also that of {}", other.code)));
-                }
-            }
-            // One key, one job: the formats do not separate their domains for us.
-            let all = file.parties[..=at]
-                .iter()
-                .flat_map(|p| [("root", p, &p.root), ("log", p, &p.log), ("witness", p, &p.witness)]);
-            let all: Vec<_> = all.collect();
-            for (i, (job, owner, key)) in all.iter().enumerate() {
-                if let Some((other_job, other, _)) = all[..i].iter().find(|(_, _, k)| k.public() == key.public()) {
-                    let what = format!("its {job} key is also the {other_job} key of {}", other.code);
-                    return Err(TreatyError::Party { code: owner.code.clone(), what });
-                }
-            }
-        }
-        let policy = Policy::parse(&policy_text(&file))?;
+        check_parties(&file.name, &file.parties, 0)?;
+        let policy = Policy::parse(&policy_text(&file.parties, &file.quorum))?;
         let origins = file.parties.iter().map(|p| format!("{}/{}", file.name, p.code)).collect();
-        Ok(Self { file, origins, hash, policy })
+        let (parties, rule) = (file.parties.clone(), None);
+        let states = vec![State { policy, parties: parties.len() }];
+        let (statuses, taken, contested) = (Vec::new(), Vec::new(), None);
+        Ok(Self { file, parties, origins, hash, states, statuses, taken, rule, contested })
     }
 
     /// SHA-256 of the file: the ledger's identity.
@@ -219,14 +210,14 @@ impl Treaty {
         &self.file
     }
 
-    /// The parties, in the file's order.
+    /// The parties, in the file's order; then those that acceded. Former parties stay among them.
     pub fn parties(&self) -> &[Party] {
-        &self.file.parties
+        &self.parties
     }
 
-    /// A party by its place, which must be one of this file's.
+    /// A party by its place, which must be one of [`Treaty::parties`].
     pub fn party(&self, at: usize) -> &Party {
-        &self.file.parties[at]
+        &self.parties[at]
     }
 
     /// The log origin of a party by its place.
@@ -236,7 +227,7 @@ impl Treaty {
 
     /// The place of a party by its code.
     pub fn find(&self, code: &str) -> Option<usize> {
-        self.file.parties.iter().position(|p| p.code == code)
+        self.parties.iter().position(|p| p.code == code)
     }
 
     /// The place of the party whose log has this origin.
@@ -244,21 +235,51 @@ impl Treaty {
         self.origins.iter().position(|o| o == origin)
     }
 
-    /// The quorum: witnesses are named by party code.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// The whole policy as a C2SP tlog-policy file.
+    /// The whole policy of the treaty file, as a C2SP tlog-policy file; amendments are not in it.
     pub fn policy_text(&self) -> String {
-        policy_text(&self.file)
+        policy_text(&self.file.parties, &self.file.quorum)
     }
 }
 
-fn policy_text(file: &TreatyFile) -> String {
+/// Checks parties from a place on, each by itself and against all before it.
+pub(super) fn check_parties(ledger: &str, parties: &[Party], from: usize) -> Result<(), TreatyError> {
+    for (at, party) in parties.iter().enumerate().skip(from) {
+        let fail = |what| TreatyError::Party { code: party.code.clone(), what };
+        party.check(ledger).map_err(fail)?;
+        for other in &parties[..at] {
+            if other.code == party.code {
+                return Err(fail("this code stands in the file twice".into()));
+            }
+            if other.peer == party.peer {
+                return Err(fail(format!("its peer id is also that of {}", other.code)));
+            }
+        }
+        // One key, one job: the formats do not separate their domains for us.
+        let all =
+            parties[..=at].iter().flat_map(|p| [("root", p, &p.root), ("log", p, &p.log), ("witness", p, &p.witness)]);
+        let all: Vec<_> = all.collect();
+        for (i, (job, owner, key)) in all.iter().enumerate() {
+            if let Some((other_job, other, _)) = all[..i].iter().find(|(_, _, k)| k.public() == key.public()) {
+                let what = format!("its {job} key is also the {other_job} key of {}", other.code);
+                return Err(TreatyError::Party { code: owner.code.clone(), what });
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn policy_text(parties: &[Party], quorum: &str) -> String {
     let mut out = String::new();
-    for party in &file.parties {
+    for party in parties {
         out.push_str(&format!("log {}\nwitness {} {}\n", party.log, party.code, party.witness));
     }
-    out + &file.quorum
+    out + quorum
+}
+
+/// Whether addresses are in form, as far as can be said without libp2p.
+pub(super) fn check_addresses(addresses: &[String]) -> Result<(), String> {
+    if addresses.len() > 16 || addresses.iter().any(|a| !a.starts_with('/') || a.len() > 256) {
+        return Err("`addresses` are at most 16 libp2p addresses, as /ip4/192.0.2.1/udp/4001/quic-v1".into());
+    }
+    Ok(())
 }

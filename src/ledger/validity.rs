@@ -3,9 +3,11 @@
 //! The ledger records facts and judges none away: a mark is shown beside a note, and the note stays. A party's own
 //! node refuses to log a note that would carry a mark.
 
+use super::amended::Place;
 use super::credential::Credentials;
 use super::notification::Notification;
 use super::profile::Profile;
+use super::time::Timestamp;
 use super::treaty::{Role, Treaty};
 use crate::note::SignedNote;
 
@@ -51,6 +53,7 @@ pub fn check_notification(
     payload: &[u8],
     log: usize,
     index: u64,
+    (time, at): (Timestamp, Place),
     treaty: &Treaty,
     profile: Option<&Profile>,
     credentials: &Credentials,
@@ -75,6 +78,7 @@ pub fn check_notification(
     if party.roles == [Role::Observer] {
         marks.push(Mark::new("observer", format!("{} is an observer, not a party that notifies.", party.code)));
     }
+    marks.extend(former_party(log, time.max(at.clock), treaty));
     for code in notification.to.iter().filter(|code| *code != "*" && treaty.find(code).is_none()) {
         marks.push(Mark::new("unknown-addressee", format!("It is addressed to {code}, which is not a party.")));
     }
@@ -90,6 +94,16 @@ pub fn check_notification(
     }
     check_signers(&note, &notification, index, credentials, &mut validity);
     validity
+}
+
+/// That a party was none any more at a time, by some amendment that is known.
+pub(super) fn former_party(log: usize, time: Timestamp, treaty: &Treaty) -> Option<Mark> {
+    let change = treaty.former(treaty.number(), log, time)?;
+    let (party, from, number) = (treaty.party(log), change.from.display(), change.number);
+    Some(Mark::new(
+        "former-party",
+        format!("From {from} on, {} is no longer a party to the treaty (amendment {number}).", party.code),
+    ))
 }
 
 fn check_signers(note: &SignedNote, of: &Notification, index: u64, credentials: &Credentials, out: &mut Validity) {

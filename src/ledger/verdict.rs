@@ -1,7 +1,10 @@
 //! The verdict on evidence: what is proven, by whom, and what is not.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
+use super::amended::Adoption;
 use super::canon;
 use super::notification::Attachment;
 use super::outside::OutsideWitness;
@@ -41,6 +44,15 @@ pub struct Forked {
     pub smaller: u64,
     /// Size of the larger head, which may be as small.
     pub larger: u64,
+}
+
+/// Amendments of the treaty file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Amendments {
+    /// So many held in the sender's log at the note.
+    pub held: usize,
+    /// So many are in the file.
+    pub known: usize,
 }
 
 /// What a verified evidence file proves. Every field follows from bytes that were checked.
@@ -91,29 +103,38 @@ pub struct Verdict {
     /// Witnesses outside the ledger that have cosigned a head which covers the note, each by a key that the file names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outside: Vec<OutsideWitness>,
+    /// Amendments of the treaty file, if there are any in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amended: Option<Amendments>,
     /// What this does not prove, in sentences.
     pub not_proven: Vec<String>,
 }
 
 impl Verdict {
     /// What the receipts say together.
-    pub(super) fn weigh(&mut self, mut receipts: Vec<(usize, Timestamp, u64)>, treaty: &Treaty) {
+    pub(super) fn weigh(&mut self, mut receipts: Vec<(usize, Timestamp, u64)>, treaty: &Treaty, adoption: &Adoption) {
         receipts.sort_by_key(|(by, time, size)| (*time, *by, *size));
+        let sizes: BTreeSet<u64> = receipts.iter().map(|(.., size)| *size).collect();
+        let since = |size: u64| {
+            let mut seen = Vec::new();
+            let mut covering = receipts.iter().filter(|(.., of)| *of >= size);
+            covering.find_map(|(by, time, _)| {
+                seen.push(*by);
+                treaty.is_quorum(adoption.of_size(size), &|by| seen.contains(&by)).then_some(*time)
+            })
+        };
+        self.final_since = sizes.into_iter().filter_map(since).min();
+        // A treaty may ask for no receipts at all.
+        self.is_final = self.final_since.is_some() || treaty.is_quorum(adoption.last(), &|_| false);
         let mut seen: Vec<usize> = Vec::new();
         for (by, time, size) in receipts {
-            if seen.contains(&by) {
-                continue;
-            }
-            seen.push(by);
-            let party = &treaty.party(by).code;
-            self.receipts.push(Received { party: party.clone(), time, size });
-            let has = |code: &str| treaty.find(code).is_some_and(|at| seen.contains(&at));
-            if !self.is_final && treaty.policy().is_satisfied(&has) {
-                (self.is_final, self.final_since) = (true, Some(time));
+            if !seen.contains(&by) {
+                seen.push(by);
+                self.receipts.push(Received { party: treaty.party(by).code.clone(), time, size });
             }
         }
-        // A treaty may ask for no receipts at all.
-        self.is_final |= treaty.policy().is_satisfied(&|_| false);
+        let held = adoption.at(self.index).number;
+        self.amended = (treaty.number() > 0).then_some(Amendments { held, known: treaty.number() });
         self.not_after = self.receipts.first().map(|first| Bound {
             time: first.time,
             by: first.party.clone(),
@@ -139,6 +160,11 @@ impl Verdict {
             ),
             "That what the note says is true.".to_owned(),
         ];
+        if treaty.amendment_rule().is_some() {
+            gaps.push(format!(
+                "That no further amendment of the treaty file held at that place: only the whole log of {sender} shows it."
+            ));
+        }
         let missing: Vec<_> = treaty
             .parties()
             .iter()
@@ -194,6 +220,15 @@ impl Verdict {
         }
         if let Some(issued) = self.issued {
             out.push(format!("It says that it was issued at {}.", utc(issued)));
+        }
+        if let Some(Amendments { held, known }) = self.amended {
+            out.push(match (held, known - held) {
+                (_, 0) => format!("At this place of the log, the treaty file held with its first {held} amendments."),
+                (_, later) => format!(
+                    "At this place of the log, the treaty file held with its first {held} amendments; {later} more are in \
+                     this file."
+                ),
+            });
         }
         for mark in &self.marks {
             out.push(format!("Not in order: {}", mark.text));

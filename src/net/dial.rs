@@ -34,6 +34,11 @@ impl Dials {
         Self { parties: vec![Party::default(); parties], random }
     }
 
+    /// There are more parties now.
+    pub fn grow(&mut self, parties: usize) {
+        self.parties.resize(parties.max(self.parties.len()), Party::default());
+    }
+
     /// This party has addresses, and is to be dialled now.
     pub fn start(&mut self, log: LogId, now: Instant) {
         if let Some(party) = self.parties.get_mut(log) {

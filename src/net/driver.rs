@@ -23,6 +23,7 @@ use super::limits::*;
 use super::outbox::Outbox;
 use super::serving::{Job, Serve, Serving};
 use super::{NetCommand, NetEvent};
+use crate::ledger::Treaty;
 use crate::node::LogId;
 use crate::node::message::{Gossip, MAX_GOSSIP_BYTES, Request, Response};
 
@@ -43,6 +44,7 @@ pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
     topic: IdentTopic,
     parties: Arc<Parties>,
+    me: LogId,
     links: Vec<Vec<Link>>,
     dials: Dials,
     meters: Vec<Meter>,
@@ -69,6 +71,7 @@ impl Driver {
         Self {
             swarm,
             topic,
+            me,
             links: vec![Vec::new(); count],
             dials,
             meters: std::iter::repeat_with(|| Meter::new(count, now)).take(count).collect(),
@@ -97,6 +100,7 @@ impl Driver {
                 command = commands.recv(), if has_room => match command {
                     Some(NetCommand::Gossip(gossip)) => self.gossip(&gossip),
                     Some(NetCommand::Request { peer, id, request }) => self.request(peer, id, request),
+                    Some(NetCommand::Treaty(treaty)) => self.amended(&treaty, now),
                     Some(NetCommand::Stop) | None => break,
                 },
                 (job, response) = self.serving.answered() => self.respond(job, response),
@@ -121,6 +125,31 @@ impl Driver {
         };
         if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
             debug!("some connections did not close in time");
+        }
+    }
+
+    /// The treaty was amended: new parties may connect, and whoever listens elsewhere now is dialled there.
+    fn amended(&mut self, treaty: &Treaty, now: Instant) {
+        let parties = match Parties::read(treaty) {
+            Ok(parties) => parties,
+            Err(error) => return warn!(%error, "the amended treaty does not tell whom to connect to"),
+        };
+        let (before, count) = (std::mem::replace(&mut self.parties, Arc::new(parties)), self.parties.len());
+        let count = count.max(self.parties.len());
+        self.links.resize(count, Vec::new());
+        self.meters.resize_with(count, || Meter::new(count, now));
+        self.serving.grow(count, now);
+        self.dials.grow(count);
+        for log in 0..self.parties.len() {
+            let Some(peer) = self.parties.peer(log) else { continue };
+            if before.peer(log).is_none() {
+                self.swarm.behaviour_mut().allowed.allow_peer(peer);
+            }
+            let changed = before.addresses(log) != self.parties.addresses(log);
+            let away = self.links.get(log).is_some_and(Vec::is_empty);
+            if log != self.me && changed && away && !self.parties.addresses(log).is_empty() {
+                self.dials.start(log, now);
+            }
         }
     }
 

@@ -43,6 +43,7 @@ pub use config::{NetConfig, NetError};
 pub use limits::Fault;
 pub use serving::Serve;
 
+use crate::ledger::Treaty;
 use crate::node::LogId;
 use crate::node::message::{Gossip, Request, Response};
 use behaviour::Behaviour;
@@ -77,6 +78,8 @@ pub enum NetCommand {
         /// What.
         request: Request,
     },
+    /// The treaty was amended: who may connect, and where they listen.
+    Treaty(Arc<Treaty>),
     /// Close all connections and end.
     Stop,
 }
@@ -142,7 +145,9 @@ pub async fn start(config: NetConfig, serve: Serve) -> Result<Net, NetError> {
     let identity = identity(&config, &parties)?;
     let listen = config.listen.iter().map(|text| listen_address(text)).collect::<Result<Vec<_>, _>>()?;
 
-    let transport = transport::build(&identity, parties.need_dns())?;
+    // An amendment may bring names, where the system can look them up.
+    let later = config.treaty.amendment_rule().is_some() && std::path::Path::new("/etc/resolv.conf").exists();
+    let transport = transport::build(&identity, parties.need_dns() || later)?;
     let behaviour = Behaviour::new(&identity, &parties, &config.treaty)?;
     let swarm_config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_TIMEOUT)

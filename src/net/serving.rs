@@ -39,6 +39,13 @@ struct Peer {
     sending: usize,
 }
 
+impl Peer {
+    fn new(now: Instant) -> Self {
+        let rate = Bucket::new(REQUESTS_PER_SECOND, 2 * REQUESTS_PER_SECOND, now);
+        Self { rate, waiting: VecDeque::new(), running: 0, sending: 0 }
+    }
+}
+
 /// All requests that are waiting, being answered and being sent.
 pub(super) struct Serving {
     serve: Serve,
@@ -50,18 +57,17 @@ pub(super) struct Serving {
 impl Serving {
     /// Nothing asked yet.
     pub fn new(serve: Serve, parties: usize, now: Instant) -> Self {
-        let peer = || Peer {
-            rate: Bucket::new(REQUESTS_PER_SECOND, 2 * REQUESTS_PER_SECOND, now),
-            waiting: VecDeque::new(),
-            running: 0,
-            sending: 0,
-        };
         Self {
             serve,
-            peers: std::iter::repeat_with(peer).take(parties).collect(),
+            peers: std::iter::repeat_with(|| Peer::new(now)).take(parties).collect(),
             running: JoinSet::new(),
             sending: HashMap::new(),
         }
+    }
+
+    /// There are more parties now.
+    pub fn grow(&mut self, parties: usize, now: Instant) {
+        self.peers.resize_with(parties.max(self.peers.len()), || Peer::new(now));
     }
 
     /// Takes a request in; false if too many of that peer wait already. Then the channel is dropped, which refuses it.

@@ -13,7 +13,7 @@ use super::own::{Accepted, Refusal, Unsigned};
 use super::recovery::Mode;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
-use crate::ledger::{Credentials, ForkProof, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{Adoption, Credentials, ForkProof, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
 use crate::note::{SignedNote, SigningKey};
 use crate::tlog::Cosignature;
 
@@ -143,6 +143,10 @@ pub enum Event {
     },
     /// A log was proved to have forked.
     Fork(LogId),
+    /// The treaty has one amendment more: it has so many now.
+    Amended(usize),
+    /// Two amendments of this number are known that the parties signed.
+    Contested(usize),
     /// The node began to sign, or stopped.
     Mode(Mode),
     /// A peer sent something that does not hold.
@@ -216,9 +220,12 @@ pub(super) struct PeerState {
 impl Engine {
     /// Loads a node's state from stored data, verifying each log's edge.
     pub fn load(config: Config, read: &dyn Read) -> Result<Self, ReadError> {
+        let mut config = config;
+        let adoptions = super::amend::load(&mut config.treaty, read)?;
         let treaty = config.treaty.clone();
-        let logs: Vec<_> =
+        let mut logs: Vec<_> =
             (0..treaty.parties().len()).map(|log| Replica::load(log, &treaty, read)).collect::<Result<_, _>>()?;
+        logs.iter_mut().zip(adoptions).for_each(|(log, adoption)| log.adoption = adoption);
         let mut credentials = Credentials::default();
         for index in read.credentials(config.me)? {
             if let Some(bytes) = read.record(config.me, index)?
@@ -229,7 +236,6 @@ impl Engine {
         }
         let unlogged_forks = unlogged_forks(&logs, config.me, &treaty, read)?;
         let published = logs[config.me].size();
-        let mut config = config;
         // A head that is stored may be told to whoever asks, also if the node stopped before its mark was raised.
         if let Some(head) = &logs[config.me].head
             && config.high_water.is_none_or(|mark| mark.size < head.checkpoint.size)
@@ -292,6 +298,7 @@ impl Engine {
                 // Two checkpoints and a proof of at most 64 hashes always fit a record.
                 let _ = self.append_own(RecordType::Evidence, &text);
             }
+            self.log_amendments();
             self.issue_receipts(read)?;
         }
         self.answer_attests();
@@ -388,6 +395,7 @@ impl Engine {
             let replica = &mut self.logs[log];
             let before = replica.cosigned;
             let due = log != self.config.me
+                && log < self.config.treaty.settled_parties()
                 && replica.fork.is_none()
                 && replica.head_size() == replica.size()
                 && replica.wants_until > before.map_or(0, |c| c.size);
@@ -485,7 +493,7 @@ impl Engine {
 
     /// Up to which size a log has the quorum's receipts.
     pub fn final_size(&self, log: LogId) -> u64 {
-        final_size(&self.config.treaty, &self.logs[log].receipted)
+        final_size(&self.config.treaty, &self.logs[log].adoption, &self.logs[log].receipted)
     }
 }
 
@@ -507,14 +515,15 @@ fn unlogged_forks(logs: &[Replica], me: LogId, treaty: &Treaty, read: &dyn Read)
     Ok(forks)
 }
 
-/// Up to which size a log is final, given what each party has receipted of it.
-pub fn final_size(treaty: &Treaty, receipted: &[u64]) -> u64 {
+/// Up to which size a log is final, given what each party has receipted of it: a head is, if the quorum holds as the
+/// treaty stands at its last record.
+pub fn final_size(treaty: &Treaty, adoption: &Adoption, receipted: &[u64]) -> u64 {
     let mut sizes: Vec<_> = receipted.to_vec();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     sizes.dedup();
-    let by =
-        |size: u64| move |code: &str| treaty.find(code).and_then(|at| receipted.get(at)).is_some_and(|s| *s >= size);
-    sizes.into_iter().find(|size| *size > 0 && treaty.policy().is_satisfied(&by(*size))).unwrap_or(0)
+    let by = |size: u64| move |party: usize| receipted.get(party).is_some_and(|s| *s >= size);
+    let holds = |size: &u64| *size > 0 && treaty.is_quorum(adoption.of_size(*size), &by(*size));
+    sizes.into_iter().find(holds).unwrap_or(0)
 }
 
 fn head_only(note: &SignedNote) -> HeadUpdate {

@@ -173,7 +173,7 @@ impl Engine {
         for log in 0..self.logs.len() {
             let replica = &self.logs[log];
             let (size, target) = (replica.size(), replica.known_size());
-            if target <= size || replica.fork.is_some() {
+            if target <= size || replica.fork.is_some() || log >= self.config.treaty.settled_parties() {
                 continue;
             }
             while let Some((from, count)) = self.fetches.next_range(log, size, target) {

@@ -17,14 +17,17 @@ pub struct Memory {
     receipts: BTreeMap<(LogId, LogId, u64), ReceiptEntry>,
     notes: BTreeMap<(LogId, NoteId), u64>,
     credentials: BTreeMap<LogId, Vec<u64>>,
+    amendments: BTreeMap<LogId, Vec<u64>>,
 }
 
 impl Memory {
     /// Takes in a batch whole.
     pub fn commit(&mut self, batch: &Batch) {
         for record in &batch.records {
-            if record.kind == RecordType::Credential {
-                self.credentials.entry(record.log).or_default().push(record.index);
+            match record.kind {
+                RecordType::Credential => self.credentials.entry(record.log).or_default().push(record.index),
+                RecordType::Amendment => self.amendments.entry(record.log).or_default().push(record.index),
+                _ => {}
             }
             if let Some(id) = note_id(record.kind, &record.bytes) {
                 self.notes.entry((record.log, id)).or_insert(record.index);
@@ -101,5 +104,8 @@ impl Read for Memory {
     }
     fn credentials(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
         Ok(self.credentials.get(&log).cloned().unwrap_or_default())
+    }
+    fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
+        Ok(self.amendments.get(&log).cloned().unwrap_or_default())
     }
 }

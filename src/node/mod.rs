@@ -1,5 +1,6 @@
 //! The protocol engine, without I/O: inputs in, effects out, and the seams to the disk and to the other nodes.
 
+mod amend;
 mod attest;
 mod engine;
 mod fetch;
@@ -15,6 +16,7 @@ mod serve;
 mod silence;
 mod storage;
 
+pub use amend::{adoption, load as load_amendments};
 pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size};
 pub use memory::{Memory, note_id};
 pub use own::{Accepted, Refusal};

@@ -7,8 +7,8 @@ use super::recovery::Mode;
 use super::replica::End;
 use super::storage::{Read, ReadError};
 use crate::ledger::{
-    CredentialError, Grant, MAX_RECORD_BYTES, Mark, Notification, NotificationError, Record, RecordType,
-    check_notification,
+    AmendmentError, CredentialError, Grant, MAX_RECORD_BYTES, Mark, Notification, NotificationError, Record,
+    RecordType, check_notification,
 };
 use crate::note::SignedNote;
 use crate::tlog::{Hash, leaf_hash};
@@ -42,6 +42,9 @@ pub enum Refusal {
     /// Looks like a credential, and is not one of this party's root.
     #[error("it is not a credential of this party: {0}")]
     Credential(CredentialError),
+    /// Looks like an amendment, and is not the treaty's next one.
+    #[error("it is not an amendment of the treaty: {0}")]
+    Amendment(AmendmentError),
     /// Another note with the same id is in the log.
     #[error("another note with this id is number {0} of the log already")]
     IdTaken(u64),
@@ -81,6 +84,7 @@ impl Engine {
         match Notification::of_note(note) {
             Ok((_, notification)) => self.take_in_notification(note, &notification, read),
             // Only a credential has an action: whoever made one deserves to be told what is wrong with it as such.
+            Err(_) if note.starts_with(b"{\"action\":\"amend\"") => self.take_in_amendment(note, read),
             Err(_) if note.starts_with(b"{\"action\":") => self.take_in_credential(note, read),
             Err(error) => Ok(Err(Refusal::Notification(error))),
         }
@@ -110,7 +114,9 @@ impl Engine {
             }
         }
         let index = self.logs[me].size();
-        let validity = check_notification(note, me, index, &treaty, Some(&self.config.profile), &self.credentials);
+        let when = (self.now(), self.logs[me].adoption.last());
+        let validity =
+            check_notification(note, me, index, when, &treaty, Some(&self.config.profile), &self.credentials);
         if !validity.marks.is_empty() {
             return Ok(Err(Refusal::Marks(validity.marks)));
         }
@@ -172,6 +178,7 @@ impl Engine {
         }
         self.credentials.apply(&record, treaty.party(me), &treaty.hash());
         replica.adopt(page, vec![bytes], &mut self.batch);
+        replica.adoption.pass(index, time, &treaty);
         Ok(Accepted { index, leaf, already: false })
     }
 

@@ -1,12 +1,14 @@
 //! Gathering evidence for one notification from stored data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::amend::adoption;
 use super::silence::SilenceQuery;
 use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{
-    Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, Notification, Receipt, Record,
-    RecordType, Treaty, verify_evidence,
+    Adoption, AmendmentPart, Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS,
+    Notification, Receipt, Record, RecordType, Treaty, verify_evidence,
 };
 use crate::note::{MAX_SIGNATURES, Signature, SignedNote};
 use crate::tlog::{Checkpoint, Hash, MAX_EXTRA_BYTES, inclusion_proof, root_at};
@@ -90,6 +92,9 @@ fn gather(
     index: u64,
     query: Option<&SilenceQuery>,
 ) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
+    let treaty = &mut Arc::new(treaty.clone());
+    let adoption = if log < treaty.parties().len() { adoption(log, treaty, read)? } else { Adoption::default() };
+    let treaty: &Treaty = treaty;
     if log >= treaty.parties().len() {
         return Ok(Err(ProveError::NoSuchLog));
     }
@@ -98,7 +103,7 @@ fn gather(
         Some(record) if index < held => record,
         _ => return Ok(Err(ProveError::NoSuchRecord { log: treaty.origin(log).to_owned(), index, size: held })),
     };
-    let gather = Gather { read, treaty, log, index, held };
+    let gather = Gather { read, treaty, adoption: &adoption, log, index, held };
     let parsed = Record::parse(&record).map_err(|e| gather.damaged(&e.to_string()))?;
     if parsed.kind != RecordType::Notification {
         return Ok(Err(ProveError::NotANotification { index, kind: parsed.kind.as_str() }));
@@ -126,7 +131,10 @@ fn gather(
         },
         silence,
         outside: Vec::new(),
+        amendments: AmendmentPart::default(),
     };
+    let mut evidence = evidence;
+    evidence.amendments = gather.amendments(&evidence, size)?;
     if evidence.credentials.len() > MAX_CREDENTIALS {
         return Ok(Err(ProveError::TooLarge));
     }
@@ -157,6 +165,8 @@ struct Receipted {
 pub(super) struct Gather<'a> {
     pub read: &'a dyn Read,
     pub treaty: &'a Treaty,
+    /// Of the note's log.
+    pub adoption: &'a Adoption,
     pub log: LogId,
     pub index: u64,
     pub held: u64,
@@ -250,8 +260,8 @@ impl Gather<'_> {
     }
 
     fn has_quorum(&self, head: &Receipted) -> bool {
-        let has = |code: &str| self.treaty.find(code).is_some_and(|at| head.by.iter().any(|(by, _)| *by == at));
-        self.treaty.policy().is_satisfied(&has)
+        let has = |party| head.by.iter().any(|(by, _)| *by == party);
+        self.treaty.is_quorum(self.adoption.of_size(head.checkpoint.size), &has)
     }
 
     /// The receipts on one head; `None` if what was receipted is not the tree held here.

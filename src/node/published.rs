@@ -1,5 +1,8 @@
 //! What a log shows to everybody: its heads, each with the receipts on it.
 
+use std::sync::Arc;
+
+use super::amend::adoption;
 use super::storage::{LogId, LogTiles, Read, ReadError};
 use crate::ledger::{Receipt, Record, Treaty};
 use crate::note::{MAX_SIGNATURES, SignedNote};
@@ -33,11 +36,10 @@ pub fn newest_head(read: &dyn Read, treaty: &Treaty, log: LogId) -> Result<Optio
 /// The newest head of a log that by itself carries a quorum of receipts. `from` is the size of one that is known to,
 /// or 0: nothing below it is looked at.
 pub fn final_head(read: &dyn Read, treaty: &Treaty, log: LogId, from: u64) -> Result<Option<PublicHead>, ReadError> {
-    let has = |parties: &[LogId]| {
-        let holds = |code: &str| treaty.find(code).is_some_and(|at| parties.contains(&at));
-        treaty.policy().is_satisfied(&holds)
-    };
-    if has(&[]) {
+    let adoption = adoption(log, &mut Arc::new(treaty.clone()), read)?;
+    let has =
+        |size: u64, parties: &[LogId]| treaty.is_quorum(adoption.of_size(size), &|party| parties.contains(&party));
+    if has(u64::MAX, &[]) {
         return newest_head(read, treaty, log);
     }
     let mut at_most = read.size(log)?;
@@ -50,8 +52,8 @@ pub fn final_head(read: &dyn Read, treaty: &Treaty, log: LogId, from: u64) -> Re
             return Ok(None);
         };
         let here: Vec<_> = latest.iter().filter(|entry| entry.size == size).map(|entry| entry.by).collect();
-        if has(&here)
-            && let Some(head) = receipted_head(read, treaty, log, size)?.filter(|head| has(&head.by))
+        if has(size, &here)
+            && let Some(head) = receipted_head(read, treaty, log, size)?.filter(|head| has(size, &head.by))
         {
             return Ok(Some(head));
         }

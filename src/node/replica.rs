@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError};
-use crate::ledger::{ForkProof, Record, RecordError, RecordType, Treaty};
+use crate::ledger::{Adoption, ForkProof, Record, RecordError, RecordType, Timestamp, Treaty};
 use crate::note::SignedNote;
 use crate::tlog::{
     Appender, Checkpoint, CheckpointError, Hash, TileWrite, Tiles, leaf_hash, root_at, verify_consistency,
@@ -71,10 +71,14 @@ pub(super) struct Page {
     last_leaf: Hash,
     full: Vec<TileWrite>,
     kinds: Vec<RecordType>,
+    /// When each record was logged, by the log's own word.
+    pub times: Vec<Timestamp>,
 }
 
 pub(super) struct Replica {
     pub log: LogId,
+    /// Which amendments hold in this log, by place.
+    pub adoption: Adoption,
     edge: Appender,
     last_leaf: Hash,
     /// The largest signed head that the records held cover.
@@ -151,6 +155,7 @@ impl Replica {
         let (suspects, changed) = (Vec::new(), false);
         Ok(Self {
             log,
+            adoption: Adoption::default(),
             edge,
             last_leaf,
             head,
@@ -186,6 +191,7 @@ impl Replica {
     pub fn return_to(&mut self, end: End) {
         (self.edge, self.last_leaf, self.wants_until) = (end.edge, end.last_leaf, end.wants_until);
         let size = self.edge.size();
+        self.adoption.forget_from(size);
         self.recent.retain(|(of, _)| *of <= size);
     }
 
@@ -232,15 +238,17 @@ impl Replica {
     /// Checks that records continue this log; changes nothing.
     pub fn check(&self, origin: &str, records: &[Vec<u8>]) -> Result<Page, PageError> {
         let (mut edge, mut last_leaf) = (self.edge.clone(), self.last_leaf);
-        let (mut full, mut kinds) = (Vec::new(), Vec::with_capacity(records.len()));
+        let (mut full, mut times) = (Vec::new(), Vec::with_capacity(records.len()));
+        let mut kinds = Vec::with_capacity(records.len());
         for bytes in records {
             let index = edge.size();
             let record = Record::parse_at(bytes, origin, index, &last_leaf).map_err(|e| PageError::Record(index, e))?;
             kinds.push(record.kind);
+            times.push(record.time);
             last_leaf = leaf_hash(bytes);
             edge.push(last_leaf, &mut full);
         }
-        Ok(Page { edge, last_leaf, full, kinds })
+        Ok(Page { edge, last_leaf, full, kinds, times })
     }
 
     /// Takes in a page that was checked against this very state.

@@ -32,6 +32,9 @@ impl Engine {
 
     /// Takes in a head that `from` told, with the records that came along; whether it is one.
     fn observe_update(&mut self, from: LogId, update: HeadUpdate, read: &dyn Read) -> Result<bool, ReadError> {
+        if self.is_of_a_newcomer(&update.checkpoint) {
+            return Ok(true);
+        }
         let Some((log, stated)) = self.read_head(&update.checkpoint) else {
             self.fault(from, "a head that is not a checkpoint of a party's log");
             return Ok(false);
@@ -216,10 +219,12 @@ impl Engine {
         let to = size + records.len() as u64;
         self.search_wait_ms = FIRST_SEARCH_MS;
         self.fetches.trust(peer, log);
+        let times = page.times.clone();
         let replica = &mut self.logs[log];
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);
         self.event(Event::Stored { log, from: size, to });
+        self.pass_times(log, size, &times);
         if log == self.config.me {
             self.published = self.published.max(to);
             let own = &self.logs[log];
@@ -247,6 +252,7 @@ impl Engine {
                     let treaty = &self.config.treaty;
                     self.credentials.apply(&record, treaty.party(log), &treaty.hash());
                 }
+                RecordType::Amendment => self.take_amendment(log, &record, read)?,
                 RecordType::Credential | RecordType::Notification => {}
             }
         }

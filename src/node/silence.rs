@@ -153,8 +153,7 @@ impl Gather<'_> {
     }
 
     fn is_quorum(&self, head: &Seen) -> bool {
-        let has = |code: &str| self.treaty.find(code).is_some_and(|at| head.by.contains_key(&at));
-        self.treaty.policy().is_satisfied(&has)
+        self.treaty.is_quorum(self.adoption.of_size(self.index + 1), &|by| head.by.contains_key(&by))
     }
 }
 

@@ -65,6 +65,8 @@ pub trait Read {
     fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError>;
     /// Indexes of a log's credential records.
     fn credentials(&self, log: LogId) -> Result<Vec<u64>, ReadError>;
+    /// Indexes of a log's amendment records.
+    fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError>;
 }
 
 /// The tiles of one log, for the proof functions.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::alarm::Alarm;
 use super::mirror::{Finding, Mirror, Round};
 use crate::audit::{GrowError, Position};
-use crate::ledger::{Receipt, Record, Timestamp, Treaty};
+use crate::ledger::{Adoption, Receipt, Record, Timestamp, Treaty};
 use crate::node::final_size;
 
 /// Most records of a log that are remembered as waiting for receipts.
@@ -186,7 +186,7 @@ impl Monitor {
             let text = format!("The log of {name} has shown nothing new since {}.", last.display());
             raise("stale", "", text);
         }
-        let last = final_size(treaty, &of.receipted);
+        let last = final_size(treaty, &Adoption::default(), &of.receipted);
         // What every party that is asked for has receipted is no longer waited for.
         let done =
             self.rules.receipts_from.iter().filter(|by| **by != log).map(|by| of.receipted[*by]).fold(last, u64::min);
@@ -215,7 +215,7 @@ impl Monitor {
         let of = |(log, watched): (usize, &Watched)| Figures {
             party: treaty.party(log).code.clone(),
             records: ledger.size(log),
-            final_records: final_size(treaty, &watched.receipted).min(ledger.size(log)),
+            final_records: final_size(treaty, &Adoption::default(), &watched.receipted).min(ledger.size(log)),
             last: watched.last,
             forked: ledger.is_forked(log),
         };

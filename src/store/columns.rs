@@ -16,6 +16,7 @@
 //! | `ids` | log, notification id (16 bytes), index u64 | |
 //! | `receipts` | log, by (a log), size u64, index u64 | POSIX seconds u64 |
 //! | `credentials` | log, index u64 | |
+//! | `amendments` | log, index u64 | |
 //! | `replies` | log, index u64, referring log, referring index u64 | |
 //! | `arrivals` | `s`, sequence u64 | log, first index u64, count u64, POSIX milliseconds u64 |
 //! | | `r`, log, first index u64 | sequence u64, count u64, POSIX milliseconds u64 |
@@ -39,12 +40,13 @@ pub(super) enum Column {
     Ids,
     Receipts,
     Credentials,
+    Amendments,
     Replies,
     Arrivals,
 }
 
 impl Column {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Records,
         Self::Tiles,
         Self::Heads,
@@ -53,6 +55,7 @@ impl Column {
         Self::Ids,
         Self::Receipts,
         Self::Credentials,
+        Self::Amendments,
         Self::Replies,
         Self::Arrivals,
     ];
@@ -67,6 +70,7 @@ impl Column {
             Self::Ids => "ids",
             Self::Receipts => "receipts",
             Self::Credentials => "credentials",
+            Self::Amendments => "amendments",
             Self::Replies => "replies",
             Self::Arrivals => "arrivals",
         }

@@ -88,12 +88,12 @@ struct Check<'a> {
 /// Faults in the data are in the report, places that cannot be read included; an error is only what keeps the check
 /// itself from going on.
 pub fn fsck(store: &Store, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, StoreError> {
-    let parties = store.treaty.parties().len();
+    let parties = store.logs();
     let total = (0..parties).map(|log| store.held(log)).sum::<u64>();
     let (report, altered, sound) = (Report::default(), HashSet::new(), vec![true; parties]);
     let mut check = Check { store, report, altered, sound, done: 0, total, progress };
     for log in 0..parties {
-        check.guard(format!("log {}", store.treaty.party(log).code), |check| check.log(log))?;
+        check.guard(format!("log {}", store.treaty().party(log).code), |check| check.log(log))?;
     }
     check.guard("the stored data".into(), Check::strangers)?;
     check.guard("the indexes".into(), Check::indexes)?;
@@ -120,7 +120,7 @@ impl Check<'_> {
 
     fn code(&self, log: LogId) -> String {
         // Logs come from keys, too.
-        self.store.treaty.parties().get(log).map_or_else(|| format!("#{log}"), |party| party.code.clone())
+        self.store.treaty().parties().get(log).map_or_else(|| format!("#{log}"), |party| party.code.clone())
     }
 
     fn step(&mut self) {
@@ -132,7 +132,7 @@ impl Check<'_> {
 
     /// Entries under the numbers of logs that the treaty does not have.
     fn strangers(&mut self) -> Result<(), StoreError> {
-        let from = log_bytes(self.store.treaty.parties().len());
+        let from = log_bytes(self.store.logs());
         for column in [
             Column::Records,
             Column::Tiles,
@@ -141,6 +141,7 @@ impl Check<'_> {
             Column::Ids,
             Column::Receipts,
             Column::Credentials,
+            Column::Amendments,
             Column::Replies,
         ] {
             if self.store.first(column, &from, &[u8::MAX; 64])?.is_some() {

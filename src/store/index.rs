@@ -15,6 +15,7 @@ pub(super) fn entries(
 ) -> Vec<(Column, Vec<u8>)> {
     match kind {
         RecordType::Credential => vec![(Column::Credentials, record_key(log, index))],
+        RecordType::Amendment => vec![(Column::Amendments, record_key(log, index))],
         RecordType::Notification => {
             let Some((id, re)) = id_and_references(record) else { return Vec::new() };
             // Few notes refer to others. These are read in full, so that nobody can fill another's list of replies

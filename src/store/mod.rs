@@ -29,16 +29,16 @@ mod rebuild;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rocksdb::{ColumnFamily, DB, WriteBatch, WriteOptions, checkpoint::Checkpoint};
 
 pub use arrivals::Arrival;
 pub use error::StoreError;
 
-use crate::ledger::Treaty;
-use crate::node::{Batch, LogId};
+use crate::ledger::{MAX_PARTIES, Treaty};
+use crate::node::{Batch, LogId, load_amendments};
 use columns::Column;
 
 /// The format written by this version.
@@ -50,8 +50,9 @@ const LOCK: &str = "verbale.lock";
 pub struct Store {
     db: DB,
     path: PathBuf,
-    treaty: Treaty,
-    /// Records held, by log.
+    /// With the amendments that are known.
+    treaty: RwLock<Arc<Treaty>>,
+    /// Records held, by log: of as many as there can ever be.
     sizes: Vec<AtomicU64>,
     writer: Mutex<Writer>,
     _lock: Option<File>,
@@ -112,15 +113,16 @@ impl Store {
     }
 
     fn new(db: DB, path: &Path, treaty: &Treaty, lock: Option<File>) -> Result<Self, StoreError> {
-        let sizes = treaty.parties().iter().map(|_| AtomicU64::new(0)).collect();
+        let sizes = (0..MAX_PARTIES).map(|_| AtomicU64::new(0)).collect();
+        let treaty = RwLock::new(Arc::new(treaty.clone()));
         let writer = Mutex::new(Writer { next_arrival: 0, failed: None });
-        Ok(Self { db, path: path.to_owned(), treaty: treaty.clone(), sizes, writer, _lock: lock })
+        Ok(Self { db, path: path.to_owned(), treaty, sizes, writer, _lock: lock })
     }
 
     /// Checks that the folder is of this format and treaty; marks an empty one as such.
     fn identify(&self, write: bool) -> Result<(), StoreError> {
         let (format, treaty) = (self.get(Column::State, columns::FORMAT)?, self.get(Column::State, columns::TREATY)?);
-        let hash = self.treaty.hash().0;
+        let hash = self.treaty().hash().0;
         match (format, treaty) {
             (Some(format), Some(treaty)) => {
                 let found = format.as_slice().try_into().map(u32::from_be_bytes);
@@ -158,6 +160,9 @@ impl Store {
         }
         let next = self.stored_arrivals()?;
         self.writer().next_arrival = next;
+        let mut treaty = self.treaty();
+        load_amendments(&mut treaty, &self).map_err(|e| StoreError::damaged(e.0))?;
+        self.set_treaty(treaty);
         Ok(self)
     }
 
@@ -181,6 +186,7 @@ impl Store {
     fn try_commit(&self, batch: &Batch, now_ms: u64, next_arrival: u64) -> Result<u64, StoreError> {
         let bytes: usize = batch.records.iter().map(|r| r.bytes.len() + 160).sum();
         let mut out = WriteBatch::with_capacity_bytes(bytes + (batch.tiles.len() << 13));
+        let treaty = self.treaty();
         let mut sizes: Vec<u64> = self.sizes.iter().map(|size| size.load(Ordering::Acquire)).collect();
         let (records, ids) = (self.cf(Column::Records)?, self.cf(Column::Ids)?);
         for record in &batch.records {
@@ -191,7 +197,7 @@ impl Store {
             }
             *size += 1;
             out.put_cf(records, columns::record_key(log, index), &record.bytes);
-            for (column, key) in index::entries(log, index, record.kind, &record.bytes, &self.treaty) {
+            for (column, key) in index::entries(log, index, record.kind, &record.bytes, &treaty) {
                 let family = if column == Column::Ids { ids } else { self.cf(column)? };
                 out.put_cf(family, key, b"");
             }
@@ -248,9 +254,19 @@ impl Store {
         checkpoint.create_checkpoint(dir).map_err(|e| StoreError::of(dir, &e))
     }
 
-    /// The treaty whose ledger is stored.
-    pub fn treaty(&self) -> &Treaty {
-        &self.treaty
+    /// The treaty whose ledger is stored, with the amendments that are known.
+    pub fn treaty(&self) -> Arc<Treaty> {
+        self.treaty.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The treaty has one amendment more.
+    pub fn set_treaty(&self, treaty: Arc<Treaty>) {
+        *self.treaty.write().unwrap_or_else(PoisonError::into_inner) = treaty;
+    }
+
+    /// Number of logs.
+    fn logs(&self) -> usize {
+        self.treaty().parties().len()
     }
 
     /// The data folder.
@@ -265,7 +281,7 @@ impl Store {
 
     fn writer(&self) -> std::sync::MutexGuard<'_, Writer> {
         // What a panicking thread left behind is still right: it is changed only after a write went well.
-        self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cf(&self, column: Column) -> Result<&ColumnFamily, StoreError> {

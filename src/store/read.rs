@@ -98,7 +98,8 @@ impl Store {
         let value = value.map_err(|e| StoreError::of(&self.path, &e))?;
         let (hashes, rest) = value.as_deref().unwrap_or_default().as_chunks::<32>();
         if !rest.is_empty() || hashes.len() > crate::tlog::TILE_WIDTH {
-            let place = self.treaty.parties().get(log).map_or("?", |party| &party.code);
+            let place = self.treaty();
+            let place = place.parties().get(log).map_or("?", |party| &party.code);
             return Err(StoreError::damaged(format!("tile {place}/{level}/{n} is not a run of hashes")));
         }
         Ok(hashes.iter().map(|hash| Hash(*hash)).collect())
@@ -124,13 +125,14 @@ impl Store {
         Ok(None)
     }
 
-    fn stored_credentials(&self, log: LogId) -> Result<Vec<u64>, StoreError> {
-        let mut scan = self.scan(Column::Credentials, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
+    /// Indexes of a log's records of a type that has an index.
+    fn stored_indexes(&self, column: Column, log: LogId) -> Result<Vec<u64>, StoreError> {
+        let mut scan = self.scan(column, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
         let mut indexes = Vec::new();
         while let Some((key, _)) = scan.next()? {
             let mut fields = Fields(key);
             let index = fields.log().and_then(|_| fields.number());
-            indexes.push(index.ok_or_else(|| StoreError::damaged("an entry of the index `credentials` is none"))?);
+            indexes.push(index.ok_or_else(|| StoreError::damaged("an entry of an index of records is none"))?);
         }
         Ok(indexes)
     }
@@ -211,6 +213,10 @@ impl Read for Store {
     }
 
     fn credentials(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
-        Ok(self.stored_credentials(log)?)
+        Ok(self.stored_indexes(Column::Credentials, log)?)
+    }
+
+    fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
+        Ok(self.stored_indexes(Column::Amendments, log)?)
     }
 }

@@ -29,7 +29,7 @@ impl Store {
         let sound = self.arrivals_are_sound()?;
         let mut out = WriteBatch::default();
         out.put_cf(self.cf(Column::State)?, columns::REBUILDING, b"");
-        for column in [Column::Ids, Column::Receipts, Column::Credentials, Column::Replies] {
+        for column in [Column::Ids, Column::Receipts, Column::Credentials, Column::Amendments, Column::Replies] {
             out.delete_range_cf(self.cf(column)?, &[][..], &END[..]);
         }
         self.write(out)?;
@@ -67,12 +67,12 @@ impl Store {
         bytes: &[u8],
         out: &mut WriteBatch,
     ) -> Result<(), StoreError> {
-        for (column, key) in entries(log, record.index, record.kind, bytes, &self.treaty) {
+        for (column, key) in entries(log, record.index, record.kind, bytes, &self.treaty()) {
             out.put_cf(self.cf(column)?, key, b"");
         }
         match record.kind {
             RecordType::Receipt => {
-                if let Ok(receipt) = Receipt::verify(record.payload, log, &self.treaty)
+                if let Ok(receipt) = Receipt::verify(record.payload, log, &self.treaty())
                     && self.agrees(&receipt)?
                 {
                     let key = receipt_key(receipt.log, log, receipt.checkpoint.size, record.index);
@@ -80,13 +80,13 @@ impl Store {
                 }
             }
             RecordType::Evidence => {
-                if let Ok(proof) = ForkProof::parse(record.payload, &self.treaty)
+                if let Ok(proof) = ForkProof::parse(record.payload, &self.treaty())
                     && !self.has(Column::Forks, &log_bytes(proof.log()))?
                 {
                     out.put_cf(self.cf(Column::Forks)?, log_bytes(proof.log()), record.payload);
                 }
             }
-            RecordType::Notification | RecordType::Credential => {}
+            RecordType::Notification | RecordType::Credential | RecordType::Amendment => {}
         }
         Ok(())
     }
@@ -153,7 +153,8 @@ impl Store {
         for (log, arrived) in held.into_iter().enumerate() {
             let size = self.held(log);
             if arrived != size {
-                let code = &self.treaty.party(log).code;
+                let treaty = self.treaty();
+                let code = treaty.parties().get(log).map_or("?", |party| &party.code);
                 fault("arrivals".into(), format!("of {size} records of {code}, {arrived} are said to have arrived"));
             }
         }

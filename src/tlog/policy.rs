@@ -153,17 +153,28 @@ impl Policy {
 
     /// Whether cosignatures by these witnesses (names in the policy) make the quorum.
     pub fn is_satisfied(&self, by: &dyn Fn(&str) -> bool) -> bool {
-        self.quorum.as_deref().is_none_or(|name| self.holds(name, by))
+        self.is_satisfied_without(by, &|_| false)
     }
 
+    /// The same, as if witnesses that are gone did not stand in the policy.
+    ///
+    /// A group whose members are all gone is gone itself. `any` and `all` mean those that are left; a number stays, but
+    /// is never more than those that are left. A quorum that is gone altogether is not satisfied.
+    pub fn is_satisfied_without(&self, by: &dyn Fn(&str) -> bool, gone: &dyn Fn(&str) -> bool) -> bool {
+        self.quorum.as_deref().is_none_or(|name| self.holds(name, by, gone) == Some(true))
+    }
+
+    /// Whether it holds; `None` if it is gone.
     // Depth is bounded: a group refers only to lines before its own, and each name is a member once.
-    fn holds(&self, name: &str, by: &dyn Fn(&str) -> bool) -> bool {
+    fn holds(&self, name: &str, by: &dyn Fn(&str) -> bool, gone: &dyn Fn(&str) -> bool) -> Option<bool> {
         match self.rules.get(name) {
-            Some(Rule::Witness) => by(name),
+            Some(Rule::Witness) => (!gone(name)).then(|| by(name)),
             Some(Rule::Group { threshold, members }) => {
-                members.iter().filter(|member| self.holds(member, by)).count() >= *threshold
+                let left: Vec<_> = members.iter().filter_map(|member| self.holds(member, by, gone)).collect();
+                let holding = left.iter().filter(|holds| **holds).count();
+                (!left.is_empty()).then(|| holding >= (*threshold).min(left.len()))
             }
-            None => false,
+            None => Some(false),
         }
     }
 }

@@ -7,7 +7,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
-use verbale::ledger::{Grant, NoteId, Notification, Profile, Record, RecordType, Reference, Timestamp, Treaty};
+use verbale::ledger::{
+    Amendment, Change, Grant, NoteId, Notification, Profile, Record, RecordType, Reference, Timestamp, Treaty,
+};
 use verbale::node::message::{Gossip, HeadUpdate};
 use verbale::node::{
     Accepted, Batch, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
@@ -28,6 +30,8 @@ name = "text"
 title = "Text"
 type = "text"
 required = true
+[amendment]
+share = "2/3"
 "#;
 
 /// Codes and names of the parties.
@@ -101,8 +105,8 @@ impl Ledger {
 
     /// All parties online, and nothing logged.
     pub fn bare() -> Self {
-        let treaty = Arc::new(Treaty::parse(treaty_text().as_bytes()).unwrap());
         let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
+        let treaty = Arc::new(Treaty::parse(treaty_text().as_bytes()).unwrap().governed_by(&profile));
         let nodes = (0..PARTIES.len()).map(|party| node(party, &treaty, &profile, Memory::default())).collect();
         let mut ledger = Self {
             treaty,
@@ -134,6 +138,17 @@ impl Ledger {
         self.settle();
         for (at, node) in self.nodes.iter_mut().enumerate() {
             node.online = parties.contains(&at);
+        }
+        self.settle();
+    }
+
+    /// All nodes stop and start again on what their disks hold.
+    pub fn restart(&mut self) {
+        for party in 0..PARTIES.len() {
+            self.nodes[party] = node(party, &self.treaty, &self.profile, self.nodes[party].disk.clone());
+            for to in (0..PARTIES.len()).filter(|to| *to != party) {
+                self.queue.push_back((party, Input::Connected(to)));
+            }
         }
         self.settle();
     }
@@ -197,7 +212,8 @@ impl Ledger {
                 Effect::Request { peer, id, request } => {
                     // Engines never ask for cosignatures as of now; whoever runs them does.
                     let linked = self.nodes[from].online && self.nodes[peer].online;
-                    let serve = || serve(&request, &self.treaty, &self.nodes[peer].disk, self.now).unwrap();
+                    let serve =
+                        || serve(&request, self.nodes[peer].engine.treaty(), &self.nodes[peer].disk, self.now).unwrap();
                     self.queue.push_back((from, Input::Response { id, response: linked.then(serve) }));
                 }
                 Effect::Answer { outcome, .. } => self.answers.push(outcome),
@@ -267,6 +283,17 @@ impl Ledger {
         };
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));
+        note.to_bytes()
+    }
+
+    /// The treaty's next amendment by what a party knows, signed by the roots of these.
+    pub fn amendment(&self, changes: Vec<Change>, by: &[usize]) -> Vec<u8> {
+        let treaty = self.nodes[by[0]].engine.treaty();
+        let (number, prev) = treaty.next_amendment();
+        let issued = Timestamp::from_posix(self.now / 1000);
+        let amendment = Amendment { changes, issued, ledger: treaty.hash(), number, prev };
+        let mut note = SignedNote::new(amendment.to_text()).unwrap();
+        by.iter().for_each(|party| note.sign(&key(*party, "root")));
         note.to_bytes()
     }
 

@@ -21,6 +21,8 @@ name = "text"
 title = "Text"
 type = "text"
 required = true
+[amendment]
+share = "2/3"
 "#;
 
 pub struct Fixture {
@@ -68,8 +70,9 @@ impl Fixture {
             )
             .unwrap();
         }
-        let treaty = Arc::new(Treaty::parse(text.as_bytes()).unwrap());
-        Self { treaty, profile: Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap()) }
+        let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
+        let treaty = Arc::new(Treaty::parse(text.as_bytes()).unwrap().governed_by(&profile));
+        Self { treaty, profile }
     }
 
     /// The root's grant of the party's one official.

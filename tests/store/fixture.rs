@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
-use verbale::ledger::{Grant, NoteId, Notification, Profile, Reference, Timestamp, Treaty};
+use verbale::ledger::{Amendment, Change, Grant, NoteId, Notification, Profile, Reference, Timestamp, Treaty};
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::Hash;
 
@@ -21,6 +21,8 @@ name = "text"
 title = "Text"
 type = "text"
 required = true
+[amendment]
+share = "2/3"
 "#;
 
 pub struct Fixture {
@@ -83,8 +85,9 @@ impl Fixture {
             )
             .unwrap();
         }
-        let treaty = Arc::new(Treaty::parse(text.as_bytes()).unwrap());
-        Self { text, treaty, profile: Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap()) }
+        let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
+        let treaty = Arc::new(Treaty::parse(text.as_bytes()).unwrap().governed_by(&profile));
+        Self { text, treaty, profile }
     }
 
     /// The root's grant of the party's one official.
@@ -99,6 +102,18 @@ impl Fixture {
         };
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));
+        note.to_bytes()
+    }
+
+    /// The treaty's first amendment, signed by all: new addresses of a party.
+    pub fn amendment(&self) -> Vec<u8> {
+        let (number, prev) = self.treaty.next_amendment();
+        let addresses = vec!["/ip4/192.0.2.1/tcp/4001".to_owned()];
+        let changes = vec![Change::Addresses { party: code(2), addresses }];
+        let issued = Timestamp::from_posix(1_600_000_000);
+        let amendment = Amendment { changes, issued, ledger: self.treaty.hash(), number, prev };
+        let mut note = SignedNote::new(amendment.to_text()).unwrap();
+        (0..self.treaty.parties().len()).for_each(|party| note.sign(&key(party, "root")));
         note.to_bytes()
     }
 

@@ -142,6 +142,7 @@ impl<'a> Ledger<'a> {
             self.submit(2, vec![self.fixture.note_re(2, number, Some((3, 900 + number)))]);
         }
         self.submit(3, vec![self.fixture.note_re(3, 1, None)]);
+        self.submit(2, vec![self.fixture.amendment()]);
         self.fork(3);
     }
 }

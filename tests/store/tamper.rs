@@ -12,8 +12,19 @@ use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
 use crate::fixture::{Fixture, code, key, origin};
 use crate::ledger::{Ledger, config};
 
-const FAMILIES: [&str; 10] =
-    ["records", "tiles", "heads", "state", "forks", "ids", "receipts", "credentials", "replies", "arrivals"];
+const FAMILIES: [&str; 11] = [
+    "records",
+    "tiles",
+    "heads",
+    "state",
+    "forks",
+    "ids",
+    "receipts",
+    "credentials",
+    "amendments",
+    "replies",
+    "arrivals",
+];
 
 /// The database without the store around it.
 pub fn raw(path: &Path) -> DB {
@@ -71,7 +82,7 @@ fn place(family: &str, key: &[u8]) -> String {
         "forks" => format!("fork proof {}", party(key)),
         "ids" => format!("record {}/{}", party(&key[..2]), number(&key[18..])),
         "receipts" => format!("record {}/{}", party(&key[2..4]), number(&key[12..])),
-        "credentials" => format!("record {}/{}", party(&key[..2]), number(&key[2..])),
+        "credentials" | "amendments" => format!("record {}/{}", party(&key[..2]), number(&key[2..])),
         "replies" => format!("record {}/{}", party(&key[10..12]), number(&key[12..])),
         _ => "arrival".into(),
     }
@@ -178,7 +189,7 @@ fn a_log_cut_short_is_noticed() {
 fn entries_that_no_record_justifies_are_named() {
     let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
     played(dir.path(), &fixture);
-    for family in ["ids", "receipts", "credentials", "replies"] {
+    for family in ["ids", "receipts", "credentials", "amendments", "replies"] {
         let (mut key, value) = entries(&raw(dir.path()), family).into_iter().next().unwrap();
         *key.last_mut().unwrap() ^= 2;
         set(dir.path(), family, &key, Some(&value));
@@ -221,10 +232,10 @@ fn a_record_rewritten_with_its_tree_is_betrayed_by_the_signed_heads() {
 fn indexes_made_anew_are_those_that_were_there() {
     let (fixture, dir) = (Fixture::new(4), tempfile::tempdir().unwrap());
     played(dir.path(), &fixture);
-    let indexes = ["ids", "receipts", "credentials", "replies", "arrivals", "forks", "state"];
+    let indexes = ["ids", "receipts", "credentials", "amendments", "replies", "arrivals", "forks", "state"];
     let all = || indexes.map(|family| entries(&raw(dir.path()), family));
     let before = all();
-    for (at, family) in indexes[..4].iter().enumerate() {
+    for (at, family) in indexes[..5].iter().enumerate() {
         let db = raw(dir.path());
         let cf = db.cf_handle(family).unwrap();
         for (key, _) in before[at].iter().step_by(2) {

@@ -21,7 +21,7 @@ fn the_whole_history_is_logged_at_its_own_times_and_receipted() {
         assert_eq!(record.time, step.at, "{}", step.id);
         let receipted = |by| disk.receipt_from(told.log, by, told.index + 1).unwrap();
         let sizes: Vec<_> = (0..story.parties.len()).map(|by| receipted(by).map_or(0, |r| r.size)).collect();
-        assert!(final_size(&stage.treaty, &sizes) > told.index, "{} is not final", step.id);
+        assert!(final_size(&stage.treaty, &Default::default(), &sizes) > told.index, "{} is not final", step.id);
         for (by, party) in story.parties.iter().enumerate().filter(|(by, _)| *by != told.log) {
             let away = story.away.iter().any(|away| away.party == party.code && away.from <= step.at);
             match receipted(by) {

@@ -1,6 +1,7 @@
 //! `verbale node`: this party's node, until it is told to stop.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,7 +11,7 @@ use super::data::failure;
 use super::public_files::Public;
 use crate::api::{Api, ApiError};
 use crate::cli::{Code, Failure};
-use crate::cli::{Context, NodeConfig};
+use crate::cli::{Context, NodeConfig, Output};
 use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
 use crate::net::NetError;
@@ -35,7 +36,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Code::Other, format!("no runtime could be started: {error}")))?;
-    runtime.block_on(serve(settings, public, &config))
+    runtime.block_on(serve(settings, public, &config, ctx.home.clone()))
 }
 
 fn start_log(config: &NodeConfig) -> Result<(), Failure> {
@@ -83,13 +84,13 @@ fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Res
     })
 }
 
-async fn serve(settings: Settings, public: Option<Public>, config: &NodeConfig) -> Result<(), Failure> {
+async fn serve(settings: Settings, public: Option<Public>, config: &NodeConfig, home: PathBuf) -> Result<(), Failure> {
     let signals =
         |kind| signal(kind).map_err(|error| Failure::new(Code::Other, format!("signals cannot be handled: {error}")));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let mut daemon = Daemon::start(settings).await.map_err(failed_to_start)?;
     let handle = daemon.handle.clone();
-    let teller = tokio::spawn(tell(handle.clone()));
+    let teller = tokio::spawn(tell(handle.clone(), home));
     let outside = public.as_ref().and_then(|public| public.outside.clone());
     let api = match Api::serve_with(&config.socket, handle.clone(), outside).await {
         Ok(api) => api,
@@ -139,9 +140,11 @@ async fn serve(settings: Settings, public: Option<Public>, config: &NodeConfig) 
 }
 
 /// Tells the log what an operator wants to find there.
-async fn tell(handle: Handle) {
+async fn tell(handle: Handle, home: PathBuf) {
     let mut events = handle.events();
-    let code = |log: usize| handle.treaty.party(log).code.clone();
+    let code = |log: usize| handle.store.treaty().party(log).code.clone();
+    let context = Context { home, out: Output::new(false) };
+    keep_amendments(&handle, &context);
     tracing::info!(state = %handle.status().mode, "started");
     loop {
         match events.recv().await {
@@ -150,6 +153,13 @@ async fn tell(handle: Handle) {
                 tracing::debug!(log = code(log), by = code(by), records = size, "receipt")
             }
             Ok(Event::Fork(log)) => tracing::error!(party = code(log), "a log has forked; both heads are kept"),
+            Ok(Event::Amended(number)) => {
+                tracing::warn!(number, "the treaty file has an amendment more; see `verbale treaty show`");
+                keep_amendments(&handle, &context);
+            }
+            Ok(Event::Contested(number)) => {
+                tracing::error!(number, "the parties signed two amendments of this number; neither holds")
+            }
             Ok(Event::Mode(mode)) if mode.signs() => tracing::info!("the node signs"),
             Ok(Event::Mode(mode)) => tracing::warn!(why = %mode, "the node does not sign"),
             Ok(Event::Fault { peer, what }) => {
@@ -160,6 +170,15 @@ async fn tell(handle: Handle) {
             }
             Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => tracing::debug!(missed, "events not told"),
             Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Copies of the amendments, for the commands that work without the node. The logs are what counts.
+fn keep_amendments(handle: &Handle, context: &Context) {
+    for (at, (note, _)) in handle.store.treaty().amendments().enumerate() {
+        if let Err(error) = context.keep_amendment(at + 1, note) {
+            tracing::warn!(error = error.message, "an amendment could not be copied to the home folder");
         }
     }
 }

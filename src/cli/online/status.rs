@@ -27,9 +27,17 @@ pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
     };
     out.line(format!("{mode}  {} of {} other parties are connected.", status.connected, status.logs.len() - 1));
     out.line(format!("Its clock says {}; it has run since {}.", time(status.time), time(status.started)));
-    out.line(format!("Treaty file: SHA-256 {}\n", status.treaty_sha256));
+    let amended = match status.amendments {
+        0 => String::new(),
+        n => format!(", with {}", display::count(n, "amendment", "amendments")),
+    };
+    out.line(format!("Treaty file: SHA-256 {}{amended}\n", status.treaty_sha256));
     let rows = status.logs.iter().map(|log| row(log, ctx));
     display::table(out, &["party", "", "node", "clock", "records", "final", "received by"], &rows.collect::<Vec<_>>());
+    for log in status.logs.iter().filter(|log| log.amendments < status.amendments) {
+        let text = format!("In the log of {}, {} of the amendments hold.", log.party.name, log.amendments);
+        out.line(out.dim(&text));
+    }
     for log in status.logs.iter().filter(|log| log.forked) {
         let text = format!(
             "The log of {} has forked: it signed two heads that contradict each other. Both are kept as evidence.",
@@ -68,6 +76,7 @@ fn row(log: &LogView, ctx: &Context) -> Vec<String> {
         (_, true) => out.good("connected"),
         (_, false) => out.bad("away"),
     };
+    let name = if log.former { format!("{} (former party)", log.party.name) } else { log.party.name.clone() };
     let clock = match log.clock_ahead_ms {
         None => String::new(),
         Some(ms) if ms.abs() < 1000 => "within 1 s".to_owned(),
@@ -84,5 +93,5 @@ fn row(log: &LogView, ctx: &Context) -> Vec<String> {
         n => format!("all but {n} parties"),
     };
     let state = if log.forked { out.bad("forked") } else { log.final_records.to_string() };
-    vec![out.bold(&log.party.code), log.party.name.clone(), node, clock, records, state, received]
+    vec![out.bold(&log.party.code), name, node, clock, records, state, received]
 }

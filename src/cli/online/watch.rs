@@ -50,6 +50,10 @@ fn sentence(event: &EventView, ctx: &Context) -> String {
         )),
         EventView::Mode { signs: true, .. } => out.good("The node signs."),
         EventView::Mode { text, .. } => format!("The node does not sign: {text}."),
+        EventView::Amended { amendments } => out.bold(&format!("The treaty file has {amendments} amendments now.")),
+        EventView::Contested { number } => {
+            out.bad(&format!("The parties signed two amendments number {number}; neither holds."))
+        }
         EventView::Fault { party, what } => format!("{} ({}) sent {what}.", party.name, party.code),
         EventView::OtherTreaty { party } => {
             out.bad(&format!("The node of {} ({}) has another treaty file.", party.name, party.code))

@@ -1,10 +1,14 @@
 //! `verbale treaty`: composing, reading and checking the treaty file.
 
 mod add_party;
+mod amend;
+mod changes;
 mod check;
+mod join;
 mod new;
 mod quorum;
 mod show;
+mod sign;
 
 use clap::Subcommand;
 
@@ -23,6 +27,9 @@ enum Command {
     AddParty(add_party::Args),
     Show(show::Args),
     Check(check::Args),
+    Amend(amend::Args),
+    Sign(sign::Args),
+    Join(join::Args),
 }
 
 /// Runs the command.
@@ -32,5 +39,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Command::AddParty(args) => add_party::run(args, context),
         Command::Show(args) => show::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Amend(args) => amend::run(args, context),
+        Command::Sign(args) => sign::run(args, context),
+        Command::Join(args) => join::run(args, context),
     }
 }

@@ -79,6 +79,7 @@ fn words(name: &str, lines: &[Vec<&str>], depth: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Place;
     use crate::ledger::Treaty;
     use crate::note::{KeyType, SigningKey};
     use crate::tlog::Hash;
@@ -126,7 +127,10 @@ mod tests {
                 let parties = depositaries + others;
                 for sender in 0..parties {
                     let all_but_sender = |code: &str| code != "P99" && code != format!("P{sender}");
-                    assert!(treaty.policy().is_satisfied(&all_but_sender), "{depositaries}+{others}, sender {sender}");
+                    let holds = |by: &dyn Fn(&str) -> bool| {
+                        treaty.is_quorum(Place::default(), &|at| by(&treaty.party(at).code))
+                    };
+                    assert!(holds(&all_but_sender), "{depositaries}+{others}, sender {sender}");
                 }
                 // One receipt fewer than makes a majority with the sender: never enough, whoever gives them.
                 let few = (parties / 2).saturating_sub(1);
@@ -135,7 +139,8 @@ mod tests {
                         let at: usize = code[1..].parse().unwrap();
                         at == 99 || (at < parties && (at + parties - start) % parties < few)
                     };
-                    assert!(!treaty.policy().is_satisfied(&by), "{depositaries}+{others}, {few} from {start}");
+                    let holds = treaty.is_quorum(Place::default(), &|at| by(&treaty.party(at).code));
+                    assert!(!holds, "{depositaries}+{others}, {few} from {start}");
                 }
             }
         }

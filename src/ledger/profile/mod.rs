@@ -36,6 +36,7 @@ pub use kind::{Kind, OneOf};
 pub use locate::Fault;
 pub use quota::{Allocation, Group, Message, Quota, Transfer, Use};
 
+use super::amendment::AmendmentRule;
 use super::treaty::Treaty;
 
 /// Longest profile, in bytes.
@@ -83,6 +84,9 @@ pub struct Profile {
     /// What is due every year.
     #[serde(default)]
     pub periodic: Vec<Periodic>,
+    /// Who has to sign an amendment of the treaty file; without it the file cannot be amended.
+    #[serde(default)]
+    pub amendment: Option<AmendmentRule>,
     /// The kinds by name.
     pub kind: BTreeMap<String, Kind>,
     /// The kinds' schemas, ready for use.

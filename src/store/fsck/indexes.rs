@@ -11,13 +11,13 @@ use crate::store::index::entries;
 use crate::store::read::{parse_cosigned, parse_receipt};
 use crate::tlog::{Checkpoint, Hash};
 
-const INDEXES: [Column; 4] = [Column::Ids, Column::Receipts, Column::Credentials, Column::Replies];
+const INDEXES: [Column; 5] = [Column::Ids, Column::Receipts, Column::Credentials, Column::Amendments, Column::Replies];
 
 impl Check<'_> {
     pub(super) fn indexes(&mut self) -> Result<(), StoreError> {
         // Entries that a record justifies and that are there.
         let mut justified = [0u64; INDEXES.len()];
-        for log in 0..self.store.treaty.parties().len() {
+        for log in 0..self.store.logs() {
             let store = self.store;
             let mut scan = store.scan_all(Column::Records, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
             while let Some((key, bytes)) = scan.next()? {
@@ -60,7 +60,7 @@ impl Check<'_> {
                 *count += 1;
             }
         };
-        for (column, key) in entries(log, record.index, record.kind, bytes, &self.store.treaty) {
+        for (column, key) in entries(log, record.index, record.kind, bytes, &self.store.treaty()) {
             if self.store.has(column, &key)? {
                 count(column);
             } else {
@@ -70,7 +70,7 @@ impl Check<'_> {
         match record.kind {
             RecordType::Receipt => {
                 // What is no receipt stays in its log and counts for nothing.
-                let Ok(receipt) = Receipt::verify(record.payload, log, &self.store.treaty) else { return Ok(()) };
+                let Ok(receipt) = Receipt::verify(record.payload, log, &self.store.treaty()) else { return Ok(()) };
                 let (of, size) = (receipt.log, receipt.checkpoint.size);
                 self.report.receipts += 1;
                 let key = receipt_key(of, log, size, record.index);
@@ -95,14 +95,14 @@ impl Check<'_> {
                 }
             }
             RecordType::Evidence => {
-                if let Ok(proof) = ForkProof::parse(record.payload, &self.store.treaty)
+                if let Ok(proof) = ForkProof::parse(record.payload, &self.store.treaty())
                     && !self.store.has(Column::Forks, &log_bytes(proof.log()))?
                 {
                     let what = format!("proves that the log of {} forked, which is not kept", self.code(proof.log()));
                     self.report.index_fault(&place, what);
                 }
             }
-            RecordType::Notification | RecordType::Credential => {}
+            RecordType::Notification | RecordType::Credential | RecordType::Amendment => {}
         }
         Ok(())
     }
@@ -122,12 +122,12 @@ impl Check<'_> {
             let bytes = store.get(Column::Records, &record_key(log, index))?;
             let record = bytes.as_deref().and_then(|bytes| Record::parse(bytes).ok().map(|record| (record, bytes)));
             let justified = record.is_some_and(|(record, bytes)| match column {
-                Column::Receipts => Receipt::verify(record.payload, log, &store.treaty).is_ok_and(|receipt| {
+                Column::Receipts => Receipt::verify(record.payload, log, &store.treaty()).is_ok_and(|receipt| {
                     record.kind == RecordType::Receipt
                         && parse_receipt(key, value)
                             .is_ok_and(|entry| (entry.log, entry.size) == (receipt.log, receipt.checkpoint.size))
                 }),
-                _ => entries(log, index, record.kind, bytes, &store.treaty).iter().any(|(_, entry)| entry == key),
+                _ => entries(log, index, record.kind, bytes, &store.treaty()).iter().any(|(_, entry)| entry == key),
             });
             if !justified {
                 let place = format!("record {}/{index}", self.code(log));
@@ -144,7 +144,7 @@ impl Check<'_> {
         while let Some((key, proof)) = scan.next()? {
             self.report.forks += 1;
             let log = Fields(key).log().unwrap_or(usize::MAX);
-            let what = match ForkProof::parse(proof, &store.treaty) {
+            let what = match ForkProof::parse(proof, &store.treaty()) {
                 Ok(proof) if proof.log() == log => continue,
                 Ok(proof) => format!("it proves a fork of the log of {}", self.code(proof.log())),
                 Err(error) => error.to_string(),
@@ -158,7 +158,7 @@ impl Check<'_> {
     /// it is the one whose receipts fit them best.
     fn cosigned(&mut self) -> Result<(), StoreError> {
         let mut stored = Vec::new();
-        for log in 0..self.store.treaty.parties().len() {
+        for log in 0..self.store.logs() {
             let value = self.store.get(Column::State, &cosigned_key(log))?;
             stored.push(value.map(|value| parse_cosigned(&value)));
         }

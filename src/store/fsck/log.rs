@@ -62,7 +62,7 @@ impl<'a> Check<'a> {
             code: self.code(log),
             edge: Appender::default(),
             full: Vec::new(),
-            prev: store.treaty.hash(),
+            prev: store.treaty().hash(),
             leaves: Vec::new(),
             heads: Numbered::new(heads)?,
         };
@@ -122,7 +122,8 @@ impl<'a> Check<'a> {
 
     fn record(&mut self, walk: &mut Walk<'_>, bytes: &[u8], next: Option<&[u8]>) -> Result<(), StoreError> {
         let index = walk.edge.size();
-        let origin = self.store.treaty.origin(walk.log);
+        let treaty = self.store.treaty();
+        let origin = treaty.origin(walk.log);
         let parsed = Record::parse_at(bytes, origin, index, &walk.prev);
         let (computed, stored) = (leaf_hash(bytes), self.stored_leaf(walk)?);
         let mut leaf = computed;
@@ -202,7 +203,8 @@ impl<'a> Check<'a> {
     /// Verifies a head: its signature, its size, and its root where the tree up to it is held.
     fn head(&mut self, walk: &Walk<'_>, size: u64, note: &[u8], root: Option<Hash>) -> bool {
         self.report.heads += 1;
-        let key = &self.store.treaty.party(walk.log).log;
+        let treaty = self.store.treaty();
+        let key = &treaty.party(walk.log).log;
         let verified = SignedNote::parse(note)
             .map_err(|e| e.to_string())
             .and_then(|note| Checkpoint::verify(&note, key).map_err(|e| e.to_string()));
