@@ -11,7 +11,9 @@ use verbale::ledger::{
 };
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::note::{SignedNote, VerifierKey};
-use verbale::tlog::{Checkpoint, Cosignature, Policy, TlogProof};
+use verbale::tlog::{
+    AddCheckpoint, Checkpoint, Cosignature, Policy, TilePath, TlogProof, empty_root, read_bundle, write_bundle,
+};
 
 /// The name of a decoder's fuzz target, and what drives it.
 pub type Decoder = (&'static str, fn(&[u8]) -> bool);
@@ -38,6 +40,9 @@ pub const ALL: &[Decoder] = &[
     ("request", request),
     ("response", response),
     ("gossip", gossip),
+    ("tile_path", tile_path),
+    ("bundle", bundle),
+    ("add_checkpoint", add_checkpoint),
 ];
 
 /// A treaty to check against.
@@ -186,4 +191,23 @@ pub fn response(bytes: &[u8]) -> bool {
 
 pub fn gossip(bytes: &[u8]) -> bool {
     same_again(Gossip::parse(bytes).ok(), bytes, Gossip::to_bytes)
+}
+
+pub fn tile_path(bytes: &[u8]) -> bool {
+    same_again(of_text(bytes, TilePath::parse), bytes, TilePath::to_string)
+}
+
+pub fn bundle(bytes: &[u8]) -> bool {
+    same_again(read_bundle(bytes), bytes, |entries| write_bundle(entries).expect("as many as were read"))
+}
+
+pub fn add_checkpoint(bytes: &[u8]) -> bool {
+    let request = AddCheckpoint::parse(bytes);
+    if let Some(request) = &request {
+        for party in treaty().parties() {
+            let last = Some((1, empty_root()));
+            let _ = request.check(request.origin(), &party.log, last);
+        }
+    }
+    same_again(request, bytes, AddCheckpoint::to_bytes)
 }

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use verbale::ledger::{Evidence, ForkProof, Record};
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
-use verbale::tlog::{Checkpoint, Hash};
+use verbale::tlog::{AddCheckpoint, Checkpoint, Hash, write_bundle};
 
 /// Valid input of every kind, most of it cut out of a golden evidence file.
 fn samples() -> &'static [Vec<u8>] {
@@ -66,6 +66,10 @@ fn texts(evidence: &Evidence) -> Vec<Vec<u8>> {
         evidence.checkpoint.text().as_bytes().to_vec(),
         evidence.checkpoint.to_bytes(),
         fork().to_text().into_bytes(),
+        b"tile/0/x001/x234/067.p/12".to_vec(),
+        b"tile/entries/000".to_vec(),
+        write_bundle(&[evidence.record.record.as_bytes(), b"another"]).unwrap(),
+        AddCheckpoint { old: 1, proof: vec![Hash::digest(b"a")], checkpoint: evidence.checkpoint.clone() }.to_bytes(),
     ];
     let anchors = evidence.anchors.iter().map(|anchor| &anchor.receipt);
     for included in evidence.credentials.iter().chain(anchors).chain([&evidence.record]) {

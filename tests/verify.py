@@ -663,7 +663,7 @@ def evidence(data, treaty, profile):
         bundle = canonical(extra.decode(), 16 << 20, False)
     except UnicodeDecodeError:
         raise Refused("the bundle is not UTF-8")
-    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("amendments", "fork", "silence"))
+    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("amendments", "fork", "outside", "silence"))
     need(type(bundle["v"]) is int and bundle["v"] == 1 and unhex(bundle["treaty"]) == treaty.hash, "another treaty")
 
     # What the amendments say, before anything is checked with the keys of those who acceded.
@@ -800,6 +800,24 @@ def evidence(data, treaty, profile):
             "seen_by": [[treaty.codes[at], time, covered] for time, at, covered in late],
             "received": min(own + ([logged] if logged else []), default=None),
         }
+    outside, last = [], 0
+    for value in array(bundle["outside"], 1, 16) if "outside" in bundle else []:
+        fields(value, ("checkpoint", "keys", "path"))
+        need(isinstance(value["checkpoint"], str), "a head")
+        note, seen = Note(value["checkpoint"].encode()), set()
+        other, at, at_root = head(note, treaty)
+        need(other == code and at > last, "a head that does not belong here")
+        included(record.leaf, index, at, [unhex(h) for h in array(value["path"], 0, 63)], at_root)
+        keys = [Key(text) for text in array(value["keys"], 1, 16)]
+        own = treaty.by_code[code]["log"]
+        parties = {p[job].public for p in treaty.parties for job in ("root", "log", "witness")}
+        need([line[:2] for line in note.lines] == [(key.name, key.id) for key in [own] + keys], "the lines and the keys")
+        for key in keys:
+            need(key.kind == 4 and len(key.text.encode()) <= 300, "a witness's key")
+            need(key.public not in parties | seen, "a key that is a party's, or stands twice")
+            seen.add(key.public)
+            outside.append([key.name, note.cosigned_by(key), at])
+        last = at
     if known:
         acceded = set(treaty.codes[treaty.chain[-2][2] if len(treaty.chain) > 1 else treaty.base():])
         parts = {code} | set(received) | {q for _, q in not_before}
@@ -817,6 +835,7 @@ def evidence(data, treaty, profile):
         treaty.satisfied({treaty.codes[by] for _, by, of in of_this_log if of >= at}, adoption.at(at - 1))
         for _, _, at in of_this_log)
     return {
+        **({"outside": outside} if outside else {}),
         "verified": True, "silence": silent, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
         "kind": value["kind"] if value else "", "signers": signers, "marks": marks, "fork": forked,
         "receipts": [[treaty.codes[at], time, size] for time, at, size in times],

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 /// The files, each after those that it imports from.
-const FILES: [(&str, &str); 22] = [
+const FILES: [(&str, &str); 23] = [
     ("bytes", include_str!("script/bytes.js")),
     ("hash", include_str!("script/hash.js")),
     ("ed25519", include_str!("script/ed25519.js")),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str); 22] = [
     ("record", include_str!("script/record.js")),
     ("checkpoint", include_str!("script/checkpoint.js")),
     ("validity", include_str!("script/validity.js")),
+    ("outside", include_str!("script/outside.js")),
     ("verdict", include_str!("script/verdict.js")),
     ("silence", include_str!("script/silence.js")),
     ("evidence", include_str!("script/evidence.js")),

@@ -5,6 +5,7 @@ import { verifyFork, verifyReceipt, verifyReceiptedHead } from "./checkpoint.js"
 import { parseNote } from "./note.js";
 import { parseCredential, parseRecord } from "./record.js";
 import { Refused } from "./bytes.js";
+import { verifyOutside } from "./outside.js";
 import { verifySilence } from "./silence.js";
 import { find } from "./treaty.js";
 import { verifyInclusion } from "./tree.js";
@@ -73,7 +74,7 @@ export async function verifyEvidence(bytes, treaty, profile, trace) {
   const ledger = hex(hashOfHex(bundle.get("treaty")));
   // First, as it explains all else that may be wrong.
   need(ledger === hex(treaty.hash), `the evidence is for another ledger: the treaty file with the SHA-256 ${ledger}`);
-  fields(bundle, "the extra data", required, ["fork", "silence"]);
+  fields(bundle, "the extra data", required, ["fork", "outside", "silence"]);
   need(bundle.get("v") === 1, "the field `v` should be a version that this page knows");
   trace.rule("The evidence names this treaty file by its SHA-256");
 
@@ -96,9 +97,11 @@ export async function verifyEvidence(bytes, treaty, profile, trace) {
   const silence = bundle.has("silence")
     ? await within("silence", () => verifySilence(bundle.get("silence"), of, item, treaty, trace))
     : null;
+  const under = (path, head) => included(record, readPath(path), head, treaty.parties[main.log], trace);
+  const outside = bundle.has("outside") ? await verifyOutside(bundle.get("outside"), main.log, under, treaty, trace) : [];
   trace.about("the note");
   const judged = await judge(record, main.log, grants, treaty, profile, trace);
-  return weigh({ ...of, ...judged, main, heads, grants, bounds, fork, silence }, treaty, profile);
+  return weigh({ ...of, ...judged, main, heads, grants, bounds, fork, silence, outside }, treaty, profile);
 }
 
 /** An item of the bundle: a record with its path to a head. */

@@ -2,6 +2,7 @@
 import { hex } from "./bytes.js";
 import { write } from "./canon.js";
 import { isSatisfied } from "./policy.js";
+import { outsideSentences } from "./outside.js";
 import { nameOf } from "./treaty.js";
 
 /** `2020-05-22 14:00:00 UTC` */
@@ -64,9 +65,10 @@ export function weigh(parts, treaty, profile) {
     final_since: since,
     fork: parts.fork,
     silence: parts.silence,
+    outside: parts.outside,
   };
   verdict.not_proven = gaps(verdict, treaty);
-  verdict.sentences = sentences(verdict, treaty, profile);
+  verdict.sentences = [...sentences(verdict, treaty, profile), ...outsideSentences(verdict.outside, utc)];
   verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
   verdict.parts = parts;
   return verdict;
@@ -187,5 +189,7 @@ function silenceSentences(silence, name) {
 export function asData(verdict) {
   const { parts, sentences, sound, ...data } = verdict;
   if (data.silence === null) delete data.silence;
+  data.outside = data.outside.map(({ key, time, size }) => ({ key, time, size }));
+  if (data.outside.length === 0) delete data.outside;
   return { sound, verdict: { ...data, body: plainData(data.body) } };
 }
