@@ -4,11 +4,13 @@
 //! raise `fork`, and only verified receipts keep `no-quorum` away.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::alarm::Alarm;
 use super::mirror::{Finding, Mirror, Round};
 use crate::audit::{GrowError, Position};
-use crate::ledger::{Adoption, Receipt, Record, Timestamp, Treaty};
+use crate::law::{Docket, Query, State};
+use crate::ledger::{Adoption, Profile, Receipt, Record, Timestamp, Treaty};
 use crate::node::final_size;
 
 /// Most records of a log that are remembered as waiting for receipts.
@@ -23,6 +25,8 @@ pub struct Rules {
     pub quorum_after: Option<u64>,
     /// Parties whose receipts are asked for one by one, after the same time.
     pub receipts_from: Vec<usize>,
+    /// Alarm if something that the treaty's profile asks for was not done in time.
+    pub deadlines: bool,
     /// Rounds for which a place may be unreachable before it is an alarm.
     pub unreachable_rounds: u32,
 }
@@ -30,6 +34,8 @@ pub struct Rules {
 /// The monitor's view of all logs.
 pub struct Monitor {
     rules: Rules,
+    /// What the treaty asks of whom by when.
+    docket: Docket,
     logs: Vec<Watched>,
     /// By place: in how many rounds running it could not be read, and why.
     unreachable: BTreeMap<String, (u32, String)>,
@@ -62,8 +68,8 @@ pub struct Figures {
 }
 
 impl Monitor {
-    /// Begins with everything that the mirror has.
-    pub fn new(rules: Rules, treaty: &Treaty) -> Self {
+    /// Begins with everything that the mirror has. The profile is that of the treaty file.
+    pub fn new(rules: Rules, treaty: &Treaty, profile: Profile) -> Self {
         let parties = treaty.parties().len();
         let watched = Watched {
             position: Position::default(),
@@ -71,7 +77,8 @@ impl Monitor {
             waiting: BTreeMap::new(),
             last: None,
         };
-        Self { rules, logs: vec![watched; parties], unreachable: BTreeMap::new() }
+        let docket = Docket::new(Arc::new(treaty.clone()), Arc::new(profile));
+        Self { rules, docket, logs: vec![watched; parties], unreachable: BTreeMap::new() }
     }
 
     /// Takes in what a round has brought, and says what is not as it should be at the time `now`.
@@ -81,7 +88,9 @@ impl Monitor {
         for log in 0..self.logs.len() {
             let mut new = Vec::new();
             let mut position = self.logs[log].position;
+            let docket = &mut self.docket;
             ledger.since(log, &mut position, |index, bytes| {
+                docket.apply(log, index, bytes);
                 if let Ok(record) = Record::parse(bytes) {
                     let receipt = Receipt::verify(record.payload, log, treaty).ok();
                     new.push((index, record.time, record.kind.wants_receipt(), receipt));
@@ -117,7 +126,33 @@ impl Monitor {
         for log in 0..self.logs.len() {
             self.of_log(log, mirror, now, &mut alarms);
         }
+        if self.rules.deadlines {
+            self.deadlines(now, &mut alarms);
+        }
         Ok(alarms)
+    }
+
+    /// What was due and is not in the logs, as far as they are published.
+    fn deadlines(&self, now: Timestamp, alarms: &mut Vec<Alarm>) {
+        let query = Query { outstanding: true, ..Query::default() };
+        for item in self.docket.items(now, &query) {
+            if !matches!(item.state, State::Missed { .. }) {
+                continue;
+            }
+            let owed_by = item.owed_by.join(" or ");
+            let about = if item.number.is_empty() { item.about.clone() } else { item.number.clone() };
+            let until = item.until.map_or(String::new(), |until| format!(", due by {}", until.display()));
+            alarms.push(Alarm {
+                kind: "deadline".into(),
+                party: (item.owed_by.len() == 1).then(|| owed_by.clone()),
+                key: format!("deadline {about} {} {owed_by}", item.rule),
+                text: format!(
+                    "{} from {owed_by} ({about}){until}: as far as the published logs show, {}.",
+                    item.title,
+                    item.state.words()
+                ),
+            });
+        }
     }
 
     fn receipt(&mut self, log: usize, by: usize, size: u64, time: Timestamp) {

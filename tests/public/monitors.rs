@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use verbale::ledger::Timestamp;
+use verbale::ledger::{Profile, Timestamp};
 use verbale::public::alarm::Alarm;
 use verbale::public::monitor::{Monitor, Rules};
 
@@ -17,13 +17,20 @@ use crate::servers::{Server, status};
 fn look(kept: &Kept, place: &str, rules: Rules, now: u64) -> Vec<String> {
     let mut mirror = kept.open(&[place]);
     let round = mirror.round(&mut |_, _| {}).unwrap();
-    let mut monitor = Monitor::new(rules, mirror.ledger().treaty());
+    let mut monitor =
+        Monitor::new(rules, mirror.ledger().treaty(), Profile::parse(common::PROFILE.as_bytes()).unwrap());
     let alarms = monitor.look(&mirror, &round, Timestamp::from_posix(now)).unwrap();
     alarms.into_iter().map(|Alarm { key, .. }| key).collect()
 }
 
 fn strict() -> Rules {
-    Rules { stale_after: None, quorum_after: Some(600), receipts_from: Vec::new(), unreachable_rounds: 1 }
+    Rules {
+        stale_after: None,
+        quorum_after: Some(600),
+        receipts_from: Vec::new(),
+        deadlines: true,
+        unreachable_rounds: 1,
+    }
 }
 
 #[test]

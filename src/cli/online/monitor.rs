@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::mirror::{Source, failure, look};
-use crate::cli::{Code, Context, Failure, clock, display, files};
+use crate::cli::{Code, Context, Failure, clock, display, files, read_profile};
 use crate::ledger::Timestamp;
 use crate::public::alarm::{Alarms, Change};
 use crate::public::mirror::Mirror;
@@ -32,6 +32,9 @@ pub struct Args {
     /// Alarm as well if the receipt of this party is missing after that time (may be given several times)
     #[arg(long = "receipts-from", value_name = "CODE")]
     receipts_from: Vec<String>,
+    /// Do not compute what the treaty's profile asks for by when
+    #[arg(long)]
+    no_deadlines: bool,
     /// Send each alarm as JSON, by POST, to this address; what is not taken is sent again, at growing intervals
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
@@ -53,10 +56,12 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         stale_after: args.stale_after.map(|hours| hours * 3600),
         quorum_after: Some(args.quorum_after * 60),
         receipts_from: receipts_from.collect::<Result<_, _>>()?,
+        deadlines: !args.no_deadlines,
         // A hiccup of the network is no alarm to somebody who looks again anyway.
         unreachable_rounds: if args.once { 1 } else { 3 },
     };
-    let mut monitor = Monitor::new(rules, treaty);
+    let (profile, _) = read_profile(&mirror.ledger().folder().join("profile.toml"))?;
+    let mut monitor = Monitor::new(rules, treaty, profile);
     let path = args.source.dir.join("alarms.json");
     let kept = |error: std::io::Error| Failure::new(Code::Disk, format!("{}: {error}", path.display()));
     let mut alarms = Alarms::open(&path).map_err(kept)?;
