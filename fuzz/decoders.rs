@@ -2,15 +2,16 @@
 //! Each says whether it read what it was given. Driven by the fuzz targets here, and by `tests/decoders.rs` in every
 //! run of the tests.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use verbale::law::{Docket, Query, Seen};
 use verbale::ledger::canon::{self, Text};
 use verbale::ledger::{
-    Credentials, Evidence, ForkProof, Grant, Notification, Party, Profile, Receipt, Record, Timestamp, Treaty,
-    check_notification, parse_bare_fork, verify_evidence,
+    Credentials, Evidence, ForkProof, Grant, NoteId, Notification, Party, Profile, Receipt, Record, RecordType,
+    Reference, Timestamp, Treaty, check_notification, parse_bare_fork, verify_evidence,
 };
 use verbale::node::message::{Gossip, Request, Response};
-use verbale::note::{SignedNote, VerifierKey};
+use verbale::note::{KeyType, SignedNote, SigningKey, VerifierKey};
 use verbale::tlog::{
     AddCheckpoint, Checkpoint, Cosignature, Policy, TilePath, TlogProof, empty_root, read_bundle, write_bundle,
 };
@@ -168,7 +169,43 @@ pub fn party_file(bytes: &[u8]) -> bool {
 }
 
 pub fn profile(bytes: &[u8]) -> bool {
-    Profile::parse(bytes).is_ok()
+    let Ok(profile) = Profile::parse(bytes) else { return false };
+    profile.strangers(treaty());
+    // Whatever it says, it can be applied: to each kind a note and an answer, asked about at the ends of time.
+    let kinds: Vec<String> = profile.kind.keys().take(8).cloned().collect();
+    let mut docket = Docket::new(Arc::new(treaty().clone()), Arc::new(profile));
+    for (index, kind) in (0..).zip(kinds.iter().chain(&kinds)) {
+        let re = (index > 0).then(|| Reference {
+            index: index - 1,
+            leaf: treaty().hash(),
+            log: treaty().party(0).code.clone(),
+        });
+        let note = Notification {
+            attachments: Vec::new(),
+            body: serde_json::Map::new(),
+            from: treaty().party(0).code.clone(),
+            id: NoteId([index as u8; 16]),
+            issued: Timestamp::from_posix(index),
+            kind: kind.clone(),
+            ledger: treaty().hash(),
+            re: re.into_iter().collect(),
+            to: vec!["*".into()],
+        };
+        let mut signed = SignedNote::new(note.to_text()).expect("a text");
+        signed.sign(&SigningKey::from_seed("somebody", KeyType::Ed25519, &[7; 32]).expect("a key"));
+        let (log, prev, payload) = (treaty().origin(0), treaty().hash(), signed.to_bytes());
+        let (time, of) = (Timestamp::from_posix(index * 1_000_000), RecordType::Notification);
+        docket.apply_note(0, index, &Record { index, log, prev, time, kind: of, payload: &payload });
+        docket.apply_receipt(0, 1, Seen { size: index + 1, index, time });
+    }
+    for as_of in [0, 1_700_000_000, u64::MAX] {
+        let as_of = Timestamp::from_posix(as_of);
+        docket.items(as_of, &Query { note: Some((0, 1)), ..Query::default() });
+        docket.effects(as_of, None);
+        docket.standings(as_of);
+        docket.quotas(2020, as_of);
+    }
+    true
 }
 
 pub fn evidence(bytes: &[u8]) -> bool {

@@ -3,8 +3,10 @@
 //! A thread of its own reads what was committed. Starting a node does not wait for it; whoever asks what is due does,
 //! until the docket has everything that the store had when they asked.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::law::{Docket, Seen};
@@ -35,6 +37,7 @@ pub enum LawError {
 pub(super) struct Law {
     state: Mutex<State>,
     changed: Condvar,
+    stops: AtomicBool,
 }
 
 struct State {
@@ -51,13 +54,18 @@ impl Law {
         treaty: Arc<Treaty>,
         profile: Arc<Profile>,
         store: Arc<Store>,
-    ) -> std::io::Result<(Arc<Self>, Sender<Committed>)> {
+    ) -> std::io::Result<(Arc<Self>, Sender<Committed>, JoinHandle<()>)> {
         let state = State { docket: Docket::new(treaty, profile), failed: None };
-        let law = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() });
+        let law = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), stops: AtomicBool::new(false) });
         let (committed, commits) = channel();
         let shared = law.clone();
-        std::thread::Builder::new().name("law".into()).spawn(move || shared.run(&store, &commits))?;
-        Ok((law, committed))
+        let thread = std::thread::Builder::new().name("law".into()).spawn(move || shared.run(&store, &commits))?;
+        Ok((law, committed, thread))
+    }
+
+    /// Has the thread end soon, once nobody can commit any more: it holds the store.
+    pub fn stop(&self) {
+        self.stops.store(true, Ordering::Relaxed);
     }
 
     fn run(&self, store: &Store, commits: &Receiver<Committed>) {
@@ -81,7 +89,7 @@ impl Law {
         let parties = treaty.parties().len();
         self.lock().docket.amend(treaty);
         for log in 0..parties {
-            loop {
+            while !self.stops.load(Ordering::Relaxed) {
                 let from = self.lock().docket.size(log);
                 if from >= store.size(log)? {
                     break;

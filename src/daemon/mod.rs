@@ -106,6 +106,7 @@ pub struct Daemon {
     forward: JoinHandle<()>,
     to_net: mpsc::Sender<NetCommand>,
     net: JoinHandle<()>,
+    law: std::thread::JoinHandle<()>,
 }
 
 impl Daemon {
@@ -146,7 +147,7 @@ impl Daemon {
         let (status, status_seen) = watch::channel(Arc::new(Status::of(&engine)));
         // The engine itself limits what it has under way, so that this queue is short; it must never wait for it.
         let (effects, mut from_engine) = mpsc::unbounded_channel();
-        let (law, committed) = law::Law::start(treaty.clone(), profile.clone(), store.clone())?;
+        let (law, committed, law_thread) = law::Law::start(treaty.clone(), profile.clone(), store.clone())?;
         let worker = Worker::new(engine, store.clone(), high_water, inbox, effects, events.clone(), status);
         let worker = worker.telling(committed);
         let Net { commands, events: mut net_events, listening, task: net } = net;
@@ -193,7 +194,7 @@ impl Daemon {
             events,
             started_ms,
         };
-        Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net })
+        Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net, law: law_thread })
     }
 
     /// Waits until the engine stops by itself, which it only does when the disk fails.
@@ -213,6 +214,10 @@ impl Daemon {
             Ok(ended) => ended,
             Err(panic) => Err(WorkerError::Panicked(panic.to_string())),
         };
+        // It has the store: whoever opens that next finds it free.
+        self.handle.law.stop();
+        let law = self.law;
+        let _ = tokio::task::spawn_blocking(move || law.join()).await;
         self.forward.abort();
         let _ = self.to_net.send(NetCommand::Stop).await;
         let _ = tokio::time::timeout(STOP_TIMEOUT, self.net).await;

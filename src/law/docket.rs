@@ -4,7 +4,7 @@
 //! whatever order the logs' records come, and so are the results, byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
@@ -54,6 +54,18 @@ pub struct Docket {
     /// The profile has rules: without any, no fact is worth keeping.
     has_rules: bool,
     kinds: BTreeMap<String, Arc<str>>,
+    pub(super) live: Mutex<Live>,
+}
+
+/// Notes about which something may still be outstanding: what makes asking for that cheap.
+///
+/// What was done stays done: as of any later time, and whatever else comes in, there is an act, or a note that ended the
+/// obligation. Silence that is deemed something is not such: a late predecessor may move its time.
+#[derive(Default)]
+pub(super) struct Live {
+    /// All others are done as of `as_of`.
+    pub notes: BTreeSet<Place>,
+    pub as_of: Timestamp,
 }
 
 impl Docket {
@@ -74,6 +86,7 @@ impl Docket {
             used,
             has_rules,
             kinds: BTreeMap::new(),
+            live: Mutex::default(),
         }
     }
 
@@ -114,6 +127,9 @@ impl Docket {
                 referrers.insert(at, (log, index));
             }
         }
+        if self.profile.kind.get(&note.kind).is_some_and(|kind| !kind.due.is_empty()) {
+            self.live().notes.insert((log, index));
+        }
         let used = self.used.get(&note.kind);
         let body = note.body.into_iter().filter(|(name, _)| used.is_some_and(|used| used.contains(name))).collect();
         let kind = self.kinds.entry(note.kind).or_insert_with_key(|kind| kind.as_str().into()).clone();
@@ -137,6 +153,14 @@ impl Docket {
         if let Some(receipts) = self.receipts.get_mut(log).and_then(|of| of.get_mut(by)) {
             receipts.retain(|other| *other != seen);
         }
+        // What it had done is undone.
+        let due = |fact: &Fact| self.profile.kind.get(&*fact.kind).is_some_and(|kind| !kind.due.is_empty());
+        let all = self.notes.iter().filter(|(_, fact)| due(fact)).map(|(place, _)| *place).collect();
+        *self.live() = Live { notes: all, as_of: Timestamp::default() };
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records taken in of a log.

@@ -11,6 +11,9 @@ use super::view::{Act, Item, Other, State, Step};
 use crate::ledger::profile::{Address, Count, Counting, Due, Ends, Point, Reading, Start, Unit};
 use crate::ledger::{Role, Timestamp};
 
+/// Most years for which it is told what was due in each.
+const MAX_YEARS: i16 = 200;
+
 /// Which items are wanted; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
@@ -44,15 +47,25 @@ impl Docket {
     /// then what is due every year. Records with a later time than that count for nothing.
     pub fn items(&self, as_of: Timestamp, query: &Query) -> Vec<Item> {
         let mut items = Vec::new();
+        // A later time than was ever asked about: what was done by then is done.
+        let only_live = query.outstanding && query.note.is_none() && self.live().as_of <= as_of;
         let places: Vec<Place> = match query.note {
             Some(place) => vec![place],
+            None if only_live => self.live().notes.iter().copied().collect(),
             None => self.notes.keys().copied().collect(),
         };
         for place in places {
             let Some(fact) = self.notes.get(&place).filter(|fact| fact.sent <= as_of) else { continue };
             let Some(kind) = self.profile.kind.get(&*fact.kind) else { continue };
+            let before = items.len();
             for due in &kind.due {
                 self.rule(place, fact, due, as_of, &mut items);
+            }
+            let is_done = |item: &Item| !item.state.is_outstanding() && !matches!(item.state, State::Deemed { .. });
+            if only_live && items[before..].iter().all(is_done) {
+                let mut live = self.live();
+                live.notes.remove(&place);
+                live.as_of = live.as_of.max(as_of);
             }
         }
         if query.note.is_none() {
@@ -289,6 +302,8 @@ impl Docket {
             let Some(first) = rule.since.or_else(|| first_note.and_then(year_of).map(|year| year + 1)) else {
                 continue;
             };
+            // Whoever asks about the year 9998 is not told of each year until then.
+            let now = now.min(first.saturating_add(MAX_YEARS));
             let nobody = Map::new();
             let said = crate::ledger::profile::Said { from: usize::MAX, to: &[], body: &nobody };
             let parties = |addresses: &[Address]| -> Vec<usize> {

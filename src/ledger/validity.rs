@@ -93,6 +93,10 @@ pub fn check_notification(
         }
     }
     check_signers(&note, &notification, index, credentials, &mut validity);
+    if let Some(profile) = profile {
+        let disorder = profile.disorder(&notification, log, validity.signers.len(), treaty);
+        validity.marks.extend(disorder.into_iter().map(|(code, text)| Mark::new(code, text)));
+    }
     validity
 }
 

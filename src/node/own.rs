@@ -105,13 +105,20 @@ impl Engine {
         if let Some(index) = found {
             return self.logged_before(index, note, notification, read);
         }
+        let mut referred = Vec::new();
         for reference in &notification.re {
             let Some(log) = treaty.find(&reference.log) else { continue };
             let held = self.record(log, reference.index, read)?;
-            if held.is_some_and(|bytes| leaf_hash(&bytes) != reference.leaf) {
+            if held.as_ref().is_some_and(|bytes| leaf_hash(bytes) != reference.leaf) {
                 let text = format!("{}/{}", treaty.party(log).code, reference.index);
                 return Ok(Err(Refusal::Reference(text)));
             }
+            referred.push(held.map(|bytes| kind_of(&bytes)));
+        }
+        let disorder = self.config.profile.predecessors(&notification.kind, &referred);
+        if !disorder.is_empty() {
+            let mark = |(code, text): (&str, String)| Mark { code: code.to_owned(), text };
+            return Ok(Err(Refusal::Marks(disorder.into_iter().map(mark).collect())));
         }
         let index = self.logs[me].size();
         let when = (self.now(), self.logs[me].adoption.last());
@@ -214,4 +221,11 @@ impl Engine {
             None => read.record(log, index),
         }
     }
+}
+
+/// The kind of the notification in a record; empty if it is something else.
+fn kind_of(bytes: &[u8]) -> String {
+    let record = Record::parse(bytes).ok();
+    let note = record.and_then(|record| Notification::of_note(record.payload).ok());
+    note.map_or(String::new(), |(_, notification)| notification.kind)
 }

@@ -122,6 +122,12 @@ impl Profile {
         let mut faults = Vec::new();
         let names: Vec<_> = self.kind.keys().cloned().collect();
         for name in names {
+            let own = self.kind.get(&name).and_then(|kind| kind.schema.as_ref());
+            if own.is_some_and(refers) {
+                let what = format!("kind `{name}`: `schema` is by itself: no `$ref` and no `$dynamicRef`");
+                faults.push((check::way(&["kind", &name, "schema"]), what));
+                continue;
+            }
             match self.schema(&name).map(|schema| options.build(&schema)) {
                 Some(Ok(validator)) => drop(self.schemas.insert(name, validator)),
                 Some(Err(error)) => {
@@ -228,5 +234,16 @@ impl Profile {
         }
         found.dedup();
         found
+    }
+}
+
+/// Whether a schema refers to another or to itself, which could go round for ever.
+fn refers(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| ["$ref", "$dynamicRef", "$recursiveRef"].contains(&key.as_str()) || refers(value)),
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
     }
 }

@@ -21,7 +21,8 @@ impl Profile {
         let mut out = Vec::new();
         out.extend(self.wrong_sender(kind, said, treaty));
         out.extend(kind.must_reach.iter().filter_map(|whom| self.not_reached(whom, said, treaty)));
-        if signatures < kind.signatures as usize {
+        // One that nobody may sign for is marked as such already.
+        if kind.signatures > 1 && signatures < kind.signatures as usize {
             let text = format!(
                 "A note of this kind is signed by {} officials; of this one's signatures {signatures} hold.",
                 kind.signatures

@@ -1,0 +1,186 @@
+//! When notes take effect, with the known dates; standings; quotas.
+
+use serde_json::json;
+use verbale::law::Force;
+use verbale::ledger::profile::Standing;
+
+use super::fixture::*;
+
+fn withdrawal(effect: &str) -> World {
+    World::new(&format!(
+        "[kind.withdrawal]\ntitle = \"Notice of withdrawal\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
+         [[kind.withdrawal.effect]]\nid = \"withdrawal\"\ntitle = \"The withdrawal\"\nclaimed = \"effective\"\n\
+         start = \"received-by-depositary\"\nmeanwhile = \"notice-given\"\nstanding = \"former-party\"\n\
+         stated = [{{ kind = \"circular\", received = \"received\", effective = \"effective\" }}]\n{effect}\n\
+         [[kind.withdrawal.due]]\nid = \"conference\"\ntitle = \"A conference\"\nby = [\"any depositary\"]\n\
+         answer = [\"conference\"]\nact = \"field:opens\"\nstart = \"received-by-depositary\"\nwindow = [\"30 days\", \"60 days\"]\n\
+         [kind.conference]\ntitle = \"Conference\"\nfield = [{{ name = \"opens\", title = \"Opens\", type = \"date\" }}]\n\
+         [kind.circular]\ntitle = \"Circular\"\nfield = [{{ name = \"received\", title = \"Received\", type = \"date\" }},\n\
+         {{ name = \"effective\", title = \"Effective\", type = \"date\" }}]\n\
+         [kind.statement]\ntitle = \"Statement\"\nnotice = false\n\
+         [kind.revocation]\ntitle = \"Revocation\"\nrevokes = [\"withdrawal\"]\n"
+    ))
+}
+
+/// A notice that all receive a minute later.
+fn notice(w: &mut World, from: usize, at: &str, claimed: &str) -> (usize, u64) {
+    let note = w.send(from, at, "withdrawal", &["CA", "HU", "*"], &[], json!({"effective": claimed}));
+    let seen = verbale::ledger::Timestamp::from_posix(time(at).posix() + 60).to_string();
+    (0..5).filter(|by| *by != from).for_each(|by| w.receipt(by, note, &seen));
+    note
+}
+
+#[test]
+fn the_known_dates_come_out() {
+    for (after, sent, effective, window) in [
+        ("6 months", "2020-05-22T15:00:00Z", "2020-11-22", Some(["2020-06-21", "2020-07-21"])),
+        ("6 months", "2021-06-18T09:00:00Z", "2021-12-18", Some(["2021-07-18", "2021-08-17"])),
+        ("150 days", "2023-06-09T10:00:00Z", "2023-11-06", None),
+        ("6 months", "2025-06-27T16:00:00Z", "2025-12-27", None),
+    ] {
+        let mut w = withdrawal(&format!("after = \"{after}\""));
+        let note = notice(&mut w, RU, sent, effective);
+        let view = w.effect(note, sent.replace("2020-05-22T15", "2020-05-23T15").as_str());
+        assert_eq!(w.effect(note, "2030-01-01T00:00:00Z").effective, Some(time(&format!("{effective}T00:00:00Z"))));
+        assert!(matches!(view.force, Force::Pending | Force::Waiting));
+        if let Some([from, to]) = window {
+            let item = w.item(note, "conference", "2030-01-01T00:00:00Z");
+            assert_eq!(item.from, Some(time(&format!("{from}T00:00:00Z"))));
+            assert_eq!(item.until, Some(time(&format!("{to}T23:59:59Z"))));
+        }
+    }
+    // 180 days are not six months.
+    let mut w = withdrawal("after = \"180 days\"");
+    let note = notice(&mut w, US, "2020-05-22T15:00:00Z", "2020-11-22");
+    assert_eq!(w.effect(note, "2020-06-01T00:00:00Z").computed, Some(time("2020-11-18T00:00:00Z")));
+}
+
+#[test]
+fn the_conventional_forces_treaty_has_two_readings() {
+    let mut w =
+        withdrawal("after = \"150 days\"\ndisputed = [{ title = \"after 150 whole days\", ends = \"end-of-day\" }]");
+    let note = notice(&mut w, RU, "2023-06-09T10:00:00Z", "2023-11-07");
+    let view = w.effect(note, "2023-07-01T00:00:00Z");
+    assert_eq!(view.computed, Some(time("2023-11-06T00:00:00Z")));
+    let reading = view.readings.iter().find(|reading| reading.title == "after 150 whole days").unwrap();
+    assert_eq!(reading.until, Some(time("2023-11-07T00:00:00Z")));
+}
+
+#[test]
+fn an_earlier_date_than_the_treaty_allows_is_shown_beside_it_and_a_later_one_counts() {
+    let mut w = withdrawal("after = \"6 months\"");
+    let early = notice(&mut w, US, "2020-05-22T15:00:00Z", "2020-08-01");
+    let view = w.effect(early, "2020-09-01T00:00:00Z");
+    assert_eq!(
+        (view.claimed, view.effective),
+        (Some(time("2020-08-01T00:00:00Z")), Some(time("2020-11-22T00:00:00Z")))
+    );
+    assert_eq!(view.force, Force::Pending);
+    assert!(view.steps.iter().any(|step| step.text.contains("113 days before")), "{:#?}", view.steps);
+    let later = notice(&mut w, RU, "2020-05-22T15:00:00Z", "2021-01-01");
+    assert_eq!(w.effect(later, "2020-12-01T00:00:00Z").effective, Some(time("2021-01-01T00:00:00Z")));
+}
+
+#[test]
+fn two_depositaries_that_disagree_are_both_shown() {
+    let mut w = withdrawal("after = \"6 months\"");
+    let note =
+        w.send(RU, "2021-06-18T09:00:00Z", "withdrawal", &["CA", "HU", "*"], &[], json!({"effective": "2021-12-18"}));
+    w.receipt(HU, note, "2021-06-18T10:00:00Z");
+    w.receipt(CA, note, "2021-06-21T10:00:00Z");
+    w.send(
+        CA,
+        "2021-06-22T00:00:00Z",
+        "circular",
+        &["*"],
+        &[note],
+        json!({"received": "2021-06-21", "effective": "2021-12-21"}),
+    );
+    let view = w.effect(note, "2021-07-01T00:00:00Z");
+    assert_eq!(view.computed, Some(time("2021-12-18T00:00:00Z")));
+    let told: Vec<_> = view.readings.iter().map(|r| (r.title.as_str(), r.until.unwrap().to_string())).collect();
+    let expected = [
+        ("RUland, in the note itself", "2021-12-18T00:00:00Z"),
+        ("counted from the receipt of CAland", "2021-12-21T00:00:00Z"),
+        ("counted from the receipt of HUland", "2021-12-18T00:00:00Z"),
+        ("counted from the receipt that CAland states", "2021-12-21T00:00:00Z"),
+        ("the date that CAland states", "2021-12-21T00:00:00Z"),
+    ];
+    assert_eq!(told, expected.map(|(title, date)| (title, date.to_owned())));
+}
+
+#[test]
+fn a_party_is_what_its_notes_make_it_and_an_announcement_changes_nothing() {
+    let mut w = withdrawal("after = \"6 months\"");
+    w.send(RU, "2021-01-15T09:00:00Z", "statement", &["*"], &[], nothing());
+    let standing = |w: &World, party: usize, at: &str| w.docket.standings(time(at))[party].now;
+    assert_eq!(standing(&w, RU, "2021-05-01T00:00:00Z"), Standing::StateParty);
+    assert!(w.docket.effects(time("2021-05-01T00:00:00Z"), None).is_empty());
+    let note = notice(&mut w, RU, "2021-06-18T09:00:00Z", "2021-12-18");
+    assert_eq!(standing(&w, RU, "2021-06-18T08:59:59Z"), Standing::StateParty);
+    assert_eq!(standing(&w, RU, "2021-06-18T09:00:00Z"), Standing::NoticeGiven);
+    assert_eq!(standing(&w, RU, "2021-12-17T23:59:59Z"), Standing::NoticeGiven);
+    assert_eq!(standing(&w, RU, "2021-12-18T00:00:00Z"), Standing::FormerParty);
+    assert_eq!(standing(&w, US, "2021-12-18T00:00:00Z"), Standing::StateParty);
+    let text = &w.docket.standings(time("2021-07-01T00:00:00Z"))[RU].text;
+    assert_eq!(text, "RUland: state party, notice given; from 2021-12-18 00:00:00 UTC: former state party");
+
+    // Revoked in time, it is a party again; revoked too late, that is shown and changes nothing.
+    let again = w.send(RU, "2022-01-10T00:00:00Z", "revocation", &["*"], &[note], nothing());
+    assert_eq!(w.effect(note, "2022-02-01T00:00:00Z").force, Force::InEffect);
+    assert_eq!(w.effect(note, "2022-02-01T00:00:00Z").revoked_by, Some(w.docket.number(again)));
+    assert_eq!(standing(&w, RU, "2022-02-01T00:00:00Z"), Standing::FormerParty);
+    let note = notice(&mut w, US, "2020-05-22T15:00:00Z", "2020-11-22");
+    w.send(US, "2020-06-01T00:00:00Z", "revocation", &["*"], &[note], nothing());
+    assert_eq!(w.effect(note, "2020-06-02T00:00:00Z").force, Force::Revoked);
+    assert_eq!(standing(&w, US, "2020-05-30T00:00:00Z"), Standing::NoticeGiven);
+    assert_eq!(standing(&w, US, "2022-02-01T00:00:00Z"), Standing::StateParty);
+}
+
+#[test]
+fn quotas_are_used_handed_over_and_given_back() {
+    let mut w = World::new(
+        "[group.union]\ntitle = \"Union\"\nmembers = [\"RU\", \"PL\"]\n\
+         [quota]\ntitle = \"Flights\"\npassive = { union = 42, US = 42 }\nactive = { US = 3, union = 5 }\nuncharged_by = [\"prohibition\"]\n\
+         use = [{ kind = \"flight\", active = \"sender\", passive = \"field:observed\", year = \"arrival\" }]\n\
+         transfer = { kind = \"transfer\", from = \"giver\", to = \"taker\", count = \"flights\", year = \"year\" }\n\
+         [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\" }, { name = \"arrival\", title = \"A\", type = \"time\" }]\n\
+         [kind.prohibition]\ntitle = \"Prohibition\"\n\
+         [kind.transfer]\ntitle = \"Transfer\"\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
+         { name = \"taker\", title = \"T\", type = \"party\" }, { name = \"flights\", title = \"F\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n",
+    );
+    let flight = |at: &str| json!({"observed": "PL", "arrival": at});
+    w.send(US, "2019-12-30T00:00:00Z", "flight", &["*"], &[], flight("2020-01-02T00:00:00Z"));
+    let second = w.send(US, "2020-02-01T00:00:00Z", "flight", &["*"], &[], flight("2020-02-05T00:00:00Z"));
+    w.send(US, "2020-02-01T00:00:00Z", "flight", &["*"], &[], flight("2021-02-05T00:00:00Z"));
+    w.send(RU, "2020-02-06T00:00:00Z", "prohibition", &["*"], &[second], nothing());
+    let body = json!({"giver": "US", "taker": "CA", "flights": 1, "year": 2020});
+    w.send(US, "2020-03-01T00:00:00Z", "transfer", &["*"], &[], body);
+    let views = w.docket.quotas(2020, time("2020-12-31T00:00:00Z"));
+    let told: Vec<_> = views
+        .iter()
+        .map(|v| {
+            (
+                v.holder.as_str(),
+                v.passive,
+                v.passive_used,
+                v.active,
+                v.active_used,
+                v.received,
+                v.handed_over,
+                v.not_charged,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("CA", None, 0, None, 0, 1, 0, 0),
+            ("US", Some(42), 0, Some(3), 1, 0, 1, 1),
+            ("union", Some(42), 1, Some(5), 0, 0, 0, 0)
+        ]
+    );
+    // Before the prohibition both were charged.
+    let views = w.docket.quotas(2020, time("2020-02-05T00:00:00Z"));
+    assert_eq!(views.iter().find(|view| view.holder == "union").unwrap().passive_used, 2);
+}

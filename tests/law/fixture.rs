@@ -1,0 +1,162 @@
+//! A treaty of five parties, and records written by hand: nothing is signed, as the docket takes verified receipts.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use verbale::law::{Docket, Place, Seen};
+use verbale::ledger::profile::Profile;
+use verbale::ledger::{NoteId, Notification, Record, RecordType, Reference, Timestamp, Treaty};
+use verbale::note::{KeyType, SignedNote, SigningKey};
+use verbale::tlog::Hash;
+
+pub const CODES: [&str; 5] = ["CA", "HU", "RU", "US", "PL"];
+pub const CA: usize = 0;
+pub const HU: usize = 1;
+pub const RU: usize = 2;
+pub const US: usize = 3;
+pub const PL: usize = 4;
+
+fn key(party: usize, job: &str) -> SigningKey {
+    let kind = if job == "witness" { KeyType::Cosignature } else { KeyType::Ed25519 };
+    let origin = format!("trial/{}", CODES[party]);
+    let name = if job == "log" { origin } else { format!("{origin}/{job}") };
+    SigningKey::from_seed(&name, kind, &Hash::digest(format!("{party} {job}").as_bytes()).0).unwrap()
+}
+
+/// CA and HU are depositaries.
+pub fn treaty() -> Arc<Treaty> {
+    let mut text = format!(
+        "version = 1\nname = \"trial\"\ntitle = \"A trial\"\nprofile_sha256 = \"{}\"\nquorum = \"quorum none\\n\"\n",
+        Hash::digest(b"").to_hex()
+    );
+    for (party, code) in CODES.iter().enumerate() {
+        let roles = if party < 2 { "[\"state-party\", \"depositary\"]" } else { "[\"state-party\"]" };
+        text += &format!(
+            "[[party]]\ncode = \"{code}\"\nname = \"{code}land\"\nroles = {roles}\nroot = \"{}\"\nlog = \"{}\"\n\
+             witness = \"{}\"\npeer = \"12D3KooWTriedOutxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{party}\"\naddresses = []\n",
+            key(party, "root").public(),
+            key(party, "log").public(),
+            key(party, "witness").public()
+        );
+    }
+    Arc::new(Treaty::parse(text.as_bytes()).unwrap())
+}
+
+/// A profile with an acknowledgement and these kinds.
+pub fn profile(kinds: &str) -> Profile {
+    let head = "version = 1\ntitle = \"T\"\nacknowledgement = \"ack\"\n[kind.ack]\ntitle = \"Acknowledgement\"\n";
+    Profile::parse(format!("{head}{kinds}").as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap_or_else(|| panic!("{text} is not a time"))
+}
+
+/// What is put into a docket, in the order in which it was put.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Record(usize, u64, Vec<u8>),
+    Receipt(usize, usize, Seen),
+}
+
+pub struct World {
+    pub docket: Docket,
+    pub entries: Vec<Entry>,
+    sizes: [u64; 5],
+    ids: u128,
+}
+
+impl World {
+    pub fn new(kinds: &str) -> Self {
+        Self::of(profile(kinds))
+    }
+
+    pub fn of(profile: Profile) -> Self {
+        Self { docket: Docket::new(treaty(), Arc::new(profile)), entries: Vec::new(), sizes: [0; 5], ids: 0 }
+    }
+
+    /// Logs a note.
+    pub fn send(&mut self, from: usize, at: &str, kind: &str, to: &[&str], re: &[Place], body: Value) -> Place {
+        self.ids += 1;
+        let re =
+            re.iter().map(|(log, index)| Reference { index: *index, leaf: Hash([1; 32]), log: CODES[*log].into() });
+        let note = Notification {
+            attachments: Vec::new(),
+            body: body.as_object().unwrap().clone(),
+            from: CODES[from].into(),
+            id: NoteId(self.ids.to_be_bytes()),
+            issued: time(at),
+            kind: kind.into(),
+            ledger: self.docket.treaty().hash(),
+            re: re.collect(),
+            to: to.iter().map(|to| (*to).into()).collect(),
+        };
+        let mut signed = SignedNote::new(note.to_text()).unwrap();
+        signed.sign(&key(from, "minister"));
+        self.log(from, at, RecordType::Notification, &signed.to_bytes())
+    }
+
+    fn log(&mut self, from: usize, at: &str, kind: RecordType, payload: &[u8]) -> Place {
+        let index = self.sizes[from];
+        self.sizes[from] += 1;
+        let log = self.docket.treaty().origin(from).to_owned();
+        let record = Record { index, log: &log, prev: Hash([0; 32]), time: time(at), kind, payload };
+        self.put(Entry::Record(from, index, record.to_bytes().unwrap()));
+        (from, index)
+    }
+
+    /// A party receipts all of a log up to a note.
+    pub fn receipt(&mut self, by: usize, note: Place, at: &str) {
+        let (_, index) = self.log(by, at, RecordType::Receipt, b"a receipt\n");
+        self.put(Entry::Receipt(note.0, by, Seen { size: note.1 + 1, index, time: time(at) }));
+    }
+
+    fn put(&mut self, entry: Entry) {
+        put(&mut self.docket, &entry);
+        self.entries.push(entry);
+    }
+
+    /// The one item of a rule.
+    pub fn item(&self, note: Place, rule: &str, as_of: &str) -> verbale::law::Item {
+        let query = verbale::law::Query { note: Some(note), ..Default::default() };
+        let mut items = self.docket.items(time(as_of), &query);
+        items.retain(|item| item.rule == rule);
+        assert_eq!(items.len(), 1, "{items:#?}");
+        items.remove(0)
+    }
+
+    /// The state and the bounds of the one item of a rule.
+    pub fn state(&self, note: Place, rule: &str, as_of: &str) -> String {
+        let item = self.item(note, rule, as_of);
+        let bound = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.to_string());
+        format!("{} [{}, {}]", item.state.words(), bound(item.from), bound(item.until))
+    }
+
+    pub fn effect(&self, note: Place, as_of: &str) -> verbale::law::EffectView {
+        let mut effects = self.docket.effects(time(as_of), Some(note));
+        assert_eq!(effects.len(), 1);
+        effects.remove(0)
+    }
+}
+
+pub fn put(docket: &mut Docket, entry: &Entry) {
+    match entry {
+        Entry::Record(log, index, bytes) => docket.apply_note(*log, *index, &Record::parse(bytes).unwrap()),
+        Entry::Receipt(log, by, seen) => docket.apply_receipt(*log, *by, *seen),
+    }
+}
+
+pub fn nothing() -> Value {
+    json!({})
+}
+
+impl World {
+    /// Puts what another world held.
+    pub fn replay(&mut self, entry: Entry) {
+        if let Entry::Record(log, ..) = &entry {
+            self.sizes[*log] += 1;
+            self.ids += 1000;
+        }
+        self.put(entry);
+    }
+}

@@ -1,0 +1,8 @@
+//! The law applied: each kind of clock by hand-made records, the known dates, and what must hold in any order.
+
+mod calendar;
+mod clocks;
+mod effects;
+mod faults;
+mod fixture;
+mod order;
