@@ -601,7 +601,80 @@ FITS = {
     "date": lambda v: isinstance(v, str) and is_time(v + "T00:00:00Z"),
     "time": is_time,
     "list": lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v),
+    "choice": lambda v: isinstance(v, str) and v != "",
+    "party": lambda v: isinstance(v, str) and (is_code(v) or is_kind(v)),
+    # Whether offset and zone belong together needs the zones' rules, which are not looked at here.
+    "zoned-time": lambda v: isinstance(v, str) and bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\[]*\[[^\]]+\]", v)),
+    "group": lambda v: isinstance(v, dict),
 }
+
+
+def form(fields, body, profile):
+    """How many fields of an object are missing, of another type, or not known. A kind's own JSON Schema is not looked at."""
+    def one(field, value):
+        kind = field["type"]
+        good = FITS[kind](value)
+        if good and kind == "integer":
+            good = field.get("min", value) <= value <= field.get("max", value)
+        if good and kind == "choice":
+            good = value in field["choices"]
+        if good and kind == "list" and not field.get("repeatable"):
+            good = len(value) <= field.get("at_most", len(value))
+        if good and kind == "party":
+            good = is_code(value) or value in profile.get("group", {})
+        return form(field["field"], value, profile) if good and kind == "group" else int(not good)
+
+    faults = sum(name not in {field["name"] for field in fields} for name in body)
+    for field in fields:
+        if field["name"] not in body:
+            faults += bool(field.get("required"))
+        elif not field.get("repeatable"):
+            faults += one(field, body[field["name"]])
+        else:
+            values = body[field["name"]]
+            good = isinstance(values, list) and len(values) <= field.get("at_most", len(values))
+            faults += sum(one(field, value) for value in values) if good else 1
+    return faults
+
+
+def who(word, code, value, treaty, profile):
+    """The parties that a word of the profile means."""
+    word = word.removeprefix("any ")
+    named = lambda name: profile.get("group", {}).get(name, {"members": [name]})["members"]
+    match word.split(":"):
+        case ["*"]:
+            return set(treaty.by_code) - {code}
+        case ["state-party" | "depositary" | "observer"]:
+            return {other for other, party in treaty.by_code.items() if word in party["roles"]}
+        case ["group", name]:
+            return set(named(name)) & set(treaty.by_code)
+        case ["field", name]:
+            said = value["body"].get(name)
+            said = said if isinstance(said, list) else [said]
+            return {code for name in said if isinstance(name, str) for code in named(name)} & set(treaty.by_code)
+    return {word} & set(treaty.by_code)
+
+
+def disorder(kind, value, code, signers, treaty, profile):
+    """The marks for the sender, the addressees, the number of signatures, and what has to come before."""
+    marks, mine = [], lambda word: code in who(word, code, value, treaty, profile)
+    acts_for = value["body"].get(kind.get("behalf"))
+    if isinstance(acts_for, str) and not mine("field:" + kind["behalf"]):
+        marks.append("wrong-sender")
+    elif kind.get("from"):
+        bound = treaty.by_code[code]["roles"] != ["observer"]
+        if not any(bound if word == "*" else mine(word) for word in kind["from"]):
+            marks.append("wrong-sender")
+    for word in kind.get("must_reach", []):
+        wanted = who(word, code, value, treaty, profile) - {code}
+        missing = set() if "*" in value["to"] else wanted - set(value["to"])
+        if missing and (missing == wanted or not word.startswith("any ")):
+            marks.append("not-reached")
+    if 1 < kind.get("signatures", 1) and len(signers) < kind["signatures"]:
+        marks.append("signatures")
+    if len(value["re"]) < len(kind.get("after", [])):
+        marks.append("no-predecessor")
+    return marks
 
 
 def judge(payload, code, grants, treaty, profile, clock=""):
@@ -625,13 +698,7 @@ def judge(payload, code, grants, treaty, profile, clock=""):
     if kind is None:
         marks.append("unknown-kind")
     else:
-        known = {field["name"]: field for field in kind.get("field", [])}
-        for name, field in known.items():
-            if name not in value["body"]:
-                marks += ["form"] if field.get("required") else []
-            elif not FITS[field["type"]](value["body"][name]):
-                marks.append("form")
-        marks += ["form" for name in value["body"] if name not in known]
+        marks += ["form"] * form(kind.get("field", []), value["body"], profile)
     for name, id, _ in note.lines:
         match [(key, kinds, title) for key, kinds, title in grants if (key.name, key.id) == (name, id)]:
             case []:
@@ -642,6 +709,7 @@ def judge(payload, code, grants, treaty, profile, clock=""):
                 marks.append("unauthorised")
             case [(_, _, title), *_]:
                 signers.append(title)
+    marks += disorder(kind, value, code, signers, treaty, profile) if kind else []
     return signers, marks, value
 
 

@@ -20,7 +20,7 @@ fn history(seed: &[u8]) -> World {
     let mut notes = Vec::new();
     let mut clock = time("2020-01-01T00:00:00Z").posix();
     for step in seed.chunks_exact(3) {
-        clock += u64::from(step[0]) * 700;
+        clock += u64::from(step[0]) * 60;
         let at = verbale::ledger::Timestamp::from_posix(clock).to_string();
         let party = usize::from(step[1]) % 5;
         let earlier = notes.get(usize::from(step[2]) % notes.len().max(1)).copied();
