@@ -2,7 +2,10 @@
 
 mod calendar;
 mod clocks;
+#[path = "../common/mod.rs"]
+mod common;
 mod effects;
 mod faults;
 mod fixture;
+mod nodes;
 mod order;
