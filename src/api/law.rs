@@ -1,10 +1,18 @@
-//! What follows from the notes, as a function of stored data, the treaty, its profile and a time.
+//! What follows from the notes, told from the docket: the same for a running node and for the data of one that is not.
 
-use super::law_view::{DueList, ItemView, PartiesView, StandingView, TimelineView};
-use super::thread::{Place, Threads};
+use std::sync::Arc;
+
+use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
+use super::thread::Threads;
 use super::view::PartyView;
+use crate::law::{Docket, EffectView, Force, Item, Other, Place, Query, State};
 use crate::ledger::{Profile, Timestamp, Treaty};
 use crate::node::{LogId, Read, ReadError};
+
+/// Records read in one go.
+const PAGE_RECORDS: u64 = 4096;
+/// Most bytes of them.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,83 +26,215 @@ pub enum LawError {
     Read(#[from] ReadError),
 }
 
-/// A ledger with its law, to be asked.
+/// A ledger's docket, to be asked.
 pub struct Law<'a> {
-    /// Stored data.
+    /// What bears on what is due.
+    pub docket: &'a Docket,
+    /// Stored data: the words of the notes.
     pub read: &'a dyn Read,
-    /// The treaty.
-    pub treaty: &'a Treaty,
-    /// Its profile.
-    pub profile: &'a Profile,
+}
+
+/// The docket of stored data, read from its beginning.
+pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Result<Docket, ReadError> {
+    let logs = treaty.parties().len();
+    let mut docket = Docket::new(treaty, profile);
+    for log in 0..logs {
+        let size = read.size(log)?;
+        while docket.size(log) < size {
+            let from = docket.size(log);
+            let page = read.records(log, from, PAGE_RECORDS, PAGE_BYTES)?;
+            if page.is_empty() {
+                return Err(ReadError(format!("record {from} of log {log} is missing")));
+            }
+            for (index, bytes) in (from..).zip(&page) {
+                docket.apply(log, index, bytes);
+            }
+        }
+    }
+    Ok(docket)
 }
 
 impl Law<'_> {
-    /// What is due and what takes effect, of anybody or of one party.
-    pub fn due(&self, as_of: Timestamp, party: Option<&str>) -> Result<DueList, LawError> {
+    /// What is due and what takes effect, of anybody or of one party; with what is done, too, if `all` is wanted.
+    pub fn due(&self, as_of: Timestamp, party: Option<&str>, all: bool) -> Result<DueList, LawError> {
         let of = party.map(|code| self.party(code)).transpose()?;
-        let mut items = self.items(as_of)?;
-        if let Some(of) = of {
-            let code = &self.treaty.party(of).code;
-            items.retain(|item| item.by.iter().any(|party| party.code == *code));
+        let query = Query { party: of, outstanding: !all, note: None };
+        let mut items: Vec<_> = self.docket.items(as_of, &query).into_iter().map(|item| self.item(item)).collect();
+        for effect in self.docket.effects(as_of, None) {
+            let wanted = all || matches!(effect.force, Force::Waiting | Force::Pending);
+            if wanted && of.is_none_or(|of| effect.party.contains(&self.docket.treaty().party(of).code)) {
+                items.push(self.effect(effect));
+            }
         }
-        items.sort_by(|a, b| (a.until, a.from, &a.note, &a.rule).cmp(&(b.until, b.from, &b.note, &b.rule)));
-        let file = self.treaty.file();
+        // What has a time comes first.
+        items.sort_by(|a, b| {
+            let key = |item: &ItemView| (item.until.or(item.from).is_none(), item.until.or(item.from));
+            key(a).cmp(&key(b))
+        });
+        let file = self.docket.treaty().file();
         Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items })
     }
 
     /// The thread of a note, with what follows from its notes.
     pub fn timeline(&self, party: &str, index: u64, as_of: Timestamp) -> Result<TimelineView, LawError> {
-        let place: Place = (self.party(party)?, index);
-        let threads = Threads::load(self.read, self.treaty, self.profile, as_of)?;
+        let (docket, place) = (self.docket, (self.party(party)?, index));
+        let around = docket.thread(place, as_of);
+        let threads = Threads::load(self.read, docket.treaty(), docket.profile(), &around, as_of)?;
         if threads.get(place).is_none() {
             let text = format!("{party}/{index} is no notification that was logged by {}", as_of.display());
             return Err(LawError::Unknown(text));
         }
-        let mut notes = Vec::new();
-        for place in threads.thread(place) {
-            notes.extend(threads.view(place, self.read, as_of)?);
+        let (mut notes, mut items) = (Vec::new(), Vec::new());
+        let places = threads.thread(place);
+        for place in &places {
+            notes.extend(threads.view(*place, self.read, as_of)?);
+            items.extend(self.follows(*place, as_of));
         }
         notes.sort_by(|a, b| (a.logged, &a.number).cmp(&(b.logged, &b.number)));
+        let senders: Vec<_> = places.iter().map(|place| place.0).collect();
         let among = |number: &String| notes.iter().any(|note| note.number == *number);
-        let items = self.due(as_of, None)?.items.into_iter().filter(|item| among(&item.note)).collect();
-        let standing = self.standing(as_of)?.into_iter().filter(|standing| standing.note.as_ref().is_some_and(among));
-        Ok(TimelineView {
-            as_of,
-            treaty: self.treaty.file().title.clone(),
-            number: format!("{party}/{index}"),
-            standing: standing.collect(),
-            notes,
-            items,
-        })
+        let mut standing = self.standings(as_of);
+        let changed: Vec<_> =
+            standing.iter().filter(|s| s.note.as_ref().is_some_and(among)).map(|s| s.party.code.clone()).collect();
+        standing.retain(|of| {
+            changed.contains(&of.party.code)
+                && senders.iter().any(|at| docket.treaty().party(*at).code == of.party.code)
+        });
+        let treaty = docket.treaty().file().title.clone();
+        Ok(TimelineView { as_of, treaty, number: format!("{party}/{index}"), standing, notes, items })
     }
 
-    /// What every party is, and what it has used of its quota in a year.
-    pub fn parties(&self, as_of: Timestamp, _year: Option<i16>) -> Result<PartiesView, LawError> {
-        let treaty = self.treaty.file().title.clone();
-        Ok(PartiesView { as_of, treaty, standing: self.standing(as_of)?, quota: None })
+    /// What every party is, and what is used of a year's quotas.
+    pub fn parties(&self, as_of: Timestamp, year: Option<i16>) -> Result<PartiesView, LawError> {
+        let (treaty, profile) = (self.docket.treaty(), self.docket.profile());
+        let year = year.or_else(|| as_of.to_string().get(..4)?.parse().ok()).unwrap_or_default();
+        let quota = profile.quota.as_ref().map(|quota| {
+            let mut holders = self.docket.quotas(year, as_of);
+            // Holders that are not in the treaty file are of no concern here.
+            holders.retain(|of| !profile.members(&of.holder, treaty).is_empty() || !of.charged.is_empty());
+            QuotasView {
+                title: quota.title.clone(),
+                article: quota.article.clone(),
+                year,
+                holders,
+                unconfirmed: quota.unconfirmed.clone(),
+            }
+        });
+        Ok(PartiesView { as_of, treaty: treaty.file().title.clone(), standing: self.standings(as_of), quota })
     }
 
     fn party(&self, code: &str) -> Result<LogId, LawError> {
-        self.treaty.find(code).ok_or_else(|| LawError::Unknown(format!("no party has the code {code}")))
+        self.docket.treaty().find(code).ok_or_else(|| LawError::Unknown(format!("no party has the code {code}")))
     }
 
-    fn items(&self, _as_of: Timestamp) -> Result<Vec<ItemView>, LawError> {
-        Ok(Vec::new())
+    fn view(&self, code: &String) -> PartyView {
+        let treaty = self.docket.treaty();
+        let name = treaty.find(code).map_or(code.clone(), |at| treaty.party(at).name.clone());
+        PartyView { code: code.clone(), name }
     }
 
-    fn standing(&self, _as_of: Timestamp) -> Result<Vec<StandingView>, LawError> {
-        let view = |log: LogId| {
-            let party = self.treaty.party(log);
-            StandingView {
-                party: PartyView { code: party.code.clone(), name: party.name.clone() },
-                standing: "state-party".into(),
-                words: "state party".into(),
-                since: None,
-                until: None,
-                note: None,
-                now: true,
-            }
+    fn follows(&self, note: Place, as_of: Timestamp) -> Vec<ItemView> {
+        let query = Query { note: Some(note), ..Query::default() };
+        let items = self.docket.items(as_of, &query).into_iter().map(|item| self.item(item));
+        items.chain(self.docket.effects(as_of, Some(note)).into_iter().map(|effect| self.effect(effect))).collect()
+    }
+
+    fn item(&self, item: Item) -> ItemView {
+        let state = match item.state {
+            State::Waiting => "waiting",
+            State::Open => "open",
+            State::Met => "met",
+            State::Early { .. } => "early",
+            State::Late { .. } => "late",
+            State::Missed { .. } => "missed",
+            State::Deemed { .. } => "deemed",
+            State::NotApplicable => "not-applicable",
         };
-        Ok((0..self.treaty.parties().len()).map(view).collect())
+        ItemView {
+            rule: if item.kind.is_empty() { item.rule } else { format!("{}/{}", item.kind, item.rule) },
+            title: item.title,
+            article: item.article,
+            note: item.number,
+            note_title: item.about,
+            by: item.owed_by.iter().map(|code| self.view(code)).collect(),
+            to: item.owed_to.iter().map(|code| self.view(code)).collect(),
+            state: state.to_owned(),
+            state_text: item.state.words(),
+            text: item.text,
+            then: item.then,
+            effect: false,
+            from: item.from,
+            until: item.until,
+            claimed: None,
+            answer: item.act.as_ref().map(|act| act.number.clone()),
+            answered: item.act.map(|act| act.time),
+            readings: readings(item.readings, item.from, item.until),
+            steps: item.steps,
+            unconfirmed: item.unconfirmed,
+        }
     }
+
+    fn effect(&self, effect: EffectView) -> ItemView {
+        let (state, words) = match effect.force {
+            Force::Waiting => ("waiting", "waiting: its time has not begun"),
+            Force::Pending => ("pending", "not yet in effect"),
+            Force::InEffect => ("in-effect", "in effect"),
+            Force::Revoked => ("revoked", "revoked"),
+        };
+        let until = effect.effective.or(effect.computed);
+        ItemView {
+            rule: format!("{}/{}", effect.kind, effect.rule),
+            title: effect.title,
+            article: effect.article,
+            note_title: self.docket.profile().title_of(&effect.kind).to_owned(),
+            note: effect.number,
+            by: effect.party.iter().map(|code| self.view(code)).collect(),
+            to: Vec::new(),
+            state: state.to_owned(),
+            state_text: words.to_owned(),
+            text: effect.text,
+            then: String::new(),
+            effect: true,
+            from: None,
+            until,
+            claimed: effect.claimed,
+            answer: effect.revoked_by,
+            answered: None,
+            readings: readings(effect.readings, None, until),
+            steps: effect.steps,
+            unconfirmed: effect.unconfirmed,
+        }
+    }
+
+    fn standings(&self, as_of: Timestamp) -> Vec<StandingView> {
+        let mut views = Vec::new();
+        for of in self.docket.standings(as_of) {
+            let party = self.view(&of.party);
+            for (at, change) in of.changes.iter().enumerate() {
+                let until = of.changes.get(at + 1).and_then(|next| next.from);
+                let begun = change.from.is_none_or(|from| from <= as_of);
+                views.push(StandingView {
+                    party: party.clone(),
+                    standing: change.standing,
+                    words: change.standing.words().to_owned(),
+                    since: change.from,
+                    until,
+                    note: change.number.clone(),
+                    now: begun && until.is_none_or(|until| until > as_of),
+                });
+            }
+        }
+        views
+    }
+}
+
+fn readings(others: Vec<Other>, from: Option<Timestamp>, until: Option<Timestamp>) -> Vec<ReadingView> {
+    let view = |other: Other| ReadingView {
+        differs: (other.from, other.until) != (from, until),
+        title: other.title,
+        from: other.from,
+        until: other.until,
+        records: other.records,
+    };
+    others.into_iter().map(view).collect()
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::law::{Law, LawError};
 use super::law_view::{DueList, PartiesView, TimelineView};
 use super::routes::{Place, Refused, reading};
-use crate::daemon::{Handle, now_ms};
+use crate::daemon::{self, Handle, now_ms};
 use crate::ledger::Timestamp;
 
 pub(super) fn router() -> Router<Handle> {
@@ -33,8 +33,11 @@ impl From<LawError> for Refused {
 struct Asked {
     /// As of when; now, unless it is given.
     as_of: Option<Timestamp>,
-    /// Code of the party that owes.
+    /// Code of the party that owes, or to which it is owed.
     party: Option<String>,
+    /// Also what is done or no longer due.
+    #[serde(default)]
+    all: bool,
     /// The year whose quotas are counted; that of `as_of`, unless it is given.
     year: Option<i16>,
 }
@@ -49,19 +52,24 @@ type Wanted = Result<Query<Asked>, QueryRejection>;
 
 async fn due(State(handle): State<Handle>, asked: Wanted) -> Result<Json<DueList>, Refused> {
     let Query(asked) = asked?;
-    reading(move || Ok(Json(law(&handle).due(asked.as_of(), asked.party.as_deref())?))).await
+    reading(move || Ok(Json(law(&handle, |law| law.due(asked.as_of(), asked.party.as_deref(), asked.all))?))).await
 }
 
 async fn timeline(State(handle): State<Handle>, place: Place, asked: Wanted) -> Result<Json<TimelineView>, Refused> {
     let (Path((party, index)), Query(asked)) = (place?, asked?);
-    reading(move || Ok(Json(law(&handle).timeline(&party, index, asked.as_of())?))).await
+    reading(move || Ok(Json(law(&handle, |law| law.timeline(&party, index, asked.as_of()))?))).await
 }
 
 async fn parties(State(handle): State<Handle>, asked: Wanted) -> Result<Json<PartiesView>, Refused> {
     let Query(asked) = asked?;
-    reading(move || Ok(Json(law(&handle).parties(asked.as_of(), asked.year)?))).await
+    reading(move || Ok(Json(law(&handle, |law| law.parties(asked.as_of(), asked.year))?))).await
 }
 
-fn law(handle: &Handle) -> Law<'_> {
-    Law { read: &*handle.store, treaty: &handle.treaty, profile: &handle.profile }
+fn law<T>(handle: &Handle, question: impl FnOnce(&Law) -> Result<T, LawError>) -> Result<T, Refused> {
+    let asked = handle.law(|docket| question(&Law { docket, read: &*handle.store }));
+    match asked {
+        Ok(answer) => Ok(answer?),
+        Err(daemon::LawError::Read(error)) => Err(error.into()),
+        Err(error) => Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "not-yet", error)),
+    }
 }

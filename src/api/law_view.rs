@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::view::PartyView;
+use crate::law::{QuotaView, Step};
 use crate::ledger::Timestamp;
+use crate::ledger::profile::Standing;
 
 /// What is due, as of a time: `GET /v1/due`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,41 +36,37 @@ pub struct ItemView {
     pub note: String,
     /// That note's kind, in words.
     pub note_title: String,
-    /// Who owes it; whose standing changes, where something takes effect.
+    /// Who owes it, of whom one is enough; whose standing changes, where something takes effect.
     pub by: Vec<PartyView>,
-    /// One of them is enough.
-    pub any: bool,
     /// To whom it is owed.
     pub to: Vec<PartyView>,
-    /// `open`, `met`, `late`, `missed`, `deemed`, `not-applicable`; for an effect `pending`, `in-effect`, `revoked`.
+    /// `waiting`, `open`, `met`, `early`, `late`, `missed`, `deemed`, `not-applicable`; of an effect `waiting`,
+    /// `pending`, `in-effect`, `revoked`.
     pub state: String,
-    /// The same as a sentence.
+    /// The same in words: `late by 3 h 12 min`.
+    pub state_text: String,
+    /// How it stands, in one sentence.
     pub text: String,
+    /// What follows when the time has run, as the profile says it.
+    pub then: String,
     /// Something takes effect; otherwise something is due.
     pub effect: bool,
     /// Not before.
     pub from: Option<Timestamp>,
     /// Not later than; or when it takes effect.
     pub until: Option<Timestamp>,
-    /// The note that answers it, as `CA/16`.
+    /// When it takes effect in the words of the note itself.
+    pub claimed: Option<Timestamp>,
+    /// The note that answers it, as `CA/16`; that revoked it.
     pub answer: Option<String>,
     /// The moment of that answer which counts.
     pub answered: Option<Timestamp>,
     /// How it was computed, step by step.
-    pub steps: Vec<StepView>,
+    pub steps: Vec<Step>,
     /// What others make of it: another reading of the treaty, a date that a note names.
     pub readings: Vec<ReadingView>,
     /// What of the rule could not be checked against the treaty's text.
     pub unconfirmed: Option<String>,
-}
-
-/// One step of a computation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepView {
-    /// One sentence.
-    pub text: String,
-    /// The records that it rests on, as `CA/12`.
-    pub records: Vec<String>,
 }
 
 /// Another reading of the same rule.
@@ -80,8 +78,10 @@ pub struct ReadingView {
     pub from: Option<Timestamp>,
     /// Not later than, or in effect from, by this reading.
     pub until: Option<Timestamp>,
-    /// How it was computed.
-    pub steps: Vec<StepView>,
+    /// Numbers of the records that say so.
+    pub records: Vec<String>,
+    /// Its times are others than those that were computed.
+    pub differs: bool,
 }
 
 /// One thread of notes with what follows from them: `GET /v1/timeline/US/15`.
@@ -149,7 +149,7 @@ pub struct PartiesView {
     /// Every party, over time.
     pub standing: Vec<StandingView>,
     /// What the quota counts; `None` if the profile has none.
-    pub quota: Option<QuotaView>,
+    pub quota: Option<QuotasView>,
 }
 
 /// What a party is, from a moment on.
@@ -158,7 +158,7 @@ pub struct StandingView {
     /// Which party.
     pub party: PartyView,
     /// `state-party`, `notice-given`, `former-party`, `acceding`.
-    pub standing: String,
+    pub standing: Standing,
     /// In words.
     pub words: String,
     /// Since when; from the beginning of the ledger without it.
@@ -173,38 +173,15 @@ pub struct StandingView {
 
 /// A year's quota.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct QuotaView {
+pub struct QuotasView {
     /// What is counted, for people.
     pub title: String,
     /// Where the treaty speaks of it.
     pub article: String,
     /// Which year.
-    pub year: i64,
+    pub year: i16,
     /// The holders.
-    pub holders: Vec<HolderView>,
+    pub holders: Vec<QuotaView>,
     /// What of it could not be checked against the treaty's text.
     pub unconfirmed: Option<String>,
-}
-
-/// What a party or a group has of the quota, and has used.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HolderView {
-    /// Code of the party, or name of the group.
-    pub holder: String,
-    /// Name, for people.
-    pub name: String,
-    /// May be done to it; `None` where nothing is said.
-    pub passive: Option<i64>,
-    /// Was done to it.
-    pub passive_used: i64,
-    /// May be done by it.
-    pub active: Option<i64>,
-    /// Was done by it.
-    pub active_used: i64,
-    /// Handed to it by others, less what it handed to them.
-    pub transferred: i64,
-    /// The notes that count.
-    pub notes: Vec<String>,
-    /// Notes that do not count after all, each with why: a prohibition.
-    pub uncharged: Vec<String>,
 }

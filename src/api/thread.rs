@@ -1,4 +1,4 @@
-//! The notes of a ledger, read once, and which of them belong together.
+//! Notes that refer to each other, and which of them belong together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,18 +6,12 @@ use serde_json::Value;
 
 use super::law_view::{DepositaryView, ThreadNote};
 use super::view::PartyView;
+use crate::law::Place;
 use crate::ledger::{Notification, Profile, Record, RecordType, Role, Timestamp, Treaty};
-use crate::node::{LogId, Read, ReadError};
+use crate::node::{Read, ReadError};
 
-/// Records read in one go.
-const PAGE_RECORDS: u64 = 512;
-/// Most bytes of them.
-const PAGE_BYTES: usize = 4 << 20;
 /// How many references away from its first note a note still belongs to a thread.
 const DEPTH: usize = 2;
-
-/// Where a note stands.
-pub(super) type Place = (LogId, u64);
 
 /// A note as it was logged.
 pub(super) struct Noted {
@@ -27,7 +21,7 @@ pub(super) struct Noted {
     pub note: Notification,
 }
 
-/// All notes of a ledger as of a time, and how they refer to each other.
+/// Notes as of a time, and how they refer to each other.
 pub(super) struct Threads<'a> {
     treaty: &'a Treaty,
     profile: &'a Profile,
@@ -36,31 +30,23 @@ pub(super) struct Threads<'a> {
 }
 
 impl<'a> Threads<'a> {
-    /// Reads all notes that were logged up to a time.
+    /// Reads those notes that were logged up to a time.
     pub fn load(
         read: &dyn Read,
         treaty: &'a Treaty,
         profile: &'a Profile,
+        places: &[Place],
         as_of: Timestamp,
     ) -> Result<Self, ReadError> {
         let mut notes = BTreeMap::new();
-        for log in 0..treaty.parties().len() {
-            let (size, mut index) = (read.size(log)?, 0);
-            while index < size {
-                let page = read.records(log, index, PAGE_RECORDS, PAGE_BYTES)?;
-                if page.is_empty() {
-                    return Err(ReadError(format!("record {index} of {} is missing", treaty.origin(log))));
-                }
-                for bytes in page {
-                    if let Ok(record) = Record::parse(&bytes)
-                        && record.kind == RecordType::Notification
-                        && record.time <= as_of
-                        && let Ok((_, note)) = Notification::of_note(record.payload)
-                    {
-                        notes.insert((log, index), Noted { logged: record.time, note });
-                    }
-                    index += 1;
-                }
+        for (log, index) in places {
+            if let Some(bytes) = read.record(*log, *index)?
+                && let Ok(record) = Record::parse(&bytes)
+                && record.kind == RecordType::Notification
+                && record.time <= as_of
+                && let Ok((_, note)) = Notification::of_note(record.payload)
+            {
+                notes.insert((*log, *index), Noted { logged: record.time, note });
             }
         }
         let mut replies: BTreeMap<Place, Vec<Place>> = BTreeMap::new();

@@ -26,6 +26,8 @@ pub struct Keys {
     pub official: SigningKey,
     /// The official's title.
     pub title: String,
+    /// Signs beside the official where a note needs two: that of another party's official, which this party grants.
+    pub cosigner: SigningKey,
 }
 
 /// A step that was played: where its note stands.
@@ -113,23 +115,25 @@ impl<'a> Play<'a> {
             turns: turns(scenario, treaty),
         };
         for log in 0..keys.len() {
-            play.grant(log, start)?;
+            let titles = [&keys[log].title, "Official of another party, for notes that both sign"];
+            for (key, title) in [&keys[log].official, &keys[log].cosigner].into_iter().zip(titles) {
+                play.grant(log, start, key, title)?;
+            }
         }
         Ok(play)
     }
 
-    fn grant(&mut self, log: LogId, issued: Timestamp) -> Result<(), PlayError> {
-        let keys = &self.keys[log];
+    fn grant(&mut self, log: LogId, issued: Timestamp, key: &SigningKey, title: &str) -> Result<(), PlayError> {
         let grant = Grant {
             issued,
-            key: keys.official.public().clone(),
+            key: key.public().clone(),
             kinds: vec!["*".into()],
             ledger: self.treaty.hash(),
             party: self.treaty.party(log).code.clone(),
-            title: keys.title.clone(),
+            title: title.to_owned(),
         };
         let id = format!("grant of {}", grant.party);
-        self.log(&id, log, &grant.to_text(), &[&keys.root]).map(|_| ())
+        self.log(&id, log, &grant.to_text(), &[&self.keys[log].root]).map(|_| ())
     }
 
     /// Plays the next step; `None` if there is none.
@@ -139,11 +143,9 @@ impl<'a> Play<'a> {
         self.go_to(step.at)?;
         let Some(log) = self.treaty.find(&step.from) else { return Err(PlayError::Parties) };
         let text = self.notification(step).to_text();
-        let signers: Vec<_> = [&step.from]
-            .into_iter()
-            .chain(&step.with)
-            .filter_map(|code| Some(&self.keys[self.treaty.find(code)?].official))
-            .collect();
+        let keys = &self.keys[log];
+        let mut signers = vec![&keys.official];
+        signers.extend(step.with.as_ref().map(|_| &keys.cosigner));
         let (index, leaf) = self.log(&step.id, log, &text, &signers)?;
         self.told.insert(step.id.clone(), Told { log, party: step.from.clone(), index, leaf });
         Ok(Some(step))

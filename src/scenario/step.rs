@@ -81,9 +81,9 @@ pub struct Step {
     pub live: bool,
     /// Code of the sender.
     pub from: String,
-    /// Codes of other parties whose officials sign it as well.
+    /// Code of another party whose official signs it as well, with a key that the sender grants.
     #[serde(default)]
-    pub with: Vec<String>,
+    pub with: Option<String>,
     /// Kind, as the profile names it.
     pub kind: String,
     /// Addressees: codes, or `*` for all.

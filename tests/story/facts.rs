@@ -40,7 +40,7 @@ fn every_step_fits_the_profile() {
         let parties = step.to.iter().filter(|to| *to != "*").chain([&step.from]);
         let whole =
             others.into_iter().all(|other| other.live) && parties.into_iter().all(|p| live.contains(p.as_str()));
-        assert!(!step.live || (whole && step.with.is_empty()), "{id} needs what the short demonstration leaves out");
+        assert!(!step.live || (whole && step.with.is_none()), "{id} needs what the short demonstration leaves out");
     }
     assert_eq!(story.steps.iter().filter(|step| step.live).count(), 21);
 }

@@ -10,6 +10,7 @@ use verbale::tlog::Hash;
 
 pub const PROFILE: &str = include_str!("../../config/open-skies/profile.toml");
 pub const STORY: &str = include_str!("../../config/open-skies/story.toml");
+pub const WHAT_IF: &str = include_str!("what-if.toml");
 
 pub fn profile() -> Profile {
     Profile::parse(PROFILE.as_bytes()).unwrap()
@@ -37,6 +38,7 @@ fn keys(code: &str) -> Keys {
         witness: key("witness", KeyType::Cosignature),
         official: key("ministry", KeyType::Ed25519),
         title: "Foreign Ministry".into(),
+        cosigner: key("liaison", KeyType::Ed25519),
     }
 }
 

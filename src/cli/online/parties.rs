@@ -1,9 +1,10 @@
 //! `verbale parties`: what each party is to the treaty at a time, and what it has used of its quota.
 
 use super::law::{self, moment};
-use crate::api::law_view::{HolderView, PartiesView, QuotaView, StandingView};
+use crate::api::law_view::{PartiesView, QuotasView, StandingView};
 use crate::cli::display::{self, time};
 use crate::cli::{Context, Failure};
+use crate::law::QuotaView;
 use crate::ledger::Timestamp;
 
 /// Show what each party is to the treaty, since when, and what is used of the year's quotas
@@ -47,31 +48,35 @@ fn row(standing: &StandingView, ctx: &Context) -> Vec<String> {
     ]
 }
 
-fn print_quota(quota: &QuotaView, ctx: &Context) {
+fn print_quota(quota: &QuotasView, ctx: &Context) {
     let out = &ctx.out;
     let article = if quota.article.is_empty() { String::new() } else { format!(" (article {})", quota.article) };
     out.line(format!("\n{} in {}{article}", out.bold(&quota.title), quota.year));
     let rows: Vec<_> = quota.holders.iter().map(quota_row).collect();
-    display::table(out, &["holder", "", "passive", "active", "transferred", "counted", "not counted"], &rows);
+    display::table(
+        out,
+        &["holder", "", "passive", "active", "received", "handed over", "not charged", "charged"],
+        &rows,
+    );
     if let Some(what) = &quota.unconfirmed {
         out.line(format!("Not confirmed: {what}"));
     }
 }
 
-fn quota_row(holder: &HolderView) -> Vec<String> {
-    let used = |used: i64, of: Option<i64>| match of {
+fn quota_row(holder: &QuotaView) -> Vec<String> {
+    let some = |count: u32| if count == 0 { String::new() } else { count.to_string() };
+    let used = |used: u32, of: Option<u32>| match of {
         Some(of) => format!("{used} of {of}"),
-        None if used == 0 => String::new(),
-        None => used.to_string(),
+        None => some(used),
     };
-    let transferred = if holder.transferred == 0 { String::new() } else { format!("{:+}", holder.transferred) };
     vec![
         holder.holder.clone(),
-        holder.name.clone(),
+        holder.title.clone(),
         used(holder.passive_used, holder.passive),
         used(holder.active_used, holder.active),
-        transferred,
-        holder.notes.join(", "),
-        holder.uncharged.join("; "),
+        some(holder.received),
+        some(holder.handed_over),
+        some(holder.not_charged),
+        holder.charged.join(", "),
     ]
 }

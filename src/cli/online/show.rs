@@ -65,7 +65,7 @@ fn print_what_follows(number: &Number, ctx: &Context) -> Result<(), Failure> {
     for item in items {
         out.line(format!("  {} {}{}: {}", due::names(item), item.title, due::marks(item), due::when(item)));
         out.line(format!("    {}", item.text));
-        for reading in &item.readings {
+        for reading in item.readings.iter().filter(|reading| reading.differs) {
             out.line(format!("    {} {}", out.dim("another reading:"), due::reading(reading)));
         }
     }

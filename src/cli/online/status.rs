@@ -6,6 +6,7 @@ use crate::api::view::{LogView, StatusView};
 use crate::cli::Failure;
 use crate::cli::display::{self, time};
 use crate::cli::{Context, NodeConfig};
+use crate::ledger::profile::Standing;
 
 /// Show this party's node: whether it signs, who is connected, and who has received what
 #[derive(Debug, clap::Args)]
@@ -52,13 +53,13 @@ pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
 fn print_law(ctx: &Context) -> Result<(), Failure> {
     let out = &ctx.out;
     for standing in law::parties(None, None, ctx)?.standing {
-        if standing.now && standing.standing != "state-party" {
+        if standing.now && standing.standing != Standing::StateParty {
             let since = standing.since.map_or(String::new(), |since| format!(" since {}", time(since)));
             out.line(format!("{} ({}): {}{since}.", standing.party.name, standing.party.code, standing.words));
         }
     }
-    let list = law::due(None, None, ctx)?;
-    let open: Vec<_> = list.items.iter().filter(|item| item.state == "open" || item.state == "pending").collect();
+    let list = law::due(None, None, false, ctx)?;
+    let open: Vec<_> = list.items.iter().filter(|item| item.until.is_some_and(|until| until >= list.as_of)).collect();
     if let Some(next) = open.first() {
         let rest = match open.len() - 1 {
             0 => String::new(),

@@ -3,10 +3,11 @@
 mod calendar;
 
 use super::law::{self, moment};
-use crate::api::law_view::{DueList, ItemView, ReadingView, StepView};
+use crate::api::law_view::{DueList, ItemView, ReadingView};
 use crate::api::view::PartyView;
 use crate::cli::display::{self, time};
 use crate::cli::{Context, Failure, Output};
+use crate::law::Step;
 use crate::ledger::{Timestamp, is_party_code};
 use calendar::{Entry, calendar};
 
@@ -16,7 +17,7 @@ pub struct Args {
     /// As of this day (its first moment) or time, in UTC [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     as_of: Option<Timestamp>,
-    /// Only what this party owes, or what takes effect for it
+    /// Only what this party owes or is owed, and what takes effect for it
     #[arg(long, value_name = "PARTY", value_parser = code)]
     party: Option<String>,
     /// Also what is done, deemed or no longer applies
@@ -44,10 +45,7 @@ fn code(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
-    let mut list = law::due(args.as_of, args.party.as_deref(), ctx)?;
-    if !args.all {
-        list.items.retain(|item| matches!(item.state.as_str(), "open" | "missed" | "pending"));
-    }
+    let list = law::due(args.as_of, args.party.as_deref(), args.all, ctx)?;
     if args.ics {
         ctx.out.raw(&ics(&list));
     } else if ctx.out.json {
@@ -74,10 +72,10 @@ fn print(list: &DueList, args: &Args, ctx: &Context) {
     if list.items.iter().any(|item| item.unconfirmed.is_some()) {
         out.line(format!("{UNCONFIRMED} the rule has a point that was not checked against the treaty's text."));
     }
-    if list.items.iter().any(|item| !item.readings.is_empty()) {
+    if list.items.iter().any(is_disputed) {
         out.line(format!("{DISPUTED} there is another reading or another date."));
     }
-    if list.items.iter().any(|item| item.unconfirmed.is_some() || !item.readings.is_empty()) {
+    if list.items.iter().any(|item| item.unconfirmed.is_some() || is_disputed(item)) {
         out.line("--explain says what.");
     }
 }
@@ -87,13 +85,17 @@ pub const UNCONFIRMED: &str = "(m)";
 /// Marks an item with another reading.
 pub const DISPUTED: &str = "(d)";
 
+fn is_disputed(item: &ItemView) -> bool {
+    item.readings.iter().any(|reading| reading.differs)
+}
+
 /// What stands behind an item's title in a list.
 pub fn marks(item: &ItemView) -> String {
     let mut marks = String::new();
     if item.unconfirmed.is_some() {
         marks.push_str(&format!(" {UNCONFIRMED}"));
     }
-    if !item.readings.is_empty() {
+    if is_disputed(item) {
         marks.push_str(&format!(" {DISPUTED}"));
     }
     marks
@@ -101,9 +103,9 @@ pub fn marks(item: &ItemView) -> String {
 
 fn row(item: &ItemView, out: &Output) -> Vec<String> {
     let state = match item.state.as_str() {
-        "missed" => out.bad(&item.state),
-        "met" | "in-effect" => out.good(&item.state),
-        state => state.to_owned(),
+        "missed" | "late" | "early" => out.bad(&item.state_text),
+        "met" | "in-effect" => out.good(&item.state_text),
+        _ => item.state_text.clone(),
     };
     vec![when(item), names(item), format!("{}{}", item.title, marks(item)), item.note.clone(), state]
 }
@@ -116,17 +118,23 @@ pub fn when(item: &ItemView) -> String {
         (None, Some(until)) if item.effect => format!("on {}", short(until)),
         (None, Some(until)) => format!("by {}", short(until)),
         (Some(from), None) => format!("from {}", short(from)),
-        (None, None) => "promptly, or not known yet".to_owned(),
+        (None, None) if item.state == "waiting" => "not begun".to_owned(),
+        (None, None) => "promptly".to_owned(),
     }
+}
+
+/// Of several who owe, one is enough.
+fn and(item: &ItemView) -> &'static str {
+    if item.effect { "and" } else { "or" }
 }
 
 /// Who, by code.
 pub fn names(item: &ItemView) -> String {
     let codes: Vec<_> = item.by.iter().map(|party| party.code.clone()).collect();
     match codes.len() {
-        0..=6 => display::join(&codes, if item.any { "or" } else { "and" }),
-        n if item.any => format!("one of {n} parties"),
-        n => format!("{n} parties"),
+        0..=6 => display::join(&codes, and(item)),
+        n if item.effect => format!("{n} parties"),
+        n => format!("one of {n} parties"),
     }
 }
 
@@ -138,25 +146,37 @@ pub fn explain(item: &ItemView, out: &Output) {
     if !item.note.is_empty() {
         row("follows from", &format!("{}  {}", item.note, item.note_title));
     }
-    row("who", &full_names(&item.by, if item.any { "or" } else { "and" }));
+    row("who", &full_names(&item.by, and(item)));
     if !item.to.is_empty() {
         row("to", &full_names(&item.to, "and"));
     }
     row("when", &format!("{} (UTC)", when(item)));
     row("state", &item.text);
     steps(&item.steps, out);
-    for other in &item.readings {
+    if !item.then.is_empty() {
+        row("then", &item.then);
+    }
+    for other in item.readings.iter().filter(|other| other.differs) {
         out.line(format!("  {} {}", out.bold("Another reading:"), reading(other)));
-        steps(&other.steps, out);
+    }
+    if let Some(same) = agreeing(item) {
+        out.line(format!("  {same}"));
     }
     if let Some(what) = &item.unconfirmed {
         out.line(format!("  {} {what}", out.bold("Not confirmed:")));
     }
 }
 
-/// Another reading with what follows from it.
+/// Another reading, what follows from it, and which records say so.
 pub fn reading(reading: &ReadingView) -> String {
-    format!("{}: {}", reading.title, reading_when(reading))
+    let records = if reading.records.is_empty() { String::new() } else { format!(" [{}]", reading.records.join(", ")) };
+    format!("{}: {}{records}", reading.title, reading_when(reading))
+}
+
+/// Who else comes to the same time.
+pub fn agreeing(item: &ItemView) -> Option<String> {
+    let same: Vec<_> = item.readings.iter().filter(|other| !other.differs).map(|other| other.title.clone()).collect();
+    (!same.is_empty()).then(|| format!("The same time by other readings: {}.", same.join("; ")))
 }
 
 fn reading_when(reading: &ReadingView) -> String {
@@ -167,7 +187,7 @@ fn reading_when(reading: &ReadingView) -> String {
     }
 }
 
-fn steps(steps: &[StepView], out: &Output) {
+fn steps(steps: &[Step], out: &Output) {
     for (at, step) in steps.iter().enumerate() {
         let records = match step.records.len() {
             0 => String::new(),
@@ -207,7 +227,7 @@ fn ics(list: &DueList) -> String {
         let codes: Vec<_> = item.by.iter().map(|party| party.code.as_str()).collect();
         Entry {
             identity: format!("{}/{}/{}/{}", list.ledger, item.note, item.rule, codes.join("+")),
-            summary: format!("{}: {}{article}{note}", full_names(&item.by, "and"), item.title),
+            summary: format!("{}: {}{article}{note}", full_names(&item.by, and(item)), item.title),
             description: text.join("\n"),
             from: item.from,
             until: item.until,
