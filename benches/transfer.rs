@@ -55,7 +55,9 @@ fn seed(party: usize) -> [u8; 32] {
 
 async fn node(party: usize, treaty: &Arc<Treaty>, address: &str, serve: Serve) -> Net {
     let (identity, listen) = (seed(party).into(), vec![address.into()]);
-    start(NetConfig { identity, me: party, treaty: treaty.clone(), listen }, serve).await.unwrap()
+    start(NetConfig { identity, me: party, treaty: treaty.clone(), endpoints: Vec::new(), listen }, serve)
+        .await
+        .unwrap()
 }
 
 async fn next(net: &mut Net) -> NetEvent {

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use verbale::law::{Docket, Query, Seen};
 use verbale::ledger::canon::{self, Text};
 use verbale::ledger::{
-    Credentials, Evidence, ForkProof, Grant, NoteId, Notification, Party, Profile, Receipt, Record, RecordType,
-    Reference, Timestamp, Treaty, check_notification, parse_bare_fork, verify_evidence,
+    Credential, Credentials, Evidence, ForkProof, Keyring, NoteId, Notification, Party, Profile, Receipt, Record,
+    RecordType, Reference, Timestamp, Treaty, check_notification, parse_bare_fork, verify_evidence,
 };
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::note::{KeyType, SignedNote, SigningKey, VerifierKey};
@@ -125,7 +125,9 @@ pub fn notification(bytes: &[u8]) -> bool {
     if let Some((note, notification)) = &read {
         assert_eq!(notification.to_text(), note.text());
     }
-    check_notification(bytes, 0, 1, Default::default(), treaty(), Some(golden_profile()), &Credentials::default());
+    let (prev, kind) = (treaty().hash(), RecordType::Notification);
+    let record = Record { index: 1, log: treaty().origin(0), prev, time: Timestamp::default(), kind, payload: bytes };
+    check_notification(&record, 0, Default::default(), treaty(), Some(golden_profile()), &Credentials::default());
     read.is_some()
 }
 
@@ -134,16 +136,22 @@ pub fn record(bytes: &[u8]) -> bool {
 }
 
 pub fn credential(bytes: &[u8]) -> bool {
-    let verify = |party| Grant::verify(bytes, treaty().party(party), treaty().origin(party), &treaty().hash()).ok();
-    let grant = (0..treaty().parties().len()).find_map(verify);
-    if let Some(grant) = &grant {
-        assert_eq!(Ok(grant.to_text().as_str()), SignedNote::parse(bytes).as_ref().map(SignedNote::text));
+    let verify = |at| Credential::verify(bytes, treaty().party(at), treaty().origin(at), &treaty().hash()).ok();
+    let credential = (0..treaty().parties().len()).find_map(verify);
+    if let Some(credential) = &credential {
+        assert_eq!(Ok(credential.to_text().as_str()), SignedNote::parse(bytes).as_ref().map(SignedNote::text));
     }
-    grant.is_some()
+    credential.is_some()
 }
 
 pub fn receipt(bytes: &[u8]) -> bool {
-    (0..treaty().parties().len()).any(|by| Receipt::verify(bytes, by, treaty()).is_ok())
+    let keys = Keyring::new(treaty());
+    (0..treaty().parties().len()).any(|by| {
+        let receipt = Receipt::verify(bytes, by, 0, &keys).ok();
+        let open = Receipt::verify_or_open(bytes, by, 0, &keys).ok();
+        assert!(receipt.is_none() || receipt == open, "what is a receipt is one without its log's later records too");
+        receipt.is_some()
+    })
 }
 
 pub fn fork(bytes: &[u8]) -> bool {

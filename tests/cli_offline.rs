@@ -161,8 +161,8 @@ fn from_keys_to_a_signed_note_that_the_ledger_finds_in_order() {
         payload: credential.as_bytes(),
     };
     credentials.apply(&record, treaty.party(log), &treaty.hash());
-    let validity =
-        check_notification(note.as_bytes(), log, 1, Default::default(), &treaty, Some(&profile), &credentials);
+    let record = Record { index: 1, kind: RecordType::Notification, payload: note.as_bytes(), ..record };
+    let validity = check_notification(&record, log, Default::default(), &treaty, Some(&profile), &credentials);
     assert_eq!(validity.marks, []);
     assert_eq!(validity.signers[0].title, "Minister");
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use verbale::ledger::{Evidence, ForkProof, Record};
+use verbale::ledger::{Evidence, ForkProof, Keyring, Record};
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
 use verbale::tlog::{AddCheckpoint, Checkpoint, Hash, write_bundle};
 
@@ -87,7 +87,14 @@ fn fork() -> ForkProof {
         let checkpoint = Checkpoint { origin: origin.clone(), size: 3, root: Hash::digest(root) };
         checkpoint.sign(&common::key(common::RU, "log")).unwrap()
     };
-    ForkProof::new(decoders::treaty(), head(b"one"), head(b"other"), Hash::digest(b"other"), Vec::new()).unwrap()
+    ForkProof::new(
+        &Keyring::new(decoders::treaty()),
+        &head(b"one"),
+        &head(b"other"),
+        Hash::digest(b"other"),
+        Vec::new(),
+    )
+    .unwrap()
 }
 
 fn drive(bytes: &[u8]) {

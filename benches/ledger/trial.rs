@@ -116,9 +116,9 @@ impl Trial {
             treaty: self.treaty.clone(),
             profile: self.profile.clone(),
             me: party,
-            log_key: key(party, "log"),
-            witness_key: key(party, "witness"),
-            transport_seed: transport(party).seed().clone(),
+            log_keys: vec![key(party, "log")],
+            witness_keys: vec![key(party, "witness")],
+            transport_keys: vec![transport(party)],
             data: self.home(party).join("data"),
             high_water: self.home(party).join("high-water"),
             listen: self.treaty.party(party).addresses.clone(),
@@ -141,12 +141,14 @@ impl Trial {
 
     pub fn grant(&self, party: usize) -> Vec<u8> {
         let grant = Grant {
+            from: None,
             issued: Timestamp::from_posix(1_600_000_000),
             key: key(party, "minister").public().clone(),
             kinds: vec!["*".into()],
             ledger: self.treaty.hash(),
             party: format!("P{party}"),
             title: "Minister".into(),
+            until: None,
         };
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));
@@ -194,8 +196,8 @@ impl Trial {
             treaty: self.treaty.clone(),
             profile: self.profile.clone(),
             me: party,
-            log_key: key(party, "log"),
-            witness_key: key(party, "witness"),
+            log_keys: vec![key(party, "log")],
+            witness_keys: vec![key(party, "witness")],
             high_water: None,
             head_interval_ms: 60_000,
             settle_ms: 0,

@@ -115,9 +115,9 @@ impl<'a> Notes<'a> {
         let (treaty, profile) = (&self.handle.treaty, &self.handle.profile);
         let code = &treaty.party(log).code;
         let adoption = self.adoption(log)?;
-        let when = (record.time, adoption.at(index));
         let credentials = self.credentials(log)?;
-        let validity = check_notification(record.payload, log, index, when, treaty, Some(profile), credentials);
+        let at = adoption.at(index);
+        let validity = check_notification(&record, log, at, treaty, Some(profile), credentials);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),

@@ -170,6 +170,7 @@ fn mode_word(mode: Mode) -> &'static str {
         Mode::Settling => "settling",
         Mode::Behind { .. } => "behind",
         Mode::BelowHighWater { .. } => "below-high-water",
+        Mode::WithoutKey => "without-key",
         Mode::Contradicted => "contradicted",
     }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::amendments;
 use super::folder::{
-    CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, ReceiptLine, TREATY, readme, write_frame,
+    CHECKPOINTS, FORKS, KEYS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, ReceiptLine, TREATY, readme,
+    write_frame,
 };
-use crate::ledger::{ForkProof, Receipt, Record, RecordType, Treaty, TreatyError};
-use crate::node::{Read, ReadError};
+use crate::ledger::{ForkProof, Keyring, Receipt, Record, RecordType, Treaty, TreatyError};
+use crate::node::{Read, ReadError, load_keyring};
 use crate::note::SignedNote;
 use crate::tlog::{Checkpoint, Hash};
 
@@ -58,6 +59,7 @@ pub fn export(
         return Err(ExportError::Profile);
     }
     let parsed = amendments::found(parsed, profile, read)?;
+    let keys = load_keyring(&parsed, read)?.settled();
     let exists = || target.symlink_metadata().is_ok();
     if exists() {
         return Err(ExportError::Exists(target.to_owned()));
@@ -68,7 +70,7 @@ pub fn export(
     let make = |path: &Path| fs::create_dir(path).map_err(|source| ExportError::Io { path: path.to_owned(), source });
     make(&partial)?;
     let written =
-        Export { read, treaty: &parsed, folder: &partial }.write(treaty, profile, progress).and_then(|count| {
+        Export { read, treaty: &parsed, keys, folder: &partial }.write(treaty, profile, progress).and_then(|count| {
             if exists() {
                 return Err(ExportError::Exists(target.to_owned()));
             }
@@ -88,6 +90,7 @@ pub fn export(
 struct Export<'a> {
     read: &'a dyn Read,
     treaty: &'a Treaty,
+    keys: Keyring,
     folder: &'a Path,
 }
 
@@ -114,6 +117,7 @@ impl Export<'_> {
             self.folder_in(&[LOGS, &self.treaty.party(log).code])?;
             self.records(log, *size, &mut receipts, &mut |written| progress(done + written, total))?;
             self.checkpoints(log, *size)?;
+            self.keys(log, *size)?;
             done += size;
         }
         for (log, mut lines) in receipts.into_iter().enumerate() {
@@ -158,7 +162,7 @@ impl Export<'_> {
                 self.put(&mut out, |out| write_frame(out, "record", index, &bytes))?;
                 if let Ok(record) = Record::parse(&bytes)
                     && record.kind == RecordType::Receipt
-                    && let Ok(receipt) = Receipt::verify(record.payload, log, self.treaty)
+                    && let Ok(receipt) = Receipt::verify(record.payload, log, index, &self.keys)
                 {
                     receipts[receipt.log].push(receipt_line(&receipt, index));
                 }
@@ -181,6 +185,22 @@ impl Export<'_> {
             at_least = checkpoint.size + 1;
         }
         self.finish(out)
+    }
+
+    /// The records that changed the log's keys, if there are any.
+    fn keys(&self, log: usize, size: u64) -> Result<(), ExportError> {
+        let changes = self.keys.party(log).changes().iter().filter(|change| change.index < size);
+        let mut out = None;
+        for change in changes {
+            let missing = || ReadError(format!("record {} of {} is missing", change.index, self.treaty.origin(log)));
+            let bytes = self.read.record(log, change.index)?.ok_or_else(missing)?;
+            let out = match &mut out {
+                Some(out) => out,
+                None => out.insert(self.create(&self.log_file(log, KEYS))?),
+            };
+            self.put(out, |out| write_frame(out, "record", change.index, &bytes))?;
+        }
+        out.map_or(Ok(()), |out| self.finish(out))
     }
 
     fn forks(&self) -> Result<(), ExportError> {

@@ -12,6 +12,7 @@ pub(super) const POLICY: &str = "policy.txt";
 pub(super) const LOGS: &str = "logs";
 pub(super) const FORKS: &str = "forks";
 pub(super) const RECORDS: &str = "records.txt";
+pub(super) const KEYS: &str = "keys.txt";
 pub(super) const CHECKPOINTS: &str = "checkpoints.txt";
 pub(super) const RECEIPTS: &str = "receipts.txt";
 /// Longest line that is not a record's or a checkpoint's own, in bytes.

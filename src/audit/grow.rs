@@ -15,7 +15,7 @@ use super::folder::{
     CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY, readme,
     write_frame,
 };
-use crate::ledger::{ForkProof, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
+use crate::ledger::{ForkProof, Keyring, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
 use crate::note::SignedNote;
 use crate::tlog::{Appender, Checkpoint, Hash, TileWrite, Tiles, leaf_hash};
 
@@ -61,6 +61,8 @@ pub struct Growing {
     folder: PathBuf,
     unsettled: PathBuf,
     treaty: Treaty,
+    /// The treaty file's keys: a log whose key was changed is not followed past that yet.
+    keys: Keyring,
     logs: Vec<Log>,
     /// By receipted log: lines that its list lacks.
     pending: Vec<Vec<ReceiptLine>>,
@@ -121,6 +123,7 @@ impl Growing {
         let mut growing = Self {
             folder: folder.to_owned(),
             unsettled: unsettled.to_owned(),
+            keys: Keyring::new(&parsed),
             treaty: parsed,
             logs: Vec::new(),
             pending: vec![Vec::new(); parties],
@@ -230,7 +233,7 @@ impl Growing {
     /// Appends a record. It counts when a head covers it.
     pub fn append(&mut self, log: usize, bytes: &[u8]) -> Result<(), GrowError> {
         let path = self.file(log, RECORDS);
-        let (treaty, origin) = (&self.treaty, self.treaty.origin(log));
+        let origin = self.treaty.origin(log);
         let of = &mut self.logs[log];
         let index = of.end.edge.size();
         let record = Record::parse_at(bytes, origin, index, &of.end.last_leaf)
@@ -238,7 +241,7 @@ impl Growing {
         let mut frame = Vec::with_capacity(bytes.len() + 40);
         let written = write_frame(&mut frame, "record", index, bytes).and_then(|()| of.records.write_all(&frame));
         written.map_err(|source| GrowError::Io { path, source })?;
-        of.unsealed.extend(line_of(&record, log, treaty));
+        of.unsealed.extend(line_of(&record, log, &self.keys));
         of.end.last_leaf = leaf_hash(bytes);
         of.end.edge.push(of.end.last_leaf, &mut Vec::new());
         of.end.bytes += frame.len() as u64;
@@ -368,7 +371,7 @@ impl Growing {
                 let record = self.take(log, &mut end, &bytes).map_err(|what| damaged(&records, what.to_string()))?;
                 end.bytes = reader.bytes;
                 if again {
-                    lines.extend(line_of(&record, log, &self.treaty));
+                    lines.extend(line_of(&record, log, &self.keys));
                 }
             }
             if checkpoint.size != size || end.edge.size() != size || end.edge.root() != checkpoint.root {
@@ -382,7 +385,7 @@ impl Growing {
         while let Ok(Some((_, bytes))) = reader.next_frame("record") {
             let Ok(record) = self.take(log, &mut end, &bytes) else { break };
             end.bytes = reader.bytes;
-            unsealed.extend(line_of(&record, log, &self.treaty));
+            unsealed.extend(line_of(&record, log, &self.keys));
         }
         let cut = |file: &File, path: &Path, bytes: u64| {
             file.set_len(bytes).map_err(|source| GrowError::Io { path: path.to_owned(), source })
@@ -419,11 +422,11 @@ impl Tiles for Tree {
 }
 
 /// The line that a record makes due, and in which log's list.
-fn line_of(record: &Record, log: usize, treaty: &Treaty) -> Option<(usize, ReceiptLine)> {
+fn line_of(record: &Record, log: usize, keys: &Keyring) -> Option<(usize, ReceiptLine)> {
     if record.kind != RecordType::Receipt {
         return None;
     }
-    let receipt = Receipt::verify(record.payload, log, treaty).ok()?;
+    let receipt = Receipt::verify(record.payload, log, record.index, keys).ok()?;
     Some((receipt.log, receipt_line(&receipt, record.index)))
 }
 

@@ -11,13 +11,14 @@ use sha2::{Digest, Sha256};
 use super::amendments;
 use super::export::receipt_line;
 use super::folder::{
-    Broken, CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY, readme,
+    Broken, CHECKPOINTS, FORKS, KEYS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY,
+    readme,
 };
 use super::report::{MAX_LISTED, MarkedNote, Missing, Report};
 use super::walk::Walk;
 use crate::ledger::{
-    AmendmentError, ForkProof, Grant, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile, Receipt, Record,
-    RecordType, Treaty, TreatyError, check_notification, parse_bare_fork,
+    AmendmentError, Credential, ForkProof, Keyring, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile,
+    Receipt, Record, RecordType, Treaty, TreatyError, check_notification, parse_bare_fork,
 };
 use crate::node::final_size;
 use crate::tlog::{Hash, leaf_hash};
@@ -77,6 +78,7 @@ pub fn verify_folder(
         treaty,
         shared: shared.clone(),
         profile: None,
+        keys: Keyring::new(&treaty).settled(),
         key,
         report: Report {
             title: treaty.file().title.clone(),
@@ -91,6 +93,7 @@ pub fn verify_folder(
         progress,
     };
     audit.layout();
+    audit.key_lists();
     audit.small_files();
     for log in 0..treaty.parties().len() {
         audit.log(log);
@@ -104,6 +107,8 @@ struct Audit<'a> {
     treaty: &'a Treaty,
     shared: Arc<Treaty>,
     profile: Option<Profile>,
+    /// Which keys are in force where, by what the folder lists; each log is held against its list.
+    keys: Keyring,
     /// Drawn anew for each audit, so that nobody can write a folder whose two sets differ and have the same digest.
     key: [u8; 32],
     report: Report,
@@ -126,6 +131,7 @@ impl Audit<'_> {
             folders.insert(format!("{LOGS}/{}", party.code));
             due.extend([RECORDS, CHECKPOINTS, RECEIPTS].map(|name| format!("{LOGS}/{}/{name}", party.code)));
             allowed.insert(format!("{FORKS}/{}.txt", party.code));
+            allowed.insert(format!("{LOGS}/{}/{KEYS}", party.code));
         }
         folders.insert(amendments::FOLDER.to_owned());
         due.extend((1..=self.treaty.number()).map(amendments::name));
@@ -202,6 +208,50 @@ impl Audit<'_> {
         }
     }
 
+    /// The records by which the parties changed their keys. They are needed before any log is read: a receipt in one
+    /// log is signed with the keys of another.
+    fn key_lists(&mut self) {
+        let mut keys = Keyring::new(self.treaty);
+        for (log, party) in self.treaty.parties().iter().enumerate() {
+            let name = format!("{LOGS}/{}/{KEYS}", party.code);
+            if self.folder.join(&name).symlink_metadata().is_err() {
+                continue;
+            }
+            let mut reader = match open(&self.folder.join(&name)) {
+                Ok(file) => Reader::new(BufReader::new(file)),
+                Err(error) => {
+                    self.report.fault(&name, 0, format!("it cannot be read: {error}"));
+                    continue;
+                }
+            };
+            let history = keys.party_mut(log);
+            let mut fault = None;
+            loop {
+                let line = reader.line;
+                match reader.next_frame("record") {
+                    Ok(None) => break,
+                    Err(broken) => fault = Some((broken.line, broken.what)),
+                    Ok(Some((number, bytes))) => match Record::parse(&bytes) {
+                        Ok(record) if record.index == number && record.log == self.treaty.origin(log) => {
+                            let before = history.changes().len();
+                            history.apply(&record, self.treaty);
+                            if history.changes().len() == before || history.size() != number + 1 {
+                                fault = Some((line, "it is not the next record that changes a key of this log".into()));
+                            }
+                        }
+                        _ => fault = Some((line, "it is not that record of this log".into())),
+                    },
+                }
+                if let Some((line, what)) = fault {
+                    self.report.fault(&name, line, what);
+                    break;
+                }
+            }
+            self.done += reader.bytes;
+        }
+        self.keys = keys.settled();
+    }
+
     /// A file that is read whole; missing ones were reported with the layout.
     fn small(&mut self, name: &str, max_bytes: usize) -> Option<Vec<u8>> {
         match read_file(&self.folder.join(name), max_bytes) {
@@ -241,6 +291,10 @@ impl Audit<'_> {
         match walked {
             Err((file, broken)) => self.report.fault(&name(file), broken.line, broken.what),
             Ok(()) => {
+                if walk.keys.changes() != self.keys.party(log).changes() {
+                    let what = "it does not list exactly the records by which this log's keys were changed";
+                    self.report.fault(&name(KEYS), 0, what);
+                }
                 walk.out.complete = true;
                 if signed > have {
                     self.report.missing.push(Missing { party: party.code.clone(), have, signed });
@@ -252,7 +306,7 @@ impl Audit<'_> {
 
     /// Reads the three files of a log side by side: heads and receipts are checked when the tree has their size.
     fn walk(&mut self, walk: &mut Walk) -> Result<(), (&'static str, Broken)> {
-        walk.next_checkpoint(self.treaty)?;
+        walk.next_checkpoint(self.keys.party(walk.log))?;
         walk.next_receipt(self.treaty)?;
         self.at_size(walk)?;
         while let Some((number, bytes)) = walk.records.next_frame("record").map_err(|b| (RECORDS, b))? {
@@ -310,9 +364,8 @@ impl Audit<'_> {
             RecordType::Notification => {
                 walk.out.notifications += 1;
                 let (treaty, profile) = (self.treaty, self.profile.as_ref());
-                let when = (record.time, walk.adoption.last());
-                let marks =
-                    check_notification(record.payload, log, index, when, treaty, profile, &walk.credentials).marks;
+                let at = walk.adoption.last();
+                let marks = check_notification(&record, log, at, treaty, profile, walk.keys.officials()).marks;
                 if !marks.is_empty() {
                     self.report.marked_count += 1;
                     if self.report.marked.len() < MAX_LISTED {
@@ -322,13 +375,13 @@ impl Audit<'_> {
             }
             RecordType::Credential => {
                 walk.out.credentials += 1;
-                let valid = Grant::verify(record.payload, party, origin, &self.treaty.hash()).is_ok();
+                let valid = Credential::verify(record.payload, party, origin, &self.treaty.hash()).is_ok();
                 walk.out.void += u64::from(!valid);
-                walk.credentials.apply(&record, party, &self.treaty.hash());
+                walk.keys.apply(&record, self.treaty);
             }
             RecordType::Receipt => {
                 walk.out.receipts += 1;
-                match Receipt::verify(record.payload, log, self.treaty) {
+                match Receipt::verify(record.payload, log, index, &self.keys) {
                     Ok(receipt) => {
                         let line = receipt_line(&receipt, index);
                         toggle(&mut self.in_records[receipt.log], &self.key, line, self.treaty);
@@ -371,7 +424,7 @@ impl Audit<'_> {
             }
             walk.good = size;
             walk.out.checkpoints += 1;
-            walk.next_checkpoint(self.treaty)?;
+            walk.next_checkpoint(self.keys.party(walk.log))?;
         }
         while let Some(line) = walk.receipt.filter(|receipt| receipt.size <= size) {
             // Ascending order was checked when the line was read, so that the size is this one.

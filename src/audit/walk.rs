@@ -5,7 +5,7 @@ use std::io::BufReader;
 
 use super::folder::{Broken, CHECKPOINTS, RECEIPTS, Reader, ReceiptLine};
 use super::report::LogReport;
-use crate::ledger::{Adoption, Credentials, Treaty};
+use crate::ledger::{Adoption, KeyHistory, Keyring, Treaty};
 use crate::note::SignedNote;
 use crate::tlog::{Appender, Checkpoint, Hash};
 
@@ -30,8 +30,9 @@ pub(super) struct Walk {
     pub good: u64,
     /// Size of the largest head that is known to be signed.
     pub signed: u64,
-    pub credentials: Credentials,
     pub adoption: Adoption,
+    /// The log's keys, by the records that were read.
+    pub keys: KeyHistory,
     pub out: LogReport,
 }
 
@@ -50,8 +51,8 @@ impl Walk {
             receipted: vec![0; treaty.parties().len()],
             good: 0,
             signed: 0,
-            credentials: Credentials::default(),
             adoption: Adoption::default(),
+            keys: Keyring::new(treaty).party(log).clone(),
             out: LogReport { party: treaty.party(log).code.clone(), ..LogReport::default() },
         }
     }
@@ -60,15 +61,16 @@ impl Walk {
         self.records.bytes + self.checkpoints.bytes + self.receipts.bytes
     }
 
-    pub fn next_checkpoint(&mut self, treaty: &Treaty) -> Result<(), (&'static str, Broken)> {
+    pub fn next_checkpoint(&mut self, keys: &KeyHistory) -> Result<(), (&'static str, Broken)> {
         let line = self.checkpoints.line;
         let fail = |what: String| (CHECKPOINTS, Broken { line, what });
         let Some((number, bytes)) = self.checkpoints.next_frame("checkpoint").map_err(|b| (CHECKPOINTS, b))? else {
             return Ok(());
         };
         let note = SignedNote::parse(&bytes).map_err(|e| fail(e.to_string()))?;
-        let checkpoint = Checkpoint::verify(&note, &treaty.party(self.log).log).map_err(|e| fail(e.to_string()))?;
-        if checkpoint.size != number || note.signatures().len() != 1 || note.to_bytes() != bytes {
+        let checkpoint = keys.verify_head(&note).map_err(|e| fail(e.to_string()))?;
+        let bare = keys.bare(&note, checkpoint.size, u64::MAX).map_err(|e| fail(e.to_string()))?;
+        if checkpoint.size != number || bare.to_bytes() != bytes {
             return Err(fail("expected this head with the log's own signature and nothing else".into()));
         }
         self.signed = self.signed.max(number);

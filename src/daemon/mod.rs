@@ -24,6 +24,7 @@ pub use law::LawError;
 pub use status::{LogStatus, Status};
 pub use worker::WorkerError;
 
+use crate::keys::TransportKey;
 use crate::ledger::{Profile, Treaty};
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent};
 use crate::node::message::{Request, Response};
@@ -53,12 +54,12 @@ pub struct Settings {
     pub profile: Arc<Profile>,
     /// This party.
     pub me: LogId,
-    /// Signs this party's checkpoints.
-    pub log_key: SigningKey,
-    /// Cosigns others' checkpoints.
-    pub witness_key: SigningKey,
-    /// Seed of the libp2p identity.
-    pub transport_seed: zeroize::Zeroizing<[u8; 32]>,
+    /// Sign this party's checkpoints; the log says which of them does so where.
+    pub log_keys: Vec<SigningKey>,
+    /// Cosign others' checkpoints, likewise.
+    pub witness_keys: Vec<SigningKey>,
+    /// libp2p identities: the one in force is taken.
+    pub transport_keys: Vec<TransportKey>,
     /// The database's folder.
     pub data: PathBuf,
     /// The high-water mark's file.
@@ -120,8 +121,8 @@ impl Daemon {
             treaty: treaty.clone(),
             profile: profile.clone(),
             me,
-            log_key: settings.log_key,
-            witness_key: settings.witness_key,
+            log_keys: settings.log_keys,
+            witness_keys: settings.witness_keys,
             high_water: high_water.mark(),
             head_interval_ms: settings.head_interval_ms,
             settle_ms: settings.settle_ms,
@@ -136,9 +137,11 @@ impl Daemon {
         if let Some(mark) = engine.high_water() {
             high_water.update(mark)?;
         }
+        let endpoints = (0..treaty.parties().len()).map(|log| engine.keys().party(log).endpoint()).collect();
+        let identity = transport(&engine, me, &settings.transport_keys);
         let (jobs, inbox) = mpsc::channel(MAX_QUEUE);
         let net = crate::net::start(
-            NetConfig { identity: settings.transport_seed, me, treaty: treaty.clone(), listen: settings.listen },
+            NetConfig { identity, me, treaty: treaty.clone(), endpoints, listen: settings.listen },
             answerer(store.clone(), jobs.clone()),
         )
         .await?;
@@ -223,6 +226,18 @@ impl Daemon {
         let _ = tokio::time::timeout(STOP_TIMEOUT, self.net).await;
         ended
     }
+}
+
+/// The libp2p identity to come with: the key that this party's log puts in force, as soon as a quorum has receipted
+/// that; others may not know it before. A lost key is not used again.
+fn transport(engine: &Engine, me: LogId, keys: &[TransportKey]) -> zeroize::Zeroizing<[u8; 32]> {
+    let history = engine.keys().party(me);
+    let named = |peer: &str| keys.iter().find(|key| key.peer_id() == peer);
+    let known =
+        named(history.peer(engine.final_size(me))).filter(|key| history.endpoint().peers.contains(&key.peer_id()));
+    // Without the right key the network says which one it should be.
+    let key = known.or_else(|| named(history.peer(u64::MAX))).or(keys.first());
+    key.map(|key| key.seed().clone()).unwrap_or_default()
 }
 
 /// Answers peers' requests straight from the store, but for what the engine has to sign.

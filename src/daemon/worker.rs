@@ -175,6 +175,9 @@ impl Worker {
                         let _ = answer.send(note);
                     }
                 }
+                Effect::Endpoint { party, endpoint } => {
+                    drop(self.network.send(NetCommand::Endpoint { party, endpoint }))
+                }
                 Effect::Event(event) => drop(self.events.send(event)),
             }
         }

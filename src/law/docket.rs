@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::used::used_fields;
 use crate::ledger::profile::Profile;
-use crate::ledger::{Notification, Receipt, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{Keyring, Notification, Receipt, Record, RecordType, Timestamp, Treaty};
 
 /// A note's place: its log, by the party's place in the treaty file, and its index.
 pub type Place = (usize, u64);
@@ -47,6 +47,8 @@ pub struct Docket {
     pub(super) notes: BTreeMap<Place, Fact>,
     /// Notes that refer to a place, in order.
     pub(super) referrers: HashMap<Place, Vec<Place>>,
+    /// Which keys are in force where, by the records taken in.
+    keys: Keyring,
     /// By log, then by party.
     receipts: Vec<Vec<Vec<Seen>>>,
     sizes: Vec<u64>,
@@ -72,6 +74,7 @@ impl Docket {
     /// An empty docket.
     pub fn new(treaty: Arc<Treaty>, profile: Arc<Profile>) -> Self {
         let parties = treaty.parties().len();
+        let keys = Keyring::new(&treaty);
         let used = used_fields(&profile);
         let has_rules = profile.quota.is_some()
             || !profile.periodic.is_empty()
@@ -82,6 +85,7 @@ impl Docket {
             notes: BTreeMap::new(),
             referrers: HashMap::new(),
             receipts: vec![vec![Vec::new(); parties]; parties],
+            keys,
             sizes: vec![0; parties],
             used,
             has_rules,
@@ -105,7 +109,8 @@ impl Docket {
         let Ok(record) = Record::parse(bytes) else { return };
         self.apply_note(log, index, &record);
         if record.kind == RecordType::Receipt
-            && let Ok(receipt) = Receipt::verify(record.payload, log, &self.treaty)
+            // The other log's records may come later: what its key is does not change who gave the receipt, and when.
+            && let Ok(receipt) = Receipt::verify_or_open(record.payload, log, index, &self.keys)
         {
             let seen = Seen { size: receipt.checkpoint.size, index, time: receipt.time };
             self.apply_receipt(receipt.log, log, seen);
@@ -116,6 +121,7 @@ impl Docket {
     pub fn apply_note(&mut self, log: usize, index: u64, record: &Record) {
         let Some(size) = self.sizes.get_mut(log) else { return };
         *size = (*size).max(index + 1);
+        self.keys.party_mut(log).apply(record, &self.treaty);
         if record.kind != RecordType::Notification || !self.has_rules {
             return;
         }

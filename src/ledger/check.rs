@@ -2,9 +2,12 @@
 
 use serde_json::Map;
 
-use super::credential::Credentials;
+use super::carried;
+use super::credential::Job;
 use super::evidence::{Evidence, EvidenceError, HeadPart, PartError, parse_bare_fork};
+use super::keyring::Keyring;
 use super::notification::Notification;
+use super::officials::Credentials;
 use super::outside::OutsideWitness;
 use super::profile::Profile;
 use super::receipt::Receipt;
@@ -13,7 +16,7 @@ use super::time::Timestamp;
 use super::treaty::Treaty;
 use super::validity::{Mark, check_notification, former_party};
 use super::verdict::{Bound, Forked, Verdict};
-use crate::tlog::{Checkpoint, Cosignature, leaf_hash, verify_inclusion};
+use crate::tlog::{Checkpoint, leaf_hash, verify_inclusion};
 
 /// Verifies an evidence file: every byte of it, with nothing but the treaty file (and the profile, for titles and the
 /// form of the note).
@@ -26,9 +29,10 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
     let origin = evidence.checkpoint.text().split('\n').next().unwrap_or_default();
     let log = treaty.log_of_origin(origin).ok_or_else(|| EvidenceError::UnknownLog(origin.to_owned()))?;
 
+    let keys = carried::keyring(&evidence, treaty)?;
     let mut receipts = Vec::new();
     let own = HeadPart { checkpoint: evidence.checkpoint.clone(), path: evidence.record.path.clone() };
-    let main = part("the checkpoint", || head(&own, log, treaty, &mut receipts))?;
+    let main = part("the checkpoint", || head(&own, log, &keys, &mut receipts))?;
     let record = part("the record", || evidence.record.check(origin, main.size, &main.root))?;
     if record.index != evidence.index {
         return Err(misplaced("the record", "it is another record than the file's `index` says"));
@@ -41,7 +45,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         let name = format!("heads[{at}]");
         let before = receipts.len();
         let checkpoint = part(&name, || {
-            let checkpoint = head(item, log, treaty, &mut receipts)?;
+            let checkpoint = head(item, log, &keys, &mut receipts)?;
             let leaf = leaf_hash(evidence.record.record.as_bytes());
             verify_inclusion(&leaf, record.index, checkpoint.size, &item.path, &checkpoint.root)?;
             Ok(checkpoint)
@@ -52,7 +56,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         last_size = checkpoint.size;
     }
     let credentials = credentials(&evidence, &record, &main, log, treaty)?;
-    let not_before = anchors(&evidence, &record, &main, log, treaty)?;
+    let not_before = anchors(&evidence, &record, &main, log, (treaty, &keys))?;
     let fork = match &evidence.fork {
         None => None,
         Some(text) => {
@@ -68,11 +72,11 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
     let silence = match &evidence.silence {
         None => None,
         Some(part) => {
-            Some(part.check(&evidence, (log, &record, &main), &receipts, (treaty, amended.adoption.last()))?)
+            Some(part.check(&evidence, (log, &record, &main), &receipts, (treaty, &keys, amended.adoption.last()))?)
         }
     };
 
-    let outside = outside(&evidence, &record, log, treaty)?;
+    let outside = outside(&evidence, &record, log, treaty, &keys)?;
     let has_part = |party: usize| {
         let in_silence = silence.as_ref().is_some_and(|silence| {
             silence.party == treaty.party(party).code
@@ -83,8 +87,8 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
     };
     evidence.amendments.check(log, &main, treaty, has_part)?;
 
-    let when = (record.time, amended.adoption.at(record.index));
-    let mut validity = check_notification(record.payload, log, record.index, when, treaty, profile, &credentials);
+    let at = amended.adoption.at(record.index);
+    let mut validity = check_notification(&record, log, at, treaty, profile, &credentials);
     validity.marks.extend(late_by_others(log, &validity.marks, &not_before, treaty));
     let mut verdict = Verdict {
         party: treaty.party(log).code.clone(),
@@ -146,22 +150,22 @@ fn misplaced(name: &str, what: &'static str) -> EvidenceError {
 pub(super) fn head(
     part: &HeadPart,
     log: usize,
-    treaty: &Treaty,
+    keys: &Keyring,
     receipts: &mut Vec<(usize, Timestamp, u64)>,
 ) -> Result<Checkpoint, PartError> {
     let note = &part.checkpoint;
-    let checkpoint = Checkpoint::verify(note, &treaty.party(log).log)?;
+    let checkpoint = keys.party(log).verify_head(note)?;
     let mut lines = note.signatures().iter();
-    if !lines.next().is_some_and(|line| line.is_by(&treaty.party(log).log)) {
+    if !lines.next().is_some_and(|line| keys.party(log).all_keys(Job::Log).any(|key| line.is_by(key))) {
         return Err(PartError::Misplaced("the log's own signature should come first"));
     }
     let mut next = 0;
     for line in lines {
-        let by = (next..treaty.parties().len()).find(|by| *by != log && line.is_by(&treaty.party(*by).witness));
-        let Some(by) = by else {
+        let is_witness = |by: &usize| keys.party(*by).all_keys(Job::Witness).any(|key| line.is_by(key));
+        let Some(by) = (next..keys.len()).find(|by| *by != log && is_witness(by)) else {
             return Err(PartError::Misplaced("a signature line that is unknown, there twice, or out of order"));
         };
-        let time = Cosignature::verify(note, &treaty.party(by).witness)?.time;
+        let time = keys.party(by).verify_any_cosignature(note)?.time;
         receipts.push((by, Timestamp::from_posix(time), checkpoint.size));
         next = by + 1;
     }
@@ -174,12 +178,13 @@ fn outside(
     note: &Record<'_>,
     log: usize,
     treaty: &Treaty,
+    keys: &Keyring,
 ) -> Result<Vec<OutsideWitness>, EvidenceError> {
     let (mut witnesses, mut last) = (Vec::new(), 0);
     let leaf = leaf_hash(evidence.record.record.as_bytes());
     for (at, item) in evidence.outside.iter().enumerate() {
         let name = format!("outside[{at}]");
-        let (head, by) = part(&name, || item.check(treaty, &treaty.party(log).log, &leaf, note.index))?;
+        let (head, by) = part(&name, || item.check(treaty, keys.party(log), &leaf, note.index))?;
         if head.size <= last {
             return Err(misplaced(&name, "heads go by size, and each size stands once"));
         }
@@ -217,7 +222,7 @@ fn anchors(
     note: &Record<'_>,
     main: &Checkpoint,
     log: usize,
-    treaty: &Treaty,
+    (treaty, keys): (&Treaty, &Keyring),
 ) -> Result<Vec<Bound>, EvidenceError> {
     let mut bounds = Vec::new();
     let mut next = 0;
@@ -225,7 +230,7 @@ fn anchors(
         let name = format!("anchors[{at}]");
         let (receipt, at_index) = part(&name, || {
             let record = item.receipt.check_kind(treaty.origin(log), main, RecordType::Receipt)?;
-            Ok((Receipt::verify(record.payload, log, treaty)?, record.index))
+            Ok((Receipt::verify(record.payload, log, record.index, keys)?, record.index))
         })?;
         if at_index >= note.index || receipt.log < next {
             return Err(misplaced(&name, "they go by party, each once, and the receipt comes before the note"));

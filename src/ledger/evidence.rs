@@ -16,7 +16,7 @@ use super::outside::{MAX_OUTSIDE, OutsidePart};
 use super::record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
 use super::silence::SilencePart;
 use super::treaty::{MAX_PARTIES, Treaty};
-use crate::note::{NoteError, SignedNote};
+use crate::note::{MAX_NOTE_BYTES, NoteError, SignedNote};
 use crate::tlog::{
     Checkpoint, CheckpointError, CosignatureError, Hash, MAX_EXTRA_BYTES, ProofError, ProofInvalid, TlogProof,
     leaf_hash, verify_inclusion,
@@ -28,6 +28,8 @@ pub const MAX_EVIDENCE_BYTES: usize = MAX_EXTRA_BYTES / 3 * 4 + (1 << 17);
 pub const MAX_CREDENTIALS: usize = 256;
 /// Most older records of other parties in one file.
 pub const MAX_ANCHORS: usize = 16;
+/// Most notes about keys in one file.
+pub const MAX_KEYS: usize = 1_024;
 const VERSION: u64 = 1;
 
 /// Why a file is not the evidence that it should be. Nothing in it may then be relied on.
@@ -96,6 +98,9 @@ pub enum PartError {
     /// Not the treaty's next amendment.
     #[error(transparent)]
     Amendment(#[from] super::amendment::AmendmentError),
+    /// Not a credential of the party.
+    #[error(transparent)]
+    Credential(#[from] super::credential::CredentialError),
     /// It verifies, but does not belong there.
     #[error("{0}")]
     Misplaced(&'static str),
@@ -153,6 +158,9 @@ pub struct Evidence {
     pub outside: Vec<OutsidePart>,
     /// Amendments of the treaty file.
     pub amendments: AmendmentPart,
+    /// Root-signed notes that put in force the keys of heads and cosignatures in this file that are not in the treaty
+    /// file, by party in the treaty's order, and in the order of their bytes.
+    pub keys: Vec<String>,
 }
 
 impl Evidence {
@@ -182,6 +190,9 @@ impl Evidence {
         }
         if !self.amendments.is_empty() {
             bundle["amendments"] = self.amendments.to_value();
+        }
+        if !self.keys.is_empty() {
+            bundle["keys"] = json!(self.keys);
         }
         let proof = TlogProof {
             extra: canon::write(&bundle).into_bytes(),
@@ -225,6 +236,10 @@ impl Evidence {
             Some(Value::String(text)) if text.len() <= MAX_RECORD_BYTES => Some(text),
             Some(_) => return Err(FieldError::Wrong { field: "fork", expected: "a fork proof" }.into()),
         };
+        let keys = match fields.optional("keys") {
+            None => Vec::new(),
+            Some(value) => signed_notes(value)?,
+        };
         let evidence = Self {
             index: proof.index,
             anchors: fields.array("anchors", MAX_ANCHORS, "an array of at most 16 objects", anchor)?,
@@ -238,6 +253,7 @@ impl Evidence {
             silence: fields.optional("silence").map(SilencePart::of_value).transpose()?,
             outside: outside(&mut fields)?,
             amendments: fields.optional("amendments").map(AmendmentPart::of_value).transpose()?.unwrap_or_default(),
+            keys,
         };
         fields.version(VERSION)?;
         fields.finish()?;
@@ -254,6 +270,21 @@ fn outside(fields: &mut Fields) -> Result<Vec<OutsidePart>, FieldError> {
             parts.into_iter().map(OutsidePart::of_value).collect()
         }
         Some(_) => Err(FieldError::Wrong { field: "outside", expected }),
+    }
+}
+
+/// The notes about keys: an absent field is how a file without them is written.
+fn signed_notes(value: Value) -> Result<Vec<String>, FieldError> {
+    let wrong = FieldError::Wrong { field: "keys", expected: "an array of 1 to 1,024 signed notes" };
+    match value {
+        Value::Array(items) if (1..=MAX_KEYS).contains(&items.len()) => {
+            let text = |item: Value| match item {
+                Value::String(text) if text.len() <= MAX_NOTE_BYTES => Ok(text),
+                _ => Err(wrong.clone()),
+            };
+            items.into_iter().map(text).collect()
+        }
+        _ => Err(wrong),
     }
 }
 

@@ -2,14 +2,19 @@
 //!
 //! Where the two sizes are equal, the two roots differ, and that is all. Where they are not, the proof shows the root
 //! that the larger tree had at the smaller size (by a consistency proof), and that root is not the one signed.
+//!
+//! The two heads may be signed with different keys of the log's history. The proof then carries what the root signed
+//! to put those keys in force that are not in the treaty file, so that it stands for itself.
 
 use serde_json::{Value, json};
 
 use super::canon::{self, Text};
+use super::credential::{CredentialError, Job};
 use super::fields::{FieldError, Fields};
+use super::keyring::{KeyHistory, Keyring};
 use super::record::MAX_RECORD_BYTES;
 use super::treaty::Treaty;
-use crate::note::{NoteError, SignedNote};
+use crate::note::{NoteError, SignedNote, VerifierKey};
 use crate::tlog::{Checkpoint, CheckpointError, Hash, ProofInvalid, verify_consistency};
 
 const VERSION: u64 = 1;
@@ -30,6 +35,12 @@ pub enum ForkError {
     /// The heads are of a log that is not in the treaty file.
     #[error("the heads are of the log {0}, which is not in the treaty file")]
     UnknownLog(String),
+    /// A key that the proof carries is not one that the log's root put in force.
+    #[error("`keys`: {0}")]
+    Credential(#[from] CredentialError),
+    /// The keys that the proof carries are not those of its heads, each once.
+    #[error("`keys` are not those with which the two heads are signed")]
+    Keys,
     /// The roots agree: there is no fork.
     #[error("the two heads agree with each other")]
     Consistent,
@@ -48,36 +59,47 @@ pub struct ForkProof {
     root: Hash,
     proof: Vec<Hash>,
     sizes: (u64, u64),
+    /// Root-signed notes about the keys of the heads that are not in the treaty file.
+    keys: Vec<String>,
 }
 
 impl ForkProof {
     /// Verifies the two heads, of which `smaller` is not the larger one, and the proof between them.
     ///
     /// `root` is the root of the larger head's tree at the smaller size; with equal sizes it is the larger's own root.
-    /// Of the heads' signatures only the log's own are kept.
+    /// Each head is signed with any log key that the party's root ever put in force. Of its signatures only that one is
+    /// kept.
     pub fn new(
-        treaty: &Treaty,
-        smaller: SignedNote,
-        larger: SignedNote,
+        keys: &Keyring,
+        smaller: &SignedNote,
+        larger: &SignedNote,
         root: Hash,
         proof: Vec<Hash>,
     ) -> Result<Self, ForkError> {
         let stated = Checkpoint::parse(smaller.text())?;
-        let log = treaty.log_of_origin(&stated.origin).ok_or(ForkError::UnknownLog(stated.origin))?;
-        let key = &treaty.party(log).log;
-        let (a, b) = (Checkpoint::verify(&smaller, key)?, Checkpoint::verify(&larger, key)?);
+        let log = keys.log_of_origin(&stated.origin).ok_or(ForkError::UnknownLog(stated.origin))?;
+        let history = keys.party(log);
+        let (smaller_key, larger_key) = (signer(smaller, history)?, signer(larger, history)?);
+        let (a, b) = (Checkpoint::verify(smaller, smaller_key)?, Checkpoint::verify(larger, larger_key)?);
         verify_consistency(a.size, &root, b.size, &b.root, &proof)?;
         if root == a.root {
             return Err(ForkError::Consistent);
         }
         // Other lines would go on with the proof to everybody, with nobody to vouch for them or to limit them.
-        let bare = |note: SignedNote| {
+        let bare = |note: &SignedNote, key: &VerifierKey| {
             let mut bare = SignedNote::new(note.text().to_owned())?;
             note.signatures().iter().filter(|line| line.is_by(key)).for_each(|line| bare.add(line.clone()));
             Ok::<_, NoteError>(bare)
         };
-        let (smaller, larger) = (bare(smaller)?, bare(larger)?);
-        Ok(Self { log, smaller, larger, root, proof, sizes: (a.size, b.size) })
+        let mut carried: Vec<String> = Vec::new();
+        for note in [smaller_key, larger_key].into_iter().filter_map(|key| history.note_of(key)) {
+            let note = String::from_utf8_lossy(note).into_owned();
+            if !carried.contains(&note) {
+                carried.push(note);
+            }
+        }
+        let (smaller, larger) = (bare(smaller, smaller_key)?, bare(larger, larger_key)?);
+        Ok(Self { log, smaller, larger, root, proof, sizes: (a.size, b.size), keys: carried })
     }
 
     /// Place in the treaty file of the party whose log forked.
@@ -90,6 +112,11 @@ impl ForkProof {
         (&self.smaller, &self.larger)
     }
 
+    /// The log keys with which the two heads are signed, by the history of that log.
+    pub fn signed_by<'a>(&'a self, history: &'a KeyHistory) -> impl Iterator<Item = &'a VerifierKey> {
+        [&self.smaller, &self.larger].into_iter().filter_map(|note| signer(note, history).ok())
+    }
+
     /// The sizes of the two heads.
     pub fn sizes(&self) -> (u64, u64) {
         self.sizes
@@ -98,10 +125,14 @@ impl ForkProof {
     /// The payload of an evidence record.
     pub fn to_text(&self) -> String {
         let note = |note: &SignedNote| String::from_utf8_lossy(&note.to_bytes()).into_owned();
-        canon::write(&json!({
+        let mut value = json!({
             "kind": "fork", "larger": note(&self.larger), "proof": self.proof, "root": self.root,
             "smaller": note(&self.smaller), "v": VERSION,
-        })) + "\n"
+        });
+        if !self.keys.is_empty() {
+            value["keys"] = json!(self.keys);
+        }
+        canon::write(&value) + "\n"
     }
 
     /// Reads and verifies the payload of an evidence record.
@@ -116,8 +147,40 @@ impl ForkProof {
         let hash = |v: Value| v.as_str().and_then(Hash::from_hex).ok_or(FieldError::Wrong { field: "proof", expected });
         let proof = fields.array("proof", 64, expected, hash)?;
         let root = fields.hash("root")?;
+        let expected = "an array of 1 or 2 signed notes";
+        let keys = match fields.optional("keys") {
+            None => Vec::new(),
+            Some(Value::Array(items)) if matches!(items.len(), 1 | 2) => {
+                let text = |item: Value| match item {
+                    Value::String(text) => Ok(text),
+                    _ => Err(FieldError::Wrong { field: "keys", expected }),
+                };
+                items.into_iter().map(text).collect::<Result<_, _>>()?
+            }
+            Some(_) => return Err(FieldError::Wrong { field: "keys", expected }.into()),
+        };
         fields.version(VERSION)?;
         fields.finish()?;
-        Self::new(treaty, smaller, larger, root, proof)
+        let mut keyring = Keyring::new(treaty);
+        let origin = Checkpoint::parse(smaller.text())?.origin;
+        let log = treaty.log_of_origin(&origin).ok_or(ForkError::UnknownLog(origin))?;
+        for note in &keys {
+            keyring.party_mut(log).announce(note.as_bytes(), treaty)?;
+        }
+        let fork = Self::new(&keyring, &smaller, &larger, root, proof)?;
+        if fork.keys == keys { Ok(fork) } else { Err(ForkError::Keys) }
     }
+}
+
+/// The first key of the log's history that signed a head.
+fn signer<'a>(note: &SignedNote, history: &'a KeyHistory) -> Result<&'a VerifierKey, CheckpointError> {
+    for key in history.all_keys(Job::Log) {
+        match note.verify(key) {
+            Ok(()) => return Ok(key),
+            Err(NoteError::NotSigned(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let first = history.log_key(0);
+    Err(NoteError::NotSigned(first.name().to_owned()).into())
 }

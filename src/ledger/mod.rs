@@ -4,13 +4,16 @@
 mod amended;
 mod amendment;
 pub mod canon;
+mod carried;
 mod chain;
 mod check;
 mod credential;
 mod evidence;
 mod fields;
 mod fork;
+mod keyring;
 mod notification;
+mod officials;
 mod outside;
 pub mod profile;
 mod receipt;
@@ -25,16 +28,19 @@ pub use amended::{Adoption, Place, StatusChange};
 pub use amendment::{
     Amendment, AmendmentError, AmendmentRule, Change, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Share, Signatures,
 };
+pub use carried::carried_keys;
 pub use chain::AmendmentPart;
 pub use check::verify_evidence;
-pub use credential::{CredentialError, Credentials, Grant};
+pub use credential::{Credential, CredentialError, Grant, Job, MAX_REASON_BYTES, NewKey, Revocation, Rotation};
 pub use evidence::{
-    Anchor, Evidence, EvidenceError, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, MAX_EVIDENCE_BYTES, PartError,
-    parse_bare_fork,
+    Anchor, Evidence, EvidenceError, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, MAX_EVIDENCE_BYTES, MAX_KEYS,
+    PartError, parse_bare_fork,
 };
 pub use fields::FieldError;
 pub use fork::{ForkError, ForkProof};
+pub use keyring::{Endpoint, KeyChange, KeyHistory, Keyring, MAX_ANNOUNCED};
 pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, NotificationError, Reference, is_kind_name};
+pub use officials::{Credentials, Standing};
 pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError};
@@ -43,6 +49,7 @@ pub use silence::{Answer, MAX_SILENCE_RECORDS, Silence, SilencePart};
 pub use time::Timestamp;
 pub use treaty::{
     MAX_PARTIES, MAX_TREATY_BYTES, Party, Role, Treaty, TreatyError, TreatyFile, is_ledger_name, is_party_code,
+    is_peer_id,
 };
 pub use validity::{Mark, Signer, Validity, check_notification};
 pub use verdict::{Bound, Forked, Received, Verdict};

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::evidence::{PartError, path, signed_note};
 use super::fields::{FieldError, Fields};
+use super::keyring::KeyHistory;
 use super::time::Timestamp;
 use super::treaty::Treaty;
 use crate::note::{KeyType, SignedNote, VerifierKey};
@@ -68,14 +69,17 @@ impl OutsidePart {
     pub(super) fn check(
         &self,
         treaty: &Treaty,
-        log: &VerifierKey,
+        log: &KeyHistory,
         leaf: &Hash,
         index: u64,
     ) -> Result<(Checkpoint, Vec<OutsideWitness>), PartError> {
-        let head = Checkpoint::verify(&self.checkpoint, log)?;
+        let head = log.verify_head(&self.checkpoint)?;
         verify_inclusion(leaf, index, head.size, &self.path, &head.root)?;
         let lines = self.checkpoint.signatures();
-        if self.keys.is_empty() || lines.len() != self.keys.len() + 1 || !lines[0].is_by(log) {
+        if self.keys.is_empty()
+            || lines.len() != self.keys.len() + 1
+            || log.log_line(&self.checkpoint, head.size) != lines.first()
+        {
             return Err(PartError::Misplaced("it should have the log's own signature and one by each of its keys"));
         }
         let mut witnesses: Vec<OutsideWitness> = Vec::new();

@@ -1,9 +1,9 @@
 //! Receipts: another party's checkpoint with this party's cosignature, as a record of this party's log.
 
+use super::keyring::Keyring;
 use super::time::Timestamp;
-use super::treaty::Treaty;
 use crate::note::{NoteError, SignedNote};
-use crate::tlog::{Checkpoint, CheckpointError, Cosignature, CosignatureError};
+use crate::tlog::{Checkpoint, CheckpointError, CosignatureError};
 
 /// Why a payload is not a receipt by the party.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -37,25 +37,43 @@ pub struct Receipt {
     pub checkpoint: Checkpoint,
     /// When, by the clock of the party that receipts.
     pub time: Timestamp,
+    /// The log signed the head with a key that is not known yet: only its records will tell whether this is a receipt.
+    pub open: bool,
 }
 
 impl Receipt {
     /// What a payload says to be a receipt of, without a look at any signature: the log's place and the size.
-    pub fn stated(payload: &[u8], treaty: &Treaty) -> Option<(usize, u64)> {
+    pub fn stated(payload: &[u8], treaty: &super::treaty::Treaty) -> Option<(usize, u64)> {
         let checkpoint = Checkpoint::parse(SignedNote::parse(payload).ok()?.text()).ok()?;
         Some((treaty.log_of_origin(&checkpoint.origin)?, checkpoint.size))
     }
 
-    /// Verifies a receipt that party `by` logged: the log's own signature and the cosignature.
-    pub fn verify(payload: &[u8], by: usize, treaty: &Treaty) -> Result<Self, ReceiptError> {
+    /// Verifies a receipt that party `by` logged in the record at `index`: the log's own signature and the cosignature,
+    /// with the keys in force.
+    pub fn verify(payload: &[u8], by: usize, index: u64, keys: &Keyring) -> Result<Self, ReceiptError> {
+        let receipt = Self::verify_or_open(payload, by, index, keys)?;
+        if receipt.open {
+            return Err(CheckpointError::UnknownKey(receipt.checkpoint.origin).into());
+        }
+        Ok(receipt)
+    }
+
+    /// The same; but where the log signed with a new key, and the records are not known that put it in force, the
+    /// receipt is [`Receipt::open`].
+    pub fn verify_or_open(payload: &[u8], by: usize, index: u64, keys: &Keyring) -> Result<Self, ReceiptError> {
         let note = SignedNote::parse(payload)?;
         let stated = Checkpoint::parse(note.text())?;
-        let log = treaty.log_of_origin(&stated.origin).ok_or(ReceiptError::UnknownLog(stated.origin))?;
+        let log = keys.log_of_origin(&stated.origin).ok_or_else(|| ReceiptError::UnknownLog(stated.origin.clone()))?;
         if log == by {
             return Err(ReceiptError::Own);
         }
-        let checkpoint = Checkpoint::verify(&note, &treaty.party(log).log)?;
-        let cosignature = Cosignature::verify(&note, &treaty.party(by).witness)?;
-        Ok(Self { log, by, checkpoint, time: Timestamp::from_posix(cosignature.time) })
+        let of = keys.party(log);
+        let (checkpoint, open) = match of.verify_head(&note) {
+            Ok(checkpoint) => (checkpoint, false),
+            Err(CheckpointError::UnknownKey(_)) if stated.size > of.size() => (stated, true),
+            Err(error) => return Err(error.into()),
+        };
+        let cosignature = keys.party(by).verify_cosignature(&note, index)?;
+        Ok(Self { log, by, checkpoint, time: Timestamp::from_posix(cosignature.time), open })
     }
 }

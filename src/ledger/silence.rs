@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::amended::Place;
 use super::evidence::{Evidence, EvidenceError, HeadPart, Included, PartError, included};
 use super::fields::{FieldError, Fields};
+use super::keyring::Keyring;
 use super::notification::Notification;
 use super::receipt::Receipt;
 use super::record::{MAX_RECORD_BYTES, Record, RecordType};
@@ -125,7 +126,7 @@ impl SilencePart {
         evidence: &Evidence,
         (log, note, main): (usize, &Record<'_>, &Checkpoint),
         receipts: &[(usize, Timestamp, u64)],
-        (treaty, at): (&Treaty, Place),
+        (treaty, keys, at): (&Treaty, &Keyring, Place),
     ) -> Result<Silence, EvidenceError> {
         let fail = |name: &str, fault: PartError| EvidenceError::Part { part: format!("silence.{name}"), fault };
         let misplaced = |name: &str, what| fail(name, PartError::Misplaced(what));
@@ -133,7 +134,9 @@ impl SilencePart {
         let party = party.ok_or_else(|| misplaced("party", "it is not another party of the treaty"))?;
         let since = match &self.since {
             None => None,
-            Some(item) => Some(self.since(item, (log, note, main), party, treaty).map_err(|e| fail("since", e))?),
+            Some(item) => {
+                Some(self.since(item, (log, note, main), party, (treaty, keys)).map_err(|e| fail("since", e))?)
+            }
         };
         let from = since.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let range = CompactRange::new(from, self.roots.clone());
@@ -143,7 +146,7 @@ impl SilencePart {
         }
         let mut seen = Vec::new();
         let head = HeadPart { checkpoint: self.head.clone(), path: Vec::new() };
-        let head = super::check::head(&head, party, treaty, &mut seen).map_err(|e| fail("head", e))?;
+        let head = super::check::head(&head, party, keys, &mut seen).map_err(|e| fail("head", e))?;
 
         let leaf = leaf_hash(evidence.record.record.as_bytes());
         let (mut answers, mut logged_receipt) = (Vec::new(), None);
@@ -157,7 +160,7 @@ impl SilencePart {
             match record.kind {
                 RecordType::Notification => answers.extend(answer(&record, &leaf)),
                 RecordType::Receipt if logged_receipt.is_none() => {
-                    let receipt = Receipt::verify(record.payload, party, treaty).ok();
+                    let receipt = Receipt::verify(record.payload, party, record.index, keys).ok();
                     let covers = |r: &Receipt| r.log == log && r.checkpoint.size > note.index;
                     logged_receipt = receipt.filter(covers).map(|receipt| receipt.time);
                 }
@@ -188,10 +191,10 @@ impl SilencePart {
         item: &Included,
         (log, note, main): (usize, &Record<'_>, &Checkpoint),
         party: usize,
-        treaty: &Treaty,
+        (treaty, keys): (&Treaty, &Keyring),
     ) -> Result<Checkpoint, PartError> {
         let record = item.check_kind(treaty.origin(log), main, RecordType::Receipt)?;
-        let receipt = Receipt::verify(record.payload, log, treaty)?;
+        let receipt = Receipt::verify(record.payload, log, record.index, keys)?;
         if receipt.log != party || record.index >= note.index {
             return Err(PartError::Misplaced(
                 "the receipt is not for that party's log, or does not come before the note",

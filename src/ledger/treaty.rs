@@ -120,6 +120,11 @@ pub fn is_party_code(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
+/// Whether a text can be a libp2p peer id. It is read where libp2p is: here only that it is not something else altogether.
+pub fn is_peer_id(text: &str) -> bool {
+    (46..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 /// Ledger names: lower-case words with hyphens and dots, at most 64 bytes, a letter first.
 pub fn is_ledger_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
@@ -162,8 +167,7 @@ impl Party {
                 ));
             }
         }
-        // The text is checked where libp2p is: here only that it is not something else altogether.
-        if !(46..=64).contains(&self.peer.len()) || !self.peer.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if !is_peer_id(&self.peer) {
             return Err("`peer` is not a libp2p peer id (12D3KooW…)".into());
         }
         check_addresses(&self.addresses)

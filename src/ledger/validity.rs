@@ -4,9 +4,10 @@
 //! node refuses to log a note that would carry a mark.
 
 use super::amended::Place;
-use super::credential::Credentials;
 use super::notification::Notification;
+use super::officials::{Credentials, Standing};
 use super::profile::Profile;
+use super::record::Record;
 use super::time::Timestamp;
 use super::treaty::{Role, Treaty};
 use crate::note::SignedNote;
@@ -46,21 +47,27 @@ pub struct Validity {
     pub marks: Vec<Mark>,
 }
 
-/// Judges the payload of a notification record at `index` in the log of party `log`.
+impl Validity {
+    /// How many officials signed: keys with one name are one official's.
+    pub fn officials(&self) -> usize {
+        self.signers.iter().map(|signer| signer.key.as_str()).collect::<std::collections::BTreeSet<_>>().len()
+    }
+}
+
+/// Judges a notification record in the log of party `log`: its payload, at its place, logged at its time.
 ///
 /// Without a profile the kind and the fields are not looked at.
 pub fn check_notification(
-    payload: &[u8],
+    record: &Record<'_>,
     log: usize,
-    index: u64,
-    (time, at): (Timestamp, Place),
+    at: Place,
     treaty: &Treaty,
     profile: Option<&Profile>,
     credentials: &Credentials,
 ) -> Validity {
     let mut validity = Validity::default();
     let marks = &mut validity.marks;
-    let (note, notification) = match Notification::of_note(payload) {
+    let (note, notification) = match Notification::of_note(record.payload) {
         Ok(read) => read,
         Err(error) => {
             marks.push(Mark::new("malformed", format!("It cannot be read as a notification: {error}.")));
@@ -78,7 +85,7 @@ pub fn check_notification(
     if party.roles == [Role::Observer] {
         marks.push(Mark::new("observer", format!("{} is an observer, not a party that notifies.", party.code)));
     }
-    marks.extend(former_party(log, time.max(at.clock), treaty));
+    marks.extend(former_party(log, record.time.max(at.clock), treaty));
     for code in notification.to.iter().filter(|code| *code != "*" && treaty.find(code).is_none()) {
         marks.push(Mark::new("unknown-addressee", format!("It is addressed to {code}, which is not a party.")));
     }
@@ -92,9 +99,9 @@ pub fn check_notification(
             marks.push(Mark::new("unknown-kind", text));
         }
     }
-    check_signers(&note, &notification, index, credentials, &mut validity);
+    check_signers(&note, &notification, record, credentials, &mut validity);
     if let Some(profile) = profile {
-        let disorder = profile.disorder(&notification, log, validity.signers.len(), treaty);
+        let disorder = profile.disorder(&notification, log, validity.officials(), treaty);
         validity.marks.extend(disorder.into_iter().map(|(code, text)| Mark::new(code, text)));
     }
     validity
@@ -110,24 +117,44 @@ pub(super) fn former_party(log: usize, time: Timestamp, treaty: &Treaty) -> Opti
     ))
 }
 
-fn check_signers(note: &SignedNote, of: &Notification, index: u64, credentials: &Credentials, out: &mut Validity) {
+fn check_signers(
+    note: &SignedNote,
+    of: &Notification,
+    record: &Record<'_>,
+    credentials: &Credentials,
+    out: &mut Validity,
+) {
     let mut refused = Vec::new();
     for signature in note.signatures() {
-        let grant = credentials.before(index).find(|(_, grant)| signature.is_by(&grant.key));
-        match grant {
-            None => {
+        let standing = credentials.standing(signature, record.index, record.time);
+        let unauthorised = |text| Mark::new("unauthorised", text);
+        match standing {
+            Standing::Unknown => {
                 let text = format!("{} signed it, whose key the party's root had not granted before.", signature.name);
-                refused.push(Mark::new("unauthorised", text));
+                refused.push(unauthorised(text));
             }
-            Some((_, grant)) if note.verify(&grant.key).is_err() => {
+            Standing::InForce(_, grant) | Standing::Outside(_, grant) | Standing::Revoked(_, grant)
+                if note.verify(&grant.key).is_err() =>
+            {
                 refused
                     .push(Mark::new("bad-signature", format!("The signature by {} does not verify.", signature.name)));
             }
-            Some((_, grant)) if !grant.allows(&of.kind) => {
-                let text = format!("{} may not sign notes of the kind `{}`.", grant.title, of.kind);
-                refused.push(Mark::new("unauthorised", text));
+            Standing::Revoked(at, grant) => {
+                let text = format!("The key of {} had been revoked in record {at} of the log.", grant.title);
+                refused.push(unauthorised(text));
             }
-            Some((at, grant)) => {
+            Standing::Outside(_, grant) => {
+                let (from, until) = (grant.from.map(|t| t.display()), grant.until.map(|t| t.display()));
+                let (from, until) = (from.as_deref().unwrap_or("the grant"), until.as_deref().unwrap_or("revoked"));
+                let (title, time) = (&grant.title, record.time.display());
+                let text = format!("The key of {title} is valid from {from} until {until}; it was logged at {time}.");
+                refused.push(unauthorised(text));
+            }
+            Standing::InForce(_, grant) if !grant.allows(&of.kind) => {
+                let text = format!("{} may not sign notes of the kind `{}`.", grant.title, of.kind);
+                refused.push(unauthorised(text));
+            }
+            Standing::InForce(at, grant) => {
                 out.signers.push(Signer { key: signature.name.clone(), title: grant.title.clone(), granted_at: at })
             }
         }

@@ -8,7 +8,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use zeroize::Zeroizing;
 
-use crate::ledger::Treaty;
+use crate::ledger::{Endpoint, Treaty};
 use crate::node::LogId;
 
 /// What the network is started with.
@@ -19,6 +19,8 @@ pub struct NetConfig {
     pub me: LogId,
     /// The treaty: who may connect, where to find them, and the name of the gossip topic.
     pub treaty: Arc<Treaty>,
+    /// By party: where it is to be reached by the ledger, in place of what the treaty file says. May be empty.
+    pub endpoints: Vec<Endpoint>,
     /// Where to listen: `/ip4/0.0.0.0/udp/4001/quic-v1`, `/ip4/0.0.0.0/tcp/4001`. Port 0 takes any free port.
     pub listen: Vec<String>,
 }
@@ -86,29 +88,74 @@ pub enum NetError {
 }
 
 /// The parties by peer id, and where they listen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parties {
-    peers: Vec<PeerId>,
+    /// Of each party the peer ids under which it may come, the one in force last.
+    peers: Vec<Vec<PeerId>>,
     by_peer: HashMap<PeerId, LogId>,
     addresses: Vec<Vec<Multiaddr>>,
 }
 
 impl Parties {
-    /// Reads peer ids and addresses of the treaty file.
-    pub fn read(treaty: &Treaty) -> Result<Self, NetError> {
+    /// Reads peer ids and addresses of the treaty file, or those that are in force by the ledger where it says so.
+    pub fn read(treaty: &Treaty, endpoints: &[Endpoint]) -> Result<Self, NetError> {
         let mut parties = Self { peers: Vec::new(), by_peer: HashMap::new(), addresses: Vec::new() };
+        parties.amend(treaty)?;
+        for (log, endpoint) in endpoints.iter().enumerate().take(parties.len()) {
+            parties.change(log, endpoint);
+        }
+        Ok(parties)
+    }
+
+    /// Takes in the parties that are new in a treaty, and where the others listen by it.
+    pub fn amend(&mut self, treaty: &Treaty) -> Result<(), NetError> {
         for (log, party) in treaty.parties().iter().enumerate() {
             let fail = |what: &str| NetError::Peer { code: party.code.clone(), what: what.into() };
             let peer: PeerId = party.peer.parse().map_err(|_| fail("is not a libp2p peer id (12D3KooW…)"))?;
-            if parties.by_peer.insert(peer, log).is_some() {
-                return Err(fail("is also that of another party"));
-            }
-            parties.peers.push(peer);
             let place = format!("treaty file, party {}", party.code);
             let addresses = party.addresses.iter().map(|text| dial_address(&place, text, peer));
-            parties.addresses.push(addresses.collect::<Result<_, _>>()?);
+            let addresses = addresses.collect::<Result<_, _>>()?;
+            if let Some(known) = self.addresses.get_mut(log) {
+                *known = addresses;
+                continue;
+            }
+            if self.by_peer.insert(peer, log).is_some() {
+                return Err(fail("is also that of another party"));
+            }
+            self.peers.push(vec![peer]);
+            self.addresses.push(addresses);
         }
-        Ok(parties)
+        Ok(())
+    }
+
+    /// A party is to be reached elsewhere, or comes as somebody else. What cannot be read, and a peer id that is
+    /// another party's already, changes nothing. Says which peer ids are no longer the party's.
+    pub fn change(&mut self, log: LogId, endpoint: &Endpoint) -> Vec<PeerId> {
+        let Some(before) = self.peers.get_mut(log) else { return Vec::new() };
+        let by_peer = &mut self.by_peer;
+        let read = endpoint.peers.iter().filter_map(|text| text.parse().ok());
+        let free = |peer: &PeerId| by_peer.get(peer).is_none_or(|other| *other == log);
+        let now: Vec<PeerId> = read.filter(free).collect();
+        let Some(last) = now.last().copied() else { return Vec::new() };
+        let place = "the ledger";
+        let addresses: Vec<_> =
+            endpoint.addresses.iter().filter_map(|text| dial_address(place, text, last).ok()).collect();
+        by_peer.extend(now.iter().map(|peer| (*peer, log)));
+        let gone: Vec<_> = std::mem::replace(before, now.clone()).into_iter().filter(|p| !now.contains(p)).collect();
+        by_peer.retain(|peer, _| !gone.contains(peer));
+        if let Some(known) = self.addresses.get_mut(log) {
+            *known = addresses;
+        }
+        gone
+    }
+
+    /// The party has come under its newest peer id: the others are no longer its own.
+    pub fn has_come_as(&mut self, log: LogId, peer: &PeerId) -> Vec<PeerId> {
+        let Some(peers) = self.peers.get_mut(log).filter(|peers| peers.last() == Some(peer)) else { return Vec::new() };
+        let gone = std::mem::replace(peers, vec![*peer]);
+        let gone: Vec<_> = gone.into_iter().filter(|old| old != peer).collect();
+        self.by_peer.retain(|peer, _| !gone.contains(peer));
+        gone
     }
 
     /// Number of parties.
@@ -121,14 +168,14 @@ impl Parties {
         self.by_peer.get(peer).copied()
     }
 
-    /// The peer id of a party.
-    pub fn peer(&self, log: LogId) -> Option<PeerId> {
-        self.peers.get(log).copied()
+    /// The peer ids under which a party may come, the one in force last.
+    pub fn peers_of(&self, log: LogId) -> &[PeerId] {
+        self.peers.get(log).map_or(&[], Vec::as_slice)
     }
 
     /// All peer ids, in the treaty file's order.
-    pub fn peers(&self) -> &[PeerId] {
-        &self.peers
+    pub fn peers(&self) -> impl Iterator<Item = &PeerId> {
+        self.peers.iter().flatten()
     }
 
     /// Where a party listens.

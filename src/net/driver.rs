@@ -1,7 +1,6 @@
 //! The task that owns the swarm: commands in, events out.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -23,7 +22,7 @@ use super::limits::*;
 use super::outbox::Outbox;
 use super::serving::{Job, Serve, Serving};
 use super::{NetCommand, NetEvent};
-use crate::ledger::Treaty;
+use crate::ledger::{Endpoint, Treaty};
 use crate::node::LogId;
 use crate::node::message::{Gossip, MAX_GOSSIP_BYTES, Request, Response};
 
@@ -43,8 +42,10 @@ struct Link {
 pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
     topic: IdentTopic,
-    parties: Arc<Parties>,
+    parties: Parties,
     me: LogId,
+    /// By party: which of its peer ids was dialled last.
+    turns: Vec<usize>,
     links: Vec<Vec<Link>>,
     dials: Dials,
     meters: Vec<Meter>,
@@ -60,7 +61,7 @@ pub(super) struct Driver {
 
 impl Driver {
     /// A driver that has not dialled anybody yet.
-    pub fn new(swarm: Swarm<Behaviour>, topic: IdentTopic, parties: Arc<Parties>, me: LogId, serve: Serve) -> Self {
+    pub fn new(swarm: Swarm<Behaviour>, topic: IdentTopic, parties: Parties, me: LogId, serve: Serve) -> Self {
         let now = Instant::now();
         let count = parties.len();
         // Without randomness of the operating system the waits are not spread, and nothing worse.
@@ -71,13 +72,14 @@ impl Driver {
         Self {
             swarm,
             topic,
-            me,
             links: vec![Vec::new(); count],
             dials,
             meters: std::iter::repeat_with(|| Meter::new(count, now)).take(count).collect(),
             quarantined: Vec::new(),
             serving: Serving::new(serve, count, now),
             parties,
+            me,
+            turns: vec![0; count],
             requests: HashMap::new(),
             own_gossip: GossipMeter::new(OWN_GOSSIP_PER_SECOND, OWN_GOSSIP_BYTES_PER_SECOND, now),
             held_gossip: None,
@@ -101,6 +103,7 @@ impl Driver {
                     Some(NetCommand::Gossip(gossip)) => self.gossip(&gossip),
                     Some(NetCommand::Request { peer, id, request }) => self.request(peer, id, request),
                     Some(NetCommand::Treaty(treaty)) => self.amended(&treaty, now),
+                    Some(NetCommand::Endpoint { party, endpoint }) => self.change(party, &endpoint),
                     Some(NetCommand::Stop) | None => break,
                 },
                 (job, response) = self.serving.answered() => self.respond(job, response),
@@ -130,20 +133,22 @@ impl Driver {
 
     /// The treaty was amended: new parties may connect, and whoever listens elsewhere now is dialled there.
     fn amended(&mut self, treaty: &Treaty, now: Instant) {
-        let parties = match Parties::read(treaty) {
-            Ok(parties) => parties,
-            Err(error) => return warn!(%error, "the amended treaty does not tell whom to connect to"),
-        };
-        let (before, count) = (std::mem::replace(&mut self.parties, Arc::new(parties)), self.parties.len());
-        let count = count.max(self.parties.len());
+        let before = self.parties.clone();
+        if let Err(error) = self.parties.amend(treaty) {
+            self.parties = before;
+            return warn!(%error, "the amended treaty does not tell whom to connect to");
+        }
+        let count = self.parties.len();
+        self.turns.resize(count, 0);
         self.links.resize(count, Vec::new());
         self.meters.resize_with(count, || Meter::new(count, now));
         self.serving.grow(count, now);
         self.dials.grow(count);
         for log in 0..self.parties.len() {
-            let Some(peer) = self.parties.peer(log) else { continue };
-            if before.peer(log).is_none() {
-                self.swarm.behaviour_mut().allowed.allow_peer(peer);
+            if before.peers_of(log).is_empty() {
+                for peer in self.parties.peers_of(log) {
+                    self.swarm.behaviour_mut().allowed.allow_peer(*peer);
+                }
             }
             let changed = before.addresses(log) != self.parties.addresses(log);
             let away = self.links.get(log).is_some_and(Vec::is_empty);
@@ -161,8 +166,10 @@ impl Driver {
         }
         self.quarantined.retain(|(until, log)| {
             let over = *until <= now;
-            if over && let Some(peer) = self.parties.peer(*log) {
-                self.swarm.behaviour_mut().allowed.allow_peer(peer);
+            if over {
+                for peer in self.parties.peers_of(*log) {
+                    self.swarm.behaviour_mut().allowed.allow_peer(*peer);
+                }
             }
             !over
         });
@@ -178,7 +185,11 @@ impl Driver {
     }
 
     fn dial(&mut self, log: LogId, now: Instant) {
-        let Some(peer) = self.parties.peer(log) else { return };
+        // A party whose peer id changes may be there under the old one still: each has its turn.
+        let peers = self.parties.peers_of(log);
+        let Some(turn) = self.turns.get_mut(log).filter(|_| !peers.is_empty()) else { return };
+        *turn = turn.wrapping_add(1);
+        let peer = peers[*turn % peers.len()];
         // From a port of its own: two nodes that dial each other from their listening ports at the same moment
         // would make one TCP connection with two dialling ends.
         let options =
@@ -193,6 +204,29 @@ impl Driver {
         let connected = self.links.get(log).is_some_and(|links| !links.is_empty());
         if !connected && !self.parties.addresses(log).is_empty() {
             self.dials.failed(log, now);
+        }
+    }
+
+    /// A party's peer id or addresses have changed.
+    fn change(&mut self, log: LogId, endpoint: &Endpoint) {
+        let gone = self.parties.change(log, endpoint);
+        let quarantined = self.quarantined.iter().any(|(_, held)| *held == log);
+        if !quarantined {
+            for peer in self.parties.peers_of(log) {
+                self.swarm.behaviour_mut().allowed.allow_peer(*peer);
+            }
+        }
+        self.disallow(&gone);
+        let connected = self.links.get(log).is_some_and(|links| !links.is_empty());
+        if log != self.me && !connected && !self.parties.addresses(log).is_empty() {
+            self.dials.start(log, Instant::now());
+        }
+    }
+
+    /// Peer ids that are nobody's any more; what is connected under them is closed.
+    fn disallow(&mut self, gone: &[PeerId]) {
+        for peer in gone {
+            self.swarm.behaviour_mut().allowed.disallow_peer(*peer);
         }
     }
 
@@ -219,7 +253,7 @@ impl Driver {
     }
 
     fn request(&mut self, to: LogId, id: u64, request: Request) {
-        let peer = self.parties.peer(to).filter(|peer| self.swarm.is_connected(peer));
+        let peer = self.parties.peers_of(to).iter().rev().find(|peer| self.swarm.is_connected(peer)).copied();
         match peer {
             Some(peer) if self.requests.len() < MAX_REQUESTS_SENT => {
                 let number = self.swarm.behaviour_mut().requests.send_request(&peer, Ok(request));
@@ -244,9 +278,9 @@ impl Driver {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_connected(peer_id, connection_id, &endpoint, now);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
                 debug!(%peer_id, ?cause, "connection closed");
-                self.on_closed(peer_id, connection_id, num_established, now);
+                self.on_closed(connection_id, now);
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                 match &error {
@@ -293,6 +327,8 @@ impl Driver {
 
     fn on_connected(&mut self, peer: PeerId, id: ConnectionId, endpoint: &ConnectedPoint, now: Instant) {
         let Some(log) = self.parties.of(&peer) else { return };
+        let gone = self.parties.has_come_as(log, &peer);
+        self.disallow(&gone);
         let Some(links) = self.links.get_mut(log) else { return };
         debug!(log, address = %endpoint.get_remote_address(), "connected");
         if endpoint.is_listener() {
@@ -316,13 +352,15 @@ impl Driver {
         }
     }
 
-    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, remaining: u32, now: Instant) {
+    fn on_closed(&mut self, id: ConnectionId, now: Instant) {
         self.serving.closed(id);
-        let Some(log) = self.parties.of(&peer) else { return };
+        // By the connection: the peer id may be nobody's any more.
+        let held = |links: &Vec<Link>| links.iter().any(|link| link.id == id);
+        let Some(log) = self.links.iter().position(held) else { return };
         let Some(links) = self.links.get_mut(log) else { return };
         let since = links.iter().find(|link| link.id == id).map(|link| link.since);
         links.retain(|link| link.id != id);
-        if let Some(since) = since.filter(|_| remaining == 0) {
+        if let Some(since) = since.filter(|_| links.is_empty()) {
             self.outbox.push(NetEvent::Disconnected(log));
             if !self.parties.addresses(log).is_empty() {
                 self.dials.lost(log, now.saturating_duration_since(since), now);
@@ -406,10 +444,11 @@ impl Driver {
         if meter.forgive(cost, now) || self.quarantined.iter().any(|(_, held)| *held == log) {
             return;
         }
-        if let Some(peer) = self.parties.peer(log) {
+        if !self.parties.peers_of(log).is_empty() {
             info!(log, "disconnected for breaking limits");
             meter.reset_patience(now);
-            self.swarm.behaviour_mut().allowed.disallow_peer(peer);
+            let peers = self.parties.peers_of(log).to_vec();
+            self.disallow(&peers);
             self.quarantined.push((now + QUARANTINE, log));
             self.outbox.push(NetEvent::Fault { peer: log, what: Fault::Quarantined });
         }

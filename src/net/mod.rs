@@ -43,7 +43,7 @@ pub use config::{NetConfig, NetError};
 pub use limits::Fault;
 pub use serving::Serve;
 
-use crate::ledger::Treaty;
+use crate::ledger::{Endpoint, Treaty};
 use crate::node::LogId;
 use crate::node::message::{Gossip, Request, Response};
 use behaviour::Behaviour;
@@ -80,6 +80,13 @@ pub enum NetCommand {
     },
     /// The treaty was amended: who may connect, and where they listen.
     Treaty(Arc<Treaty>),
+    /// A party is to be reached elsewhere from now on, or comes under another peer id.
+    Endpoint {
+        /// Which party.
+        party: LogId,
+        /// Peer ids and addresses.
+        endpoint: Endpoint,
+    },
     /// Close all connections and end.
     Stop,
 }
@@ -140,7 +147,7 @@ impl Net {
 /// Starts the network on the current tokio runtime: listens, then dials all parties. Requests of others are answered
 /// by `serve`, which runs on blocking threads and may take its time.
 pub async fn start(config: NetConfig, serve: Serve) -> Result<Net, NetError> {
-    let parties = Parties::read(&config.treaty)?;
+    let parties = Parties::read(&config.treaty, &config.endpoints)?;
     let me = config.me;
     let identity = identity(&config, &parties)?;
     let listen = config.listen.iter().map(|text| listen_address(text)).collect::<Result<Vec<_>, _>>()?;
@@ -159,7 +166,7 @@ pub async fn start(config: NetConfig, serve: Serve) -> Result<Net, NetError> {
 
     let (commands, commands_in) = mpsc::channel(COMMANDS);
     let (events_out, events) = mpsc::channel(EVENTS);
-    let driver = Driver::new(swarm, behaviour::topic(&config.treaty), Arc::new(parties), me, serve);
+    let driver = Driver::new(swarm, behaviour::topic(&config.treaty), parties, me, serve);
     let task = tokio::spawn(driver.run(commands_in, events_out));
     Ok(Net { commands, events, listening, task })
 }
@@ -167,12 +174,12 @@ pub async fn start(config: NetConfig, serve: Serve) -> Result<Net, NetError> {
 /// The node's key, if it is the one in the treaty file.
 fn identity(config: &NetConfig, parties: &Parties) -> Result<Keypair, NetError> {
     let me = config.me;
-    let expected = parties.peer(me).ok_or(NetError::Me { me, parties: parties.len() })?;
+    let expected = parties.peers_of(me).last().ok_or(NetError::Me { me, parties: parties.len() })?;
     // libp2p wipes the copy that it reads.
     let identity =
         Keypair::ed25519_from_bytes(*config.identity).map_err(|e| NetError::Setup(format!("transport key: {e}")))?;
     let found = identity.public().to_peer_id();
-    if found == expected {
+    if parties.peers_of(me).contains(&found) {
         return Ok(identity);
     }
     let code = config.treaty.party(me).code.clone();

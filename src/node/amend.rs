@@ -162,8 +162,9 @@ impl Engine {
     /// The treaty may have grown: its new parties have logs.
     fn amended(&mut self, before: &Treaty, read: &dyn Read) -> Result<(), ReadError> {
         let treaty = self.config.treaty.clone();
+        self.keys.amend(&treaty);
         for log in self.logs.len()..treaty.parties().len() {
-            self.logs.push(Replica::load(log, &treaty, read)?);
+            self.logs.push(Replica::load(log, &treaty, &self.keys, read)?);
         }
         for replica in &mut self.logs {
             replica.receipted.resize(treaty.parties().len(), 0);

@@ -42,7 +42,7 @@ impl Engine {
             return None;
         }
         let mut note = head.note.clone();
-        Cosignature::sign(&mut note, &self.config.witness_key, self.now().posix());
+        Cosignature::sign(&mut note, self.witness_key()?, self.now().posix());
         Some(note.to_bytes())
     }
 }

@@ -13,7 +13,7 @@ use super::own::{Accepted, Refusal, Unsigned};
 use super::recovery::Mode;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
-use crate::ledger::{Adoption, Credentials, ForkProof, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{Adoption, Endpoint, ForkProof, Keyring, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
 use crate::note::{SignedNote, SigningKey};
 use crate::tlog::Cosignature;
 
@@ -31,10 +31,10 @@ pub struct Config {
     pub profile: Arc<Profile>,
     /// This party.
     pub me: LogId,
-    /// Signs this party's checkpoints.
-    pub log_key: SigningKey,
-    /// Cosigns others' checkpoints.
-    pub witness_key: SigningKey,
+    /// Sign this party's checkpoints: the log says which of them does so where.
+    pub log_keys: Vec<SigningKey>,
+    /// Cosign others' checkpoints, likewise.
+    pub witness_keys: Vec<SigningKey>,
     /// The highest head that this party is known to have signed, from outside the database.
     pub high_water: Option<Cosigned>,
     /// How often all heads are gossiped, in milliseconds.
@@ -114,6 +114,13 @@ pub enum Effect {
         /// The log's head with this party's cosignature; `None` if it cannot be given now.
         note: Option<Vec<u8>>,
     },
+    /// From now on, this is where a party's node is to be reached, and as whom it may come.
+    Endpoint {
+        /// Which party.
+        party: LogId,
+        /// Peer ids and addresses.
+        endpoint: Endpoint,
+    },
     /// Tell whoever watches.
     Event(Event),
 }
@@ -173,7 +180,10 @@ pub struct Step {
 pub struct Engine {
     pub(super) config: Config,
     pub(super) logs: Vec<Replica>,
-    pub(super) credentials: Credentials,
+    /// Which keys are in force where, by the records held.
+    pub(super) keys: Keyring,
+    /// By peer and log: when it was last asked for that log's keys.
+    pub(super) keys_asked: BTreeMap<(LogId, LogId), u64>,
     pub(super) mode: Mode,
     pub(super) connected: BTreeMap<LogId, PeerState>,
     pub(super) fetches: Fetches,
@@ -223,17 +233,11 @@ impl Engine {
         let mut config = config;
         let adoptions = super::amend::load(&mut config.treaty, read)?;
         let treaty = config.treaty.clone();
-        let mut logs: Vec<_> =
-            (0..treaty.parties().len()).map(|log| Replica::load(log, &treaty, read)).collect::<Result<_, _>>()?;
+        let keys = load_keyring(&treaty, read)?;
+        let mut logs: Vec<_> = (0..treaty.parties().len())
+            .map(|log| Replica::load(log, &treaty, &keys, read))
+            .collect::<Result<_, _>>()?;
         logs.iter_mut().zip(adoptions).for_each(|(log, adoption)| log.adoption = adoption);
-        let mut credentials = Credentials::default();
-        for index in read.credentials(config.me)? {
-            if let Some(bytes) = read.record(config.me, index)?
-                && let Ok(record) = Record::parse(&bytes)
-            {
-                credentials.apply(&record, treaty.party(config.me), &treaty.hash());
-            }
-        }
         let unlogged_forks = unlogged_forks(&logs, config.me, &treaty, read)?;
         let published = logs[config.me].size();
         // A head that is stored may be told to whoever asks, also if the node stopped before its mark was raised.
@@ -245,7 +249,8 @@ impl Engine {
         Ok(Self {
             config,
             logs,
-            credentials,
+            keys,
+            keys_asked: BTreeMap::new(),
             mode: Mode::Unheard,
             connected: BTreeMap::new(),
             fetches: Fetches::default(),
@@ -319,7 +324,7 @@ impl Engine {
         self.ask_heads(peer);
     }
 
-    fn ask_heads(&mut self, peer: LogId) {
+    pub(super) fn ask_heads(&mut self, peer: LogId) {
         if !self.fetches.is_asked_for_heads(peer) {
             let treaty = self.config.treaty.hash();
             self.request(peer, Request::Heads { treaty });
@@ -408,7 +413,8 @@ impl Engine {
                 continue;
             }
             let mut note: SignedNote = head.note;
-            Cosignature::sign(&mut note, &self.config.witness_key, self.now().posix());
+            let Some(key) = self.witness_key() else { continue };
+            Cosignature::sign(&mut note, key, self.now().posix());
             let (size, time) = (head.checkpoint.size, self.now());
             // A checkpoint with two signatures always fits a record.
             let Ok(receipt) = self.append_own(RecordType::Receipt, &note.to_bytes()) else { continue };
@@ -430,10 +436,14 @@ impl Engine {
         if size == replica.head_size() || !self.mode.signs() {
             return;
         }
-        let origin = self.config.treaty.origin(me).to_owned();
-        let checkpoint = crate::tlog::Checkpoint { origin, size, root: replica.root() };
-        // The origin was checked when the treaty file was read, so this text is always one that can be signed.
-        let Ok(note) = checkpoint.sign(&self.config.log_key) else { return };
+        self.sign_head(size);
+    }
+
+    /// Signs the head over all records that this log has now. What it covers is not taken back any more.
+    pub(super) fn sign_head(&mut self, size: u64) {
+        let me = self.config.me;
+        let Some(Head { checkpoint, note }) = self.signed_head(size) else { return };
+        self.unsigned = None;
         self.raise_high_water(Cosigned { size, root: checkpoint.root });
         self.logs[me].set_head(Head { checkpoint, note: note.clone() }, &mut self.batch);
         let records: Vec<_> = self
@@ -453,7 +463,18 @@ impl Engine {
         self.published = size;
     }
 
+    /// Says where a party is to be reached now.
+    pub(super) fn tell_endpoint(&mut self, party: LogId) {
+        let endpoint = self.keys.party(party).endpoint();
+        self.effects.push(Effect::Endpoint { party, endpoint });
+    }
+
     // What the shell may ask, for status and waiting.
+
+    /// Which keys are in force where, by the records held.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
+    }
 
     /// The own log's highest head that was ever signed. After loading it has to be on disk, outside the database,
     /// before the node answers anybody.
@@ -495,6 +516,22 @@ impl Engine {
     pub fn final_size(&self, log: LogId) -> u64 {
         final_size(&self.config.treaty, &self.logs[log].adoption, &self.logs[log].receipted)
     }
+}
+
+/// The key histories of all parties, from the credentials in stored data, which were verified before they were written.
+pub fn load_keyring(treaty: &Treaty, read: &dyn Read) -> Result<Keyring, ReadError> {
+    let mut keys = Keyring::new(treaty);
+    for log in 0..treaty.parties().len() {
+        for index in read.credentials(log)? {
+            if let Some(bytes) = read.record(log, index)?
+                && let Ok(record) = Record::parse(&bytes)
+            {
+                keys.party_mut(log).apply(&record, treaty);
+            }
+        }
+        keys.party_mut(log).known_to(read.size(log)?);
+    }
+    Ok(keys)
 }
 
 /// Proofs that are kept and are not in this party's log: the node stopped before it could sign again.

@@ -232,6 +232,7 @@ pub(super) fn answers(request: &Request, response: &Response) -> bool {
             log == l && from == f && !records.is_empty() && records.len() as u64 <= *count
         }
         (Request::Proof { log, old }, Response::Proof { log: l, old: o, .. }) => log == l && old == o,
+        (Request::Keys { log }, Response::Keys { log: l, .. }) => log == l,
         _ => false,
     }
 }

@@ -19,6 +19,8 @@ pub const MAX_PAGE_BYTES: usize = 4 << 20;
 pub const MAX_PAGE_RECORDS: u64 = 4096;
 /// Most heads in one message.
 const MAX_HEADS: usize = 512;
+/// Most rotations in one message.
+pub const MAX_KEYS: usize = crate::ledger::MAX_ANNOUNCED;
 /// Most hashes in a proof: two for each level of a tree of 2^63 leaves.
 const MAX_PROOF: usize = 128;
 
@@ -53,6 +55,11 @@ pub enum Request {
     },
     /// Your cosignature, as of now, on the head of a log that you hold.
     Attest {
+        /// Which log.
+        log: LogId,
+    },
+    /// What has the log's root signed about the keys that sign its heads?
+    Keys {
         /// Which log.
         log: LogId,
     },
@@ -101,6 +108,13 @@ pub enum Response {
         /// The signed checkpoint with the cosignature.
         note: Vec<u8>,
     },
+    /// The rotations of a log's key, as its root signed them.
+    Keys {
+        /// Which log.
+        log: LogId,
+        /// Root-signed notes, the latest last.
+        notes: Vec<Vec<u8>>,
+    },
     /// The peer has another treaty file: there is nothing to exchange.
     OtherTreaty {
         /// SHA-256 of the peer's treaty file.
@@ -137,6 +151,7 @@ impl Request {
             Self::Records { log, from, count } => out.byte(2).log(*log).long(*from).long(*count),
             Self::Proof { log, old } => out.byte(3).log(*log).long(*old),
             Self::Attest { log } => out.byte(4).log(*log),
+            Self::Keys { log } => out.byte(5).log(*log),
         };
         out.0
     }
@@ -149,6 +164,7 @@ impl Request {
             2 => Self::Records { log: reader.log()?, from: reader.long()?, count: reader.long()? },
             3 => Self::Proof { log: reader.log()?, old: reader.long()? },
             4 => Self::Attest { log: reader.log()? },
+            5 => Self::Keys { log: reader.log()? },
             _ => return Err(MessageError("unknown request")),
         };
         reader.end(request)
@@ -170,6 +186,7 @@ impl Response {
             Self::OtherTreaty { treaty } => out.byte(4).hash(treaty),
             Self::Nothing => out.byte(5),
             Self::Attested { log, note } => out.byte(6).log(*log).bytes(note),
+            Self::Keys { log, notes } => out.byte(7).log(*log).list(notes),
         };
         out.0
     }
@@ -196,6 +213,7 @@ impl Response {
             4 => Self::OtherTreaty { treaty: reader.hash()? },
             5 => Self::Nothing,
             6 => Self::Attested { log: reader.log()?, note: reader.bytes()? },
+            7 => Self::Keys { log: reader.log()?, notes: reader.list(MAX_KEYS)? },
             _ => return Err(MessageError("unknown response")),
         };
         reader.end(response)

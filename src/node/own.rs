@@ -4,14 +4,14 @@
 
 use super::engine::{Effect, Engine};
 use super::recovery::Mode;
-use super::replica::End;
+use super::replica::{End, Head};
 use super::storage::{Read, ReadError};
 use crate::ledger::{
-    AmendmentError, CredentialError, Grant, MAX_RECORD_BYTES, Mark, Notification, NotificationError, Record,
-    RecordType, check_notification,
+    AmendmentError, Credential, CredentialError, MAX_RECORD_BYTES, Mark, NewKey, Notification, NotificationError,
+    Record, RecordType, Timestamp, check_notification,
 };
-use crate::note::SignedNote;
-use crate::tlog::{Hash, leaf_hash};
+use crate::note::{SignedNote, SigningKey};
+use crate::tlog::{Checkpoint, Hash, leaf_hash};
 
 /// A note that stands in this party's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,15 @@ pub enum Refusal {
     /// Looks like an amendment, and is not the treaty's next one.
     #[error("it is not an amendment of the treaty: {0}")]
     Amendment(AmendmentError),
+    /// A rotation to a key that has a job already, or had one.
+    #[error("its key is no new one: a key has one job, once")]
+    KeyUsed,
+    /// A rotation to a key whose secret half this node does not have.
+    #[error("this node does not have the secret half of that key: put its file into the keys folder and start again")]
+    KeyNotHere,
+    /// A revocation of a key that is not granted.
+    #[error("no grant is in force for that key")]
+    NothingToRevoke,
     /// Another note with the same id is in the log.
     #[error("another note with this id is number {0} of the log already")]
     IdTaken(u64),
@@ -73,6 +82,9 @@ impl Engine {
     pub(super) fn submit(&mut self, ticket: u64, note: Vec<u8>, read: &dyn Read) -> Result<(), ReadError> {
         let outcome = if self.mode.signs() {
             self.take_in(&note, read)?
+        } else if self.mode == Mode::WithoutKey && note.starts_with(b"{\"action\":\"rotate\"") {
+            // The one thing that helps: the root puts another key in the lost one's place.
+            self.take_in_credential(&note, read)?
         } else {
             Err(Refusal::NotSigning(self.mode.to_string()))
         };
@@ -121,9 +133,11 @@ impl Engine {
             return Ok(Err(Refusal::Marks(disorder.into_iter().map(mark).collect())));
         }
         let index = self.logs[me].size();
-        let when = (self.now(), self.logs[me].adoption.last());
-        let validity =
-            check_notification(note, me, index, when, &treaty, Some(&self.config.profile), &self.credentials);
+        let (prev, kind) = (self.logs[me].last_leaf(), RecordType::Notification);
+        let record = Record { index, log: treaty.origin(me), prev, time: self.now(), kind, payload: note };
+        let officials = self.keys.party(me).officials();
+        let at = self.logs[me].adoption.last();
+        let validity = check_notification(&record, me, at, &treaty, Some(&self.config.profile), officials);
         if !validity.marks.is_empty() {
             return Ok(Err(Refusal::Marks(validity.marks)));
         }
@@ -157,16 +171,95 @@ impl Engine {
 
     fn take_in_credential(&mut self, note: &[u8], read: &dyn Read) -> Result<Result<Accepted, Refusal>, ReadError> {
         let me = self.config.me;
-        let treaty = &self.config.treaty;
-        let grant = match Grant::verify(note, treaty.party(me), treaty.origin(me), &treaty.hash()) {
-            Ok(grant) => grant,
+        let treaty = self.config.treaty.clone();
+        let credential = match Credential::verify(note, treaty.party(me), treaty.origin(me), &treaty.hash()) {
+            Ok(credential) => credential,
             Err(error) => return Ok(Err(Refusal::Credential(error))),
         };
-        let before = self.credentials.all().find(|(_, other)| **other == grant).map(|(index, _)| index);
-        let Some(index) = before else { return Ok(self.append_own(RecordType::Credential, note)) };
-        let missing = || ReadError(format!("record {index} of this log, a credential, is missing"));
-        let leaf = leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?);
-        Ok(Ok(Accepted { index, leaf, already: true }))
+        let history = self.keys.party(me);
+        let before = match &credential {
+            Credential::Grant(grant) => history.officials().all().find(|(_, other)| *other == grant).map(|(at, _)| at),
+            Credential::Revoke(revocation) => {
+                history.officials().revocations().find(|(_, other)| *other == revocation).map(|(at, _)| at)
+            }
+            Credential::Rotate(rotation) => {
+                history.changes().iter().find(|change| change.rotation == *rotation).map(|change| change.index)
+            }
+        };
+        if let Some(index) = before {
+            let missing = || ReadError(format!("record {index} of this log, a credential, is missing"));
+            let leaf = leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?);
+            return Ok(Ok(Accepted { index, leaf, already: true }));
+        }
+        match &credential {
+            Credential::Grant(_) => {}
+            Credential::Revoke(revocation) => {
+                let granted = |(_, grant): (u64, &crate::ledger::Grant)| grant.key.public() == revocation.key.public();
+                if !history.officials().before(u64::MAX).any(granted) {
+                    return Ok(Err(Refusal::NothingToRevoke));
+                }
+            }
+            Credential::Rotate(rotation) => {
+                if !(0..self.keys.len()).all(|party| self.keys.party(party).is_new(&rotation.key, &treaty)) {
+                    return Ok(Err(Refusal::KeyUsed));
+                }
+                let held = match &rotation.key {
+                    NewKey::Log(key) => self.config.log_keys.iter().any(|held| held.public() == key),
+                    NewKey::Witness(key) => self.config.witness_keys.iter().any(|held| held.public() == key),
+                    // It is taken up at the next start.
+                    NewKey::Transport(_) => true,
+                };
+                if !held {
+                    return Ok(Err(Refusal::KeyNotHere));
+                }
+                // The old log key has a part in this, unless it is the one that is lost.
+                let alone = matches!(rotation.key, NewKey::Log(_)) && rotation.lost;
+                if !alone && self.log_key(self.logs[me].size() + 1).is_none() {
+                    return Ok(Err(Refusal::NotSigning(self.mode.to_string())));
+                }
+            }
+        }
+        let accepted = self.append_own(RecordType::Credential, note);
+        if let (Ok(accepted), Credential::Rotate(rotation)) = (&accepted, &credential) {
+            // A log's rotation is the last record under the head that both keys sign.
+            self.sign_head(accepted.index + 1);
+            if matches!(rotation.key, NewKey::Transport(_)) {
+                self.tell_endpoint(me);
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// The secret half of the log key for heads of this size, if it is here.
+    pub(super) fn log_key(&self, size: u64) -> Option<&SigningKey> {
+        let key = self.keys.party(self.config.me).log_key(size);
+        self.config.log_keys.iter().find(|held| held.public() == key)
+    }
+
+    /// The secret half of the witness key for the next receipt, if it is here.
+    pub(super) fn witness_key(&self) -> Option<&SigningKey> {
+        let me = self.config.me;
+        let key = self.keys.party(me).witness_key(self.logs[me].size());
+        self.config.witness_keys.iter().find(|held| held.public() == key)
+    }
+
+    /// Whether this node has the keys that are in force for what it signs next.
+    pub(super) fn has_its_keys(&self) -> bool {
+        self.log_key(self.logs[self.config.me].size() + 1).is_some() && self.witness_key().is_some()
+    }
+
+    /// The head over all records that this log has, which are `size`; at a changeover signed with the old key as well.
+    pub(super) fn signed_head(&self, size: u64) -> Option<Head> {
+        let me = self.config.me;
+        let origin = self.config.treaty.origin(me).to_owned();
+        let checkpoint = Checkpoint { origin, size, root: self.logs[me].root() };
+        // The origin was checked when the treaty file was read, so this text is always one that can be signed.
+        let mut note = SignedNote::new(checkpoint.text()).ok()?;
+        if let Some(old) = self.keys.party(me).leaving_log_key(size) {
+            note.sign(self.config.log_keys.iter().find(|held| held.public() == old)?);
+        }
+        note.sign(self.log_key(size)?);
+        Some(Head { checkpoint, note })
     }
 
     /// Appends a record to this party's log; the head over it is signed at the end of the step.
@@ -175,7 +268,7 @@ impl Engine {
         let treaty = self.config.treaty.clone();
         let replica = &mut self.logs[me];
         let (index, prev) = (replica.size(), replica.last_leaf());
-        let time = crate::ledger::Timestamp::from_posix(self.now_ms / 1000);
+        let time = Timestamp::from_posix(self.now_ms / 1000);
         let record = Record { index, log: treaty.origin(me), prev, time, kind, payload };
         let bytes = record.to_bytes().map_err(|_| Refusal::TooLong)?;
         let page = replica.check(treaty.origin(me), std::slice::from_ref(&bytes)).map_err(|_| Refusal::TooLong)?;
@@ -183,7 +276,7 @@ impl Engine {
         if self.unsigned.is_none() {
             self.unsigned = Some(Unsigned { end: replica.end(), tiles: self.batch.tiles.len() });
         }
-        self.credentials.apply(&record, treaty.party(me), &treaty.hash());
+        self.keys.party_mut(me).apply(&record, &treaty);
         replica.adopt(page, vec![bytes], &mut self.batch);
         replica.adoption.pass(index, time, &treaty);
         Ok(Accepted { index, leaf, already: false })
@@ -202,7 +295,7 @@ impl Engine {
             at += 1;
             at <= tiles || *log != me
         });
-        self.credentials.forget_from(size);
+        self.keys.party_mut(me).forget_from(size);
         self.fresh_ids.clear();
         for effect in &mut self.effects {
             if let Effect::Answer { outcome, .. } = effect

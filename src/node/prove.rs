@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::amend::adoption;
+use super::engine::load_keyring;
 use super::silence::SilenceQuery;
 use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{
-    Adoption, AmendmentPart, Anchor, Evidence, ForkProof, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS,
-    Notification, Receipt, Record, RecordType, Treaty, verify_evidence,
+    Adoption, AmendmentPart, Anchor, Evidence, ForkProof, HeadPart, Included, Keyring, MAX_ANCHORS, MAX_CREDENTIALS,
+    Notification, Receipt, Record, RecordType, Treaty, carried_keys, verify_evidence,
 };
 use crate::note::{MAX_SIGNATURES, Signature, SignedNote};
 use crate::tlog::{Checkpoint, Hash, MAX_EXTRA_BYTES, inclusion_proof, root_at};
@@ -103,7 +104,8 @@ fn gather(
         Some(record) if index < held => record,
         _ => return Ok(Err(ProveError::NoSuchRecord { log: treaty.origin(log).to_owned(), index, size: held })),
     };
-    let gather = Gather { read, treaty, adoption: &adoption, log, index, held };
+    let keys = load_keyring(treaty, read)?;
+    let gather = Gather { read, treaty, adoption: &adoption, keys: &keys, log, index, held };
     let parsed = Record::parse(&record).map_err(|e| gather.damaged(&e.to_string()))?;
     if parsed.kind != RecordType::Notification {
         return Ok(Err(ProveError::NotANotification { index, kind: parsed.kind.as_str() }));
@@ -115,7 +117,7 @@ fn gather(
         Some(Ok(part)) => Some(part),
         None => None,
     };
-    let evidence = Evidence {
+    let mut evidence = Evidence {
         index,
         record: gather.included(log, index, size)?,
         checkpoint: heads.note,
@@ -132,8 +134,9 @@ fn gather(
         silence,
         outside: Vec::new(),
         amendments: AmendmentPart::default(),
+        keys: Vec::new(),
     };
-    let mut evidence = evidence;
+    evidence.keys = carried_keys(&evidence, &keys);
     evidence.amendments = gather.amendments(&evidence, size)?;
     if evidence.credentials.len() > MAX_CREDENTIALS {
         return Ok(Err(ProveError::TooLarge));
@@ -167,6 +170,7 @@ pub(super) struct Gather<'a> {
     pub treaty: &'a Treaty,
     /// Of the note's log.
     pub adoption: &'a Adoption,
+    pub keys: &'a Keyring,
     pub log: LogId,
     pub index: u64,
     pub held: u64,
@@ -256,6 +260,10 @@ impl Gather<'_> {
         let Some(bytes) = self.read.head_from(self.log, self.index + 1)? else { return Ok(None) };
         let note = SignedNote::parse(&bytes).map_err(|e| self.damaged(&e.to_string()))?;
         let own = Checkpoint::parse(note.text()).map_err(|e| self.damaged(&e.to_string()))?;
+        // At a changeover the old key has signed as well; one line is enough.
+        let line = self.keys.party(self.log).log_line(&note, own.size).cloned();
+        let mut note = SignedNote::new(note.text().to_owned()).map_err(|e| self.damaged(&e.to_string()))?;
+        note.add(line.ok_or_else(|| self.damaged("a head is not signed"))?);
         Ok((own.size <= self.held).then_some(Heads { own, note, others: Vec::new() }))
     }
 
@@ -272,16 +280,12 @@ impl Gather<'_> {
             // A receipt may have come before the records that it is about, and turn out to be about others.
             let Some(bytes) = self.read.record(entry.by, entry.index)? else { continue };
             let Ok(record) = Record::parse(&bytes) else { continue };
-            let Ok(receipt) = Receipt::verify(record.payload, entry.by, self.treaty) else { continue };
+            let Ok(receipt) = Receipt::verify(record.payload, entry.by, entry.index, self.keys) else { continue };
             let agrees = receipt.log == self.log && receipt.checkpoint.size == size;
             let Ok(note) = SignedNote::parse(record.payload) else { continue };
-            let line = |key| note.signatures().iter().find(|line| line.is_by(key)).cloned();
-            let party = self.treaty.party(self.log);
-            let (Some(log_signature), Some(cosignature)) =
-                (line(&party.log), line(&self.treaty.party(entry.by).witness))
-            else {
-                continue;
-            };
+            let log_line = self.keys.party(self.log).log_line(&note, size).cloned();
+            let witness_line = self.keys.party(entry.by).witness_line(&note, entry.index).cloned();
+            let (Some(log_signature), Some(cosignature)) = (log_line, witness_line) else { continue };
             if !agrees || Some(receipt.checkpoint.root) != root {
                 continue;
             }
@@ -323,7 +327,7 @@ impl Gather<'_> {
             let Some(entry) = self.last_receipt_before(other)? else { continue };
             let Some(bytes) = self.read.record(self.log, entry.index)? else { continue };
             let Ok(record) = Record::parse(&bytes) else { continue };
-            let Ok(receipt) = Receipt::verify(record.payload, self.log, self.treaty) else { continue };
+            let Ok(receipt) = Receipt::verify(record.payload, self.log, entry.index, self.keys) else { continue };
             let last = receipt.checkpoint.size.wrapping_sub(1);
             // The other log may not be held as far, or be forked: then it shows nothing here.
             if receipt.log != other

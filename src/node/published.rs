@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::amend::adoption;
+use super::engine::load_keyring;
 use super::storage::{LogId, LogTiles, Read, ReadError};
 use crate::ledger::{Receipt, Record, Treaty};
 use crate::note::{MAX_SIGNATURES, SignedNote};
@@ -69,6 +70,7 @@ pub fn receipted_head(
     log: LogId,
     size: u64,
 ) -> Result<Option<PublicHead>, ReadError> {
+    let keys = load_keyring(treaty, read)?;
     let root = root_at(&LogTiles { read, log }, size)?;
     let mut head: Option<PublicHead> = None;
     for by in (0..treaty.parties().len()).filter(|by| *by != log) {
@@ -76,15 +78,14 @@ pub fn receipted_head(
         let Some(bytes) = read.record(by, entry.index)? else { continue };
         // A receipt may have come before the records that it is about, and turn out to be about others.
         let Ok(record) = Record::parse(&bytes) else { continue };
-        let Ok(receipt) = Receipt::verify(record.payload, by, treaty) else { continue };
+        let Ok(receipt) = Receipt::verify(record.payload, by, entry.index, &keys) else { continue };
         let Ok(note) = SignedNote::parse(record.payload) else { continue };
         if receipt.log != log || receipt.checkpoint.size != size || Some(receipt.checkpoint.root) != root {
             continue;
         }
-        let line = |key| note.signatures().iter().find(|line| line.is_by(key)).cloned();
-        let (Some(own), Some(cosignature)) = (line(&treaty.party(log).log), line(&treaty.party(by).witness)) else {
-            continue;
-        };
+        let own = keys.party(log).log_line(&note, size).cloned();
+        let cosignature = keys.party(by).witness_line(&note, entry.index).cloned();
+        let (Some(own), Some(cosignature)) = (own, cosignature) else { continue };
         if head.is_none() {
             let mut bare = SignedNote::new(note.text().to_owned()).map_err(|e| ReadError(e.to_string()))?;
             bare.add(own);

@@ -33,6 +33,8 @@ pub enum Mode {
         /// Size by the high-water mark.
         known: u64,
     },
+    /// The keys that are in force for this log are not here.
+    WithoutKey,
     /// Two contradictory heads of this log exist, or the records held contradict the high-water mark.
     Contradicted,
 }
@@ -66,6 +68,10 @@ impl fmt::Display for Mode {
                 "this log was signed up to {known} records, of which this node has {have}, \
                  and no party that answered has the missing ones"
             ),
+            Self::WithoutKey => f.write_str(
+                "the log key or the witness key that is in force by this party's log is not in the keys folder; \
+                 if it is lost, the root key puts another one in its place",
+            ),
             Self::Contradicted => f.write_str(
                 "this log contradicts itself: two heads were signed that cannot both be of one log, \
                  or the data folder is not the one that belongs to this log",
@@ -89,6 +95,11 @@ impl Engine {
     }
 
     fn judge(&mut self, read: &dyn Read) -> Result<Mode, ReadError> {
+        let mode = self.judge_log(read)?;
+        Ok(if mode.signs() && !self.has_its_keys() { Mode::WithoutKey } else { mode })
+    }
+
+    fn judge_log(&mut self, read: &dyn Read) -> Result<Mode, ReadError> {
         let me = self.config.me;
         let own = &mut self.logs[me];
         if own.fork.is_some() || self.mode == Mode::Contradicted {

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError};
-use crate::ledger::{Adoption, ForkProof, Record, RecordError, RecordType, Timestamp, Treaty};
+use crate::ledger::{Adoption, ForkProof, KeyHistory, Keyring, Record, RecordError, RecordType, Timestamp, Treaty};
 use crate::note::SignedNote;
 use crate::tlog::{
     Appender, Checkpoint, CheckpointError, Hash, TileWrite, Tiles, leaf_hash, root_at, verify_consistency,
@@ -24,26 +24,20 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads a head and verifies that its log signed it; says which log it is of.
-    pub fn verify(note: SignedNote, treaty: &Treaty) -> Result<(LogId, Self), HeadError> {
-        let stated = Checkpoint::parse(note.text())?;
-        let log = treaty.log_of_origin(&stated.origin).ok_or(HeadError::UnknownLog)?;
-        let checkpoint = Checkpoint::verify(&note, &treaty.party(log).log)?;
-        // Only the log's own signature is kept: the rest is not ours to vouch for.
-        let mut own = SignedNote::new(note.text().to_owned()).map_err(CheckpointError::from)?;
-        for signature in note.signatures().iter().filter(|s| s.is_by(&treaty.party(log).log)) {
-            own.add(signature.clone());
-        }
-        Ok((log, Self { checkpoint, note: own }))
+    /// Reads a head and verifies that its log signed it, with a key in force; says which log it is of. Only the log's
+    /// own signatures are kept.
+    pub fn verify(note: &SignedNote, keys: &Keyring) -> Result<(LogId, Self), CheckpointError> {
+        let (log, checkpoint) = keys.verify_head(note)?;
+        let note = keys.party(log).bare(note, checkpoint.size, keys.party(log).size())?;
+        Ok((log, Self { checkpoint, note }))
     }
-}
 
-#[derive(Debug, thiserror::Error)]
-pub(super) enum HeadError {
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    #[error("a head of a log that is not in the treaty file")]
-    UnknownLog,
+    /// The same, for a head of the log with this history, which is known up to a size.
+    pub fn verify_by(note: &SignedNote, history: &KeyHistory, known: u64) -> Result<Self, CheckpointError> {
+        let checkpoint = history.verify_head_at(note, known)?;
+        let note = history.bare(note, checkpoint.size, known)?;
+        Ok(Self { checkpoint, note })
+    }
 }
 
 /// Why a page of records was not taken in.
@@ -104,7 +98,7 @@ pub(super) struct Replica {
 
 impl Replica {
     /// Loads a log's state from stored data and verifies its edge: the chain's tail, and the root against the head.
-    pub fn load(log: LogId, treaty: &Treaty, read: &dyn Read) -> Result<Self, ReadError> {
+    pub fn load(log: LogId, treaty: &Treaty, keys: &Keyring, read: &dyn Read) -> Result<Self, ReadError> {
         let damaged = |what: &str| ReadError(format!("the log {} is damaged: {what}; run fsck", treaty.origin(log)));
         let size = read.size(log)?;
         let tiles = LogTiles { read, log };
@@ -121,7 +115,16 @@ impl Replica {
         let load_head = |note: Option<Vec<u8>>| -> Result<Option<Head>, ReadError> {
             let Some(bytes) = note else { return Ok(None) };
             let note = SignedNote::parse(&bytes).map_err(|e| damaged(&e.to_string()))?;
-            Head::verify(note, treaty).map(|(_, head)| Some(head)).map_err(|e| damaged(&e.to_string()))
+            match Head::verify_by(&note, keys.party(log), size) {
+                Ok(head) => Ok(Some(head)),
+                // A larger head, by a key whose credential has not come yet: it is learnt of anew.
+                Err(CheckpointError::UnknownKey(_) | CheckpointError::NotInForce { .. })
+                    if Checkpoint::parse(note.text()).is_ok_and(|stated| stated.size > size) =>
+                {
+                    Ok(None)
+                }
+                Err(error) => Err(damaged(&error.to_string())),
+            }
         };
         let head = load_head(read.head(log, size)?)?;
         let target = load_head(read.head_from(log, size + 1)?)?;
@@ -323,6 +326,14 @@ impl Replica {
     /// A verified head at hand with just these bytes.
     pub fn known_head(&self, bytes: &[u8]) -> Option<Head> {
         self.signed().find(|head| head.note.to_bytes() == bytes).cloned()
+    }
+
+    /// The log's keys have changed: what is still to come is kept only if a key signed it that is in force for it.
+    pub fn review_heads(&mut self, history: &KeyHistory) {
+        let holds = |head: &Head| history.verify_head(&head.note).is_ok();
+        self.target = self.target.take().filter(holds);
+        self.covering = self.covering.take().filter(holds);
+        self.suspects.retain(holds);
     }
 
     /// Whether a stated head says nothing new.

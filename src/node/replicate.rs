@@ -4,11 +4,12 @@ use super::engine::{Engine, Event, FIRST_SEARCH_MS};
 use super::fetch::{Arrived, answers};
 use super::message::{HeadUpdate, Request, Response};
 use super::recovery::Mode;
+use super::rekey::Place;
 use super::replica::Head;
 use super::storage::{Cosigned, LogId, Read, ReadError, ReceiptEntry};
 use crate::ledger::{ForkProof, Receipt, Record, RecordType};
 use crate::note::SignedNote;
-use crate::tlog::{Checkpoint, Hash, consistency_proof, verify_consistency};
+use crate::tlog::{Checkpoint, CheckpointError, Hash, consistency_proof, verify_consistency};
 
 /// Heads of one log that a node tells at most: its largest, and the two of a fork.
 const HEADS_PER_LOG: usize = 3;
@@ -47,7 +48,10 @@ impl Engine {
         if self.logs[log].fork.is_some() {
             return Ok(true);
         }
-        let Some(head) = self.verify_head(from, &update.checkpoint) else { return Ok(false) };
+        let head = match self.verify_head(&update.checkpoint) {
+            Ok(head) => head,
+            Err(error) => return Ok(self.bad_head(from, log, &error)),
+        };
         self.peer_has(from, log, stated.size);
         self.yield_to(log, &head);
         let size = self.logs[log].size();
@@ -59,7 +63,7 @@ impl Engine {
                 return Ok(true);
             }
         }
-        self.observe_head(log, head, from, read)?;
+        self.observe_head(log, head, (from, None), read)?;
         Ok(true)
     }
 
@@ -102,6 +106,7 @@ impl Engine {
             Response::Proof { log, old, root, checkpoint, proof } => {
                 self.compare(peer, log, (old, root), &checkpoint, proof);
             }
+            Response::Keys { log, notes } => self.learn_keys(peer, log, &notes),
             Response::OtherTreaty { .. } => {
                 if let Some(state) = self.connected.get_mut(&peer) {
                     state.ask_heads = false;
@@ -135,17 +140,18 @@ impl Engine {
         Some((self.config.treaty.log_of_origin(&stated.origin)?, stated))
     }
 
-    fn verify_head(&mut self, peer: LogId, bytes: &[u8]) -> Option<Head> {
-        let verified = SignedNote::parse(bytes)
-            .map_err(|e| e.to_string())
-            .and_then(|note| Head::verify(note, &self.config.treaty).map_err(|e| e.to_string()));
-        match verified {
-            Ok((_, head)) => Some(head),
-            Err(why) => {
-                self.fault(peer, format!("a head that does not verify: {why}"));
-                None
-            }
+    fn verify_head(&self, bytes: &[u8]) -> Result<Head, CheckpointError> {
+        Head::verify(&SignedNote::parse(bytes)?, &self.keys).map(|(_, head)| head)
+    }
+
+    /// What comes of a head that does not verify. A key that is not known may be a new one: that is nobody's fault.
+    fn bad_head(&mut self, peer: LogId, log: LogId, error: &CheckpointError) -> bool {
+        if matches!(error, CheckpointError::UnknownKey(_)) {
+            self.ask_keys(peer, log);
+            return true;
         }
+        self.fault(peer, format!("a head that does not verify: {error}"));
+        false
     }
 
     /// A head of this party's own log that this node does not know it has signed comes before what it has not signed yet.
@@ -157,7 +163,13 @@ impl Engine {
     }
 
     /// Takes in a verified head: something to catch up with, something known, or a contradiction.
-    fn observe_head(&mut self, log: LogId, head: Head, from: LogId, read: &dyn Read) -> Result<(), ReadError> {
+    fn observe_head(
+        &mut self,
+        log: LogId,
+        head: Head,
+        from: (LogId, Option<Place>),
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         self.yield_to(log, &head);
         let replica = &mut self.logs[log];
         let size = head.checkpoint.size;
@@ -176,7 +188,7 @@ impl Engine {
         match &replica.target {
             Some(target) if target.checkpoint.size == size && target.checkpoint.root != head.checkpoint.root => {
                 let (a, b, root) = (target.note.clone(), head.note, head.checkpoint.root);
-                self.prove_fork(a, b, root, Vec::new());
+                self.prove_fork(&a, &b, root, Vec::new());
             }
             Some(target) if target.checkpoint.size >= size => {}
             _ => replica.target = Some(head),
@@ -187,26 +199,39 @@ impl Engine {
     /// Checks a page and takes it in whole, or not at all.
     fn take_page(&mut self, log: LogId, from: u64, page: Arrived, read: &dyn Read) -> Result<bool, ReadError> {
         let Arrived { peer, mut records, checkpoint, proof } = page;
-        let head = match self.logs[log].known_head(&checkpoint) {
-            Some(head) => head,
-            None => match self.verify_head(peer, &checkpoint) {
-                Some(head) if head.checkpoint.origin == self.config.treaty.origin(log) => head,
-                _ => return Ok(false),
-            },
-        };
         let size = self.logs[log].size();
         let skip = size.saturating_sub(from).min(records.len() as u64) as usize;
         records.drain(..skip);
-        let origin = self.config.treaty.origin(log);
-        let checked = self.logs[log]
-            .check(origin, &records)
-            .and_then(|page| page.covered_by(&head.checkpoint, &proof).map(|()| page));
+        let treaty = self.config.treaty.clone();
+        let origin = treaty.origin(log);
+        let lacks = Request::Records { log, from: size, count: 1 };
+        let end = size + records.len() as u64;
+        let checked = self.logs[log].check(origin, &records);
+        // The keys as they are if this page holds: a rotation in it says who signs the head over it.
+        let rekeyed = checked.as_ref().ok().and_then(|page| self.rekeyed(log, size, page.kinds(), &records));
+        let head = match self.logs[log].known_head(&checkpoint) {
+            Some(head) if rekeyed.is_none() && head.checkpoint.size > end => Ok(head),
+            _ => match (SignedNote::parse(&checkpoint), checked.is_ok()) {
+                (Err(error), _) => Err(error.into()),
+                (Ok(note), true) => Head::verify_by(&note, rekeyed.as_ref().unwrap_or(self.keys.party(log)), end),
+                (Ok(note), false) => Head::verify_by(&note, self.keys.party(log), size),
+            },
+        };
+        let head = match head {
+            Ok(head) => head,
+            Err(error) => {
+                self.bad_head(peer, log, &error);
+                self.peer_lacks(peer, &lacks);
+                return Ok(false);
+            }
+        };
+        let checked = checked.and_then(|page| page.covered_by(&head.checkpoint, &proof).map(|()| page));
         let page = match checked {
             Ok(page) => page,
             Err(error) => {
                 self.fault(peer, format!("records of {origin} that do not continue what is held: {error}"));
-                self.peer_lacks(peer, &Request::Records { log, from: size, count: 1 });
-                self.contradicts(log, head, peer, read)?;
+                self.peer_lacks(peer, &lacks);
+                self.contradicts(log, head, (peer, None), read)?;
                 return Ok(false);
             }
         };
@@ -220,6 +245,7 @@ impl Engine {
         self.search_wait_ms = FIRST_SEARCH_MS;
         self.fetches.trust(peer, log);
         let times = page.times.clone();
+        self.take_keys(log, rekeyed, to);
         let replica = &mut self.logs[log];
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);
@@ -239,7 +265,9 @@ impl Engine {
             match kind {
                 RecordType::Receipt => self.take_receipt(log, index, record.payload, peer, read)?,
                 RecordType::Evidence => {
-                    if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty) {
+                    if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty)
+                        && !self.is_late_proof(&proof, (log, index), read)?
+                    {
                         let forked = proof.log();
                         self.record_fork(proof);
                         if log == self.config.me {
@@ -247,10 +275,6 @@ impl Engine {
                             self.unlogged_forks.retain(|fork| fork.log() != forked);
                         }
                     }
-                }
-                RecordType::Credential if log == self.config.me => {
-                    let treaty = &self.config.treaty;
-                    self.credentials.apply(&record, treaty.party(log), &treaty.hash());
                 }
                 RecordType::Amendment => self.take_amendment(log, &record, read)?,
                 RecordType::Credential | RecordType::Notification => {}
@@ -268,7 +292,7 @@ impl Engine {
         peer: LogId,
         read: &dyn Read,
     ) -> Result<(), ReadError> {
-        let Ok(receipt) = Receipt::verify(payload, by, &self.config.treaty) else { return Ok(()) };
+        let Ok(receipt) = Receipt::verify_or_open(payload, by, index, &self.keys) else { return Ok(()) };
         let (log, size, time) = (receipt.log, receipt.checkpoint.size, receipt.time);
         let replica = &mut self.logs[log];
         let held = size <= replica.size();
@@ -290,11 +314,13 @@ impl Engine {
                 self.event(Event::Receipt { log, by, size, time });
             }
         }
-        if (!held || !agrees)
+        if receipt.open {
+            self.ask_keys(peer, log);
+        } else if (!held || !agrees)
             && let Ok(note) = SignedNote::parse(payload)
-            && let Ok((_, head)) = Head::verify(note, &self.config.treaty)
+            && let Ok((_, head)) = Head::verify(&note, &self.keys)
         {
-            self.observe_head(log, head, peer, read)?;
+            self.observe_head(log, head, (peer, Some((by, index))), read)?;
         }
         Ok(())
     }
@@ -310,7 +336,12 @@ impl Engine {
                 let Some(bytes) = self.record(by, entry.index, read)? else { continue };
                 let Ok(record) = Record::parse(&bytes) else { continue };
                 let Ok(note) = SignedNote::parse(record.payload) else { continue };
-                let Ok((_, head)) = Head::verify(note, &self.config.treaty) else { continue };
+                let Ok((_, head)) = Head::verify(&note, &self.keys) else {
+                    // It was signed with a key that turns out not to be in force there.
+                    self.batch.receipts.retain(|other| *other != entry);
+                    self.batch.refuted.push(entry);
+                    continue;
+                };
                 let replica = &mut self.logs[log];
                 if replica.root_at(entry.size, &self.batch, read)? == Some(head.checkpoint.root) {
                     replica.receipted[by] = replica.receipted[by].max(entry.size);
@@ -318,7 +349,7 @@ impl Engine {
                 } else {
                     self.batch.receipts.retain(|other| *other != entry);
                     self.batch.refuted.push(entry);
-                    self.contradicts(log, head, peer, read)?;
+                    self.contradicts(log, head, (peer, Some((by, entry.index))), read)?;
                 }
             }
         }
@@ -356,19 +387,30 @@ impl Engine {
         if let Some(bytes) = self.record(me, entry.index, read)?
             && let Ok(record) = Record::parse(&bytes)
             && let Ok(note) = SignedNote::parse(record.payload)
-            && let Ok((_, head)) = Head::verify(note, &self.config.treaty)
+            && let Ok((_, head)) = Head::verify(&note, &self.keys)
         {
-            self.contradicts(log, head, me, read)?;
+            self.contradicts(log, head, (me, Some((me, entry.index))), read)?;
         }
         Ok(())
     }
 
-    /// A verified head that does not fit the records held. Proves the fork, or asks for what proves it.
-    fn contradicts(&mut self, log: LogId, head: Head, peer: LogId, read: &dyn Read) -> Result<(), ReadError> {
-        let replica = &mut self.logs[log];
-        if replica.fork.is_some() {
+    /// A verified head that does not fit the records held. Proves the fork, or asks for what proves it. Says who told
+    /// of it, and where in a log it stands.
+    fn contradicts(
+        &mut self,
+        log: LogId,
+        head: Head,
+        (peer, seen): (LogId, Option<Place>),
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        if self.logs[log].fork.is_some() {
             return Ok(());
         }
+        if self.is_late(log, &head.note, seen, read)? {
+            self.fault(peer, "a head signed with a key that the log has replaced since, which proves nothing");
+            return Ok(());
+        }
+        let replica = &mut self.logs[log];
         let size = head.checkpoint.size;
         if let Some(held) = &replica.head
             && size <= held.checkpoint.size
@@ -377,7 +419,7 @@ impl Engine {
             let proof = consistency_proof(&tiles, size, held.checkpoint.size)?;
             let (larger, root) = (held.note.clone(), replica.root_at(size, &self.batch, read)?);
             if let (Some(proof), Some(root)) = (proof, root) {
-                self.prove_fork(head.note, larger, root, proof);
+                self.prove_fork(&head.note, &larger, root, proof);
             }
             return Ok(());
         }
@@ -402,7 +444,13 @@ impl Engine {
     /// Compares the root that a peer's tree has at a size with the heads of that size that are known to be signed.
     fn compare(&mut self, peer: LogId, log: LogId, at: (u64, Hash), checkpoint: &[u8], proof: Vec<Hash>) {
         let (old, root) = at;
-        let Some(larger) = self.verify_head(peer, checkpoint) else { return };
+        let larger = match self.verify_head(checkpoint) {
+            Ok(larger) => larger,
+            Err(error) => {
+                self.bad_head(peer, log, &error);
+                return;
+            }
+        };
         let sound = larger.checkpoint.origin == self.config.treaty.origin(log)
             && verify_consistency(old, &root, larger.checkpoint.size, &larger.checkpoint.root, &proof).is_ok();
         if !sound {
@@ -411,13 +459,13 @@ impl Engine {
         }
         let smaller = self.logs[log].signed_at(old).find(|head| head.checkpoint.root != root);
         match smaller.map(|head| head.note.clone()) {
-            Some(smaller) => self.prove_fork(smaller, larger.note, root, proof),
+            Some(smaller) => self.prove_fork(&smaller, &larger.note, root, proof),
             None => self.fault(peer, "records that contradict its own heads"),
         }
     }
 
-    fn prove_fork(&mut self, smaller: SignedNote, larger: SignedNote, root: Hash, proof: Vec<Hash>) {
-        if let Ok(proof) = ForkProof::new(&self.config.treaty, smaller, larger, root, proof) {
+    fn prove_fork(&mut self, smaller: &SignedNote, larger: &SignedNote, root: Hash, proof: Vec<Hash>) {
+        if let Ok(proof) = ForkProof::new(&self.keys, smaller, larger, root, proof) {
             self.record_fork(proof);
         }
     }

@@ -1,8 +1,8 @@
 //! Answers to peers' requests, straight from stored data: the engine is not asked, but for what it has to sign.
 
-use super::message::{MAX_PAGE_BYTES, MAX_PAGE_RECORDS, Request, Response};
+use super::message::{MAX_KEYS, MAX_PAGE_BYTES, MAX_PAGE_RECORDS, Request, Response};
 use super::storage::{LogId, LogTiles, Read, ReadError};
-use crate::ledger::Treaty;
+use crate::ledger::{Job, KeyChange, Keyring, Record, Treaty};
 use crate::note::SignedNote;
 use crate::tlog::{Checkpoint, consistency_proof, root_at};
 
@@ -22,9 +22,26 @@ pub fn serve(request: &Request, treaty: &Treaty, read: &dyn Read, time_ms: u64) 
         }
         Request::Records { log, from, count } if log < logs => records(log, from, count, read),
         Request::Proof { log, old } if log < logs => proof(log, old, read),
+        Request::Keys { log } if log < logs => keys(log, treaty, read),
         // The engine answers this one: it signs.
         _ => Ok(Response::Nothing),
     }
+}
+
+/// What the root of a log has signed about its key, the latest of it.
+fn keys(log: LogId, treaty: &Treaty, read: &dyn Read) -> Result<Response, ReadError> {
+    let mut history = Keyring::new(treaty);
+    let history = history.party_mut(log);
+    for index in read.credentials(log)? {
+        let bytes = read.record(log, index)?;
+        if let Some(record) = bytes.as_deref().and_then(|bytes| Record::parse(bytes).ok()) {
+            history.apply(&record, treaty);
+        }
+    }
+    let of_log = |change: &&KeyChange| change.rotation.key.job() == Job::Log;
+    let mut notes: Vec<_> = history.changes().iter().filter(of_log).map(|change| change.note.clone()).collect();
+    notes.drain(..notes.len().saturating_sub(MAX_KEYS));
+    Ok(if notes.is_empty() { Response::Nothing } else { Response::Keys { log, notes } })
 }
 
 /// The largest head that is covered by the records held.

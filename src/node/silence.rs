@@ -6,7 +6,7 @@ use super::prove::{Gather, ProveError};
 use super::storage::{LogId, LogTiles, ReadError};
 use crate::ledger::{Included, MAX_SILENCE_RECORDS, Receipt, Record, SilencePart, Timestamp};
 use crate::note::{MAX_SIGNATURES, Signature, SignedNote};
-use crate::tlog::{Checkpoint, CompactRange, Cosignature, root_at};
+use crate::tlog::{CompactRange, root_at};
 
 /// Heads of the party's log that are looked at in search of one that a quorum has seen late enough.
 const MAX_HEADS_TRIED: usize = 4096;
@@ -79,7 +79,7 @@ impl Gather<'_> {
         let item = self.included(self.log, entry.index, size)?;
         let receipt = Record::parse(item.record.as_bytes())
             .ok()
-            .and_then(|record| Receipt::verify(record.payload, self.log, self.treaty).ok());
+            .and_then(|record| Receipt::verify(record.payload, self.log, entry.index, self.keys).ok());
         let Some(receipt) = receipt else { return Ok((None, 0)) };
         let tiles = LogTiles { read: self.read, log: party };
         // The party may have forked since, so that what is held is not what was receipted then.
@@ -94,7 +94,8 @@ impl Gather<'_> {
         for bytes in &query.attested {
             let Ok(note) = SignedNote::parse(bytes) else { continue };
             for by in 0..self.treaty.parties().len() {
-                self.see(&note, by, query, &mut heads)?;
+                // As of now: with the key that is in force at the end of what is known.
+                self.see(&note, (by, self.keys.party(by).size()), query, &mut heads)?;
             }
         }
         let other = Gather { log: query.party, held: self.read.size(query.party)?, ..*self };
@@ -106,7 +107,7 @@ impl Gather<'_> {
                 let Some(bytes) = self.read.record(entry.by, entry.index)? else { continue };
                 let Ok(record) = Record::parse(&bytes) else { continue };
                 let Ok(note) = SignedNote::parse(record.payload) else { continue };
-                self.see(&note, entry.by, query, &mut heads)?;
+                self.see(&note, (entry.by, entry.index), query, &mut heads)?;
             }
             if heads.get(&size).is_some_and(|head| self.is_quorum(head)) {
                 break;
@@ -125,18 +126,17 @@ impl Gather<'_> {
     fn see(
         &self,
         note: &SignedNote,
-        by: LogId,
+        (by, index): (LogId, u64),
         query: &SilenceQuery,
         heads: &mut BTreeMap<u64, Seen>,
     ) -> Result<(), ReadError> {
-        let (party, witness) = (self.treaty.party(query.party), &self.treaty.party(by).witness);
-        let line = |key| note.signatures().iter().find(|line| line.is_by(key)).cloned();
-        let (Some(log_signature), Some(signature)) = (line(&party.log), line(witness)) else { return Ok(()) };
-        let (Ok(checkpoint), Ok(cosignature)) =
-            (Checkpoint::verify(note, &party.log), Cosignature::verify(note, witness))
+        let (party, witness) = (self.keys.party(query.party), self.keys.party(by));
+        let (Ok(checkpoint), Ok(cosignature)) = (party.verify_head(note), witness.verify_cosignature(note, index))
         else {
             return Ok(());
         };
+        let lines = (party.log_line(note, checkpoint.size), witness.witness_line(note, index));
+        let (Some(log_signature), Some(signature)) = (lines.0.cloned(), lines.1.cloned()) else { return Ok(()) };
         let tiles = LogTiles { read: self.read, log: query.party };
         let known = checkpoint.size <= self.read.size(query.party)?
             && root_at(&tiles, checkpoint.size)? == Some(checkpoint.root);

@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use super::place::{FetchError, Place};
 use super::tree::{SignedTree, TreeError};
 use crate::audit::{GrowError, Growing};
-use crate::ledger::{ForkProof, MAX_PROFILE_BYTES, Timestamp, Treaty, TreatyError};
+use crate::ledger::{ForkProof, Keyring, MAX_PROFILE_BYTES, Timestamp, Treaty, TreatyError};
 use crate::note::{MAX_NOTE_BYTES, SignedNote};
 use crate::tlog::{
     Checkpoint, Cosignature, CosignatureError, Hash, MAX_BUNDLE_BYTES, TILE_WIDTH, TilePath, Tiles, consistency_proof,
@@ -474,7 +474,7 @@ fn fork(
     proof: Vec<Hash>,
     prefix: &str,
 ) -> Result<Option<ForkProof>, TreeError> {
-    ForkProof::new(treaty, smaller.clone(), larger.clone(), root, proof)
+    ForkProof::new(&Keyring::new(treaty), smaller, larger, root, proof)
         .map(Some)
         .map_err(|error| TreeError::Wrong(format!("{prefix}: a head that contradicts another one ({error})")))
 }

@@ -10,7 +10,7 @@ use super::alarm::Alarm;
 use super::mirror::{Finding, Mirror, Round};
 use crate::audit::{GrowError, Position};
 use crate::law::{Docket, Query, State};
-use crate::ledger::{Adoption, Profile, Receipt, Record, Timestamp, Treaty};
+use crate::ledger::{Adoption, Keyring, Profile, Receipt, Record, Timestamp, Treaty};
 use crate::node::final_size;
 
 /// Most records of a log that are remembered as waiting for receipts.
@@ -85,6 +85,7 @@ impl Monitor {
     pub fn look(&mut self, mirror: &Mirror, round: &Round, now: Timestamp) -> Result<Vec<Alarm>, GrowError> {
         let ledger = mirror.ledger();
         let treaty = ledger.treaty();
+        let keys = Keyring::new(treaty);
         for log in 0..self.logs.len() {
             let mut new = Vec::new();
             let mut position = self.logs[log].position;
@@ -92,7 +93,7 @@ impl Monitor {
             ledger.since(log, &mut position, |index, bytes| {
                 docket.apply(log, index, bytes);
                 if let Ok(record) = Record::parse(bytes) {
-                    let receipt = Receipt::verify(record.payload, log, treaty).ok();
+                    let receipt = Receipt::verify_or_open(record.payload, log, index, &keys).ok();
                     new.push((index, record.time, record.kind.wants_receipt(), receipt));
                 }
             })?;

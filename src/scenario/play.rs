@@ -125,12 +125,14 @@ impl<'a> Play<'a> {
 
     fn grant(&mut self, log: LogId, issued: Timestamp, key: &SigningKey, title: &str) -> Result<(), PlayError> {
         let grant = Grant {
+            from: None,
             issued,
             key: key.public().clone(),
             kinds: vec!["*".into()],
             ledger: self.treaty.hash(),
             party: self.treaty.party(log).code.clone(),
             title: title.to_owned(),
+            until: None,
         };
         let id = format!("grant of {}", grant.party);
         self.log(&id, log, &grant.to_text(), &[&self.keys[log].root]).map(|_| ())

@@ -58,8 +58,8 @@ impl Rehearsal {
                 treaty: treaty.clone(),
                 profile: profile.clone(),
                 me,
-                log_key: log_key.clone(),
-                witness_key: witness_key.clone(),
+                log_keys: vec![log_key.clone()],
+                witness_keys: vec![witness_key.clone()],
                 high_water: None,
                 head_interval_ms: HEAD_INTERVAL_MS,
                 settle_ms: 0,
@@ -184,7 +184,7 @@ impl Rehearsal {
             }
             Effect::Answer { outcome, .. } => self.answers.push(outcome),
             // Nobody asks for cosignatures as of now here, and nobody watches.
-            Effect::Attested { .. } | Effect::Event(_) => {}
+            Effect::Attested { .. } | Effect::Endpoint { .. } | Effect::Event(_) => {}
         }
         Ok(())
     }

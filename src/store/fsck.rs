@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use super::columns::{Column, log_bytes};
 use super::{Store, StoreError};
+use crate::ledger::Keyring;
 use crate::node::LogId;
 
 /// Most faults listed; the rest is counted.
@@ -75,6 +76,8 @@ struct Check<'a> {
     report: Report,
     /// Records whose bytes are not those that were logged: what they say about indexes counts for nothing.
     altered: HashSet<(LogId, u64)>,
+    /// Which keys are in force where, by the records as they are read.
+    keys: Keyring,
     /// By log: whether chain and tree hold.
     sound: Vec<bool>,
     /// Records read, each twice, and records in all.
@@ -91,7 +94,9 @@ pub fn fsck(store: &Store, progress: &mut dyn FnMut(u64, u64)) -> Result<Report,
     let parties = store.logs();
     let total = (0..parties).map(|log| store.held(log)).sum::<u64>();
     let (report, altered, sound) = (Report::default(), HashSet::new(), vec![true; parties]);
-    let mut check = Check { store, report, altered, sound, done: 0, total, progress };
+    let keys = Keyring::new(&store.treaty());
+    let mut check = Check { store, report, altered, keys, sound, done: 0, total, progress };
+    check.guard("the parties' keys".into(), |check| store.scan_keyring().map(|keys| check.keys = keys))?;
     for log in 0..parties {
         check.guard(format!("log {}", store.treaty().party(log).code), |check| check.log(log))?;
     }

@@ -9,8 +9,8 @@ use super::arrivals::Run;
 use super::columns::{self, Column, after, log_bytes, receipt_key, record_key};
 use super::index::entries;
 use super::{Store, StoreError, Writer};
-use crate::ledger::{ForkProof, Receipt, Record, RecordType, Timestamp};
-use crate::node::{LogId, LogTiles, Read};
+use crate::ledger::{ForkProof, Keyring, Receipt, Record, RecordType, Timestamp};
+use crate::node::{LogId, LogTiles, Read, counts};
 use crate::tlog::root_at;
 
 /// Records between two writes.
@@ -26,6 +26,7 @@ impl Store {
     /// An interruption does no harm: the next [`Store::open`] begins anew.
     pub fn rebuild_indexes(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
         let mut writer = self.writer();
+        let keys = self.scan_keyring()?;
         let sound = self.arrivals_are_sound()?;
         let mut out = WriteBatch::default();
         out.put_cf(self.cf(Column::State)?, columns::REBUILDING, b"");
@@ -40,7 +41,7 @@ impl Store {
             while let Some((_, bytes)) = scan.next()? {
                 // What cannot be read has no entries; naming it is for fsck.
                 if let Ok(record) = Record::parse(bytes) {
-                    self.index_again(log, &record, bytes, &mut out)?;
+                    self.index_again(log, &record, bytes, &keys, &mut out)?;
                 }
                 done += 1;
                 if u64::is_multiple_of(done, BATCH) {
@@ -65,6 +66,7 @@ impl Store {
         log: LogId,
         record: &Record<'_>,
         bytes: &[u8],
+        keys: &Keyring,
         out: &mut WriteBatch,
     ) -> Result<(), StoreError> {
         for (column, key) in entries(log, record.index, record.kind, bytes, &self.treaty()) {
@@ -72,7 +74,7 @@ impl Store {
         }
         match record.kind {
             RecordType::Receipt => {
-                if let Ok(receipt) = Receipt::verify(record.payload, log, &self.treaty())
+                if let Ok(receipt) = Receipt::verify_or_open(record.payload, log, record.index, keys)
                     && self.agrees(&receipt)?
                 {
                     let key = receipt_key(receipt.log, log, receipt.checkpoint.size, record.index);
@@ -82,6 +84,7 @@ impl Store {
             RecordType::Evidence => {
                 if let Ok(proof) = ForkProof::parse(record.payload, &self.treaty())
                     && !self.has(Column::Forks, &log_bytes(proof.log()))?
+                    && self.counts(&proof, log, record.index, keys)?
                 {
                     out.put_cf(self.cf(Column::Forks)?, log_bytes(proof.log()), record.payload);
                 }
@@ -100,6 +103,29 @@ impl Store {
         let tiles = LogTiles { read: self as &dyn Read, log };
         let root = root_at(&tiles, size).map_err(|e| StoreError::damaged(e.0))?;
         Ok(root == Some(receipt.checkpoint.root))
+    }
+
+    /// The key histories by the credentials that stand in the records, whatever the index says.
+    pub(super) fn scan_keyring(&self) -> Result<Keyring, StoreError> {
+        let treaty = self.treaty();
+        let mut keys = Keyring::new(&treaty);
+        for log in 0..self.sizes.len() {
+            let mut scan = self.scan_all(Column::Records, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
+            while let Some((_, bytes)) = scan.next()? {
+                if let Ok(record) = Record::parse(bytes)
+                    && record.kind == RecordType::Credential
+                {
+                    keys.party_mut(log).apply(&record, &treaty);
+                }
+            }
+            keys.party_mut(log).known_to(self.held(log));
+        }
+        Ok(keys)
+    }
+
+    /// Whether a fork's proof that stands in a log is held against the forked log.
+    pub(super) fn counts(&self, proof: &ForkProof, by: LogId, at: u64, keys: &Keyring) -> Result<bool, StoreError> {
+        counts(proof, by, at, keys, self).map_err(|e| StoreError::damaged(e.0))
     }
 
     fn arrivals_are_sound(&self) -> Result<bool, StoreError> {

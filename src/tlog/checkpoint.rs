@@ -27,6 +27,26 @@ pub enum CheckpointError {
         /// The log it is of.
         found: String,
     },
+    /// The checkpoint is of a log that is not in the treaty file.
+    #[error("a head of the log {0}, which is not in the treaty file")]
+    UnknownLog(String),
+    /// It is signed with a key of the log that was not in force for a head of this size.
+    #[error("the head of {size} records of {origin} is signed with a key that is not in force for it")]
+    NotInForce {
+        /// The log.
+        origin: String,
+        /// The head's size.
+        size: u64,
+    },
+    /// It is signed in the log's name with a key that is not known to be the log's.
+    #[error("the head is signed in the name of {0} with a key that is not known")]
+    UnknownKey(String),
+    /// At a change of the log's key the old key signs as well, and did not.
+    #[error("the head of {size} records changes the log's key, and the old key has not signed it")]
+    Changeover {
+        /// The head's size.
+        size: u64,
+    },
 }
 
 /// A log's head: origin, size and root. Extension lines are refused, as nobody could audit them.

@@ -218,7 +218,7 @@ impl Ledger {
                 }
                 Effect::Answer { outcome, .. } => self.answers.push(outcome),
                 Effect::Attested { note, .. } => self.attested.extend(note),
-                Effect::Event(_) => {}
+                Effect::Endpoint { .. } | Effect::Event(_) => {}
             }
         }
     }
@@ -274,12 +274,14 @@ impl Ledger {
     /// The root's grant of a key to an official.
     pub fn grant(&self, party: usize, official: &str, title: &str, kind: &str) -> Vec<u8> {
         let grant = Grant {
+            from: None,
             issued: Timestamp::from_posix(START - 86_400),
             key: key(party, official).public().clone(),
             kinds: vec![kind.into()],
             ledger: self.treaty.hash(),
             party: PARTIES[party].0.into(),
             title: title.into(),
+            until: None,
         };
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));
@@ -329,8 +331,8 @@ fn node(party: usize, treaty: &Arc<Treaty>, profile: &Arc<Profile>, disk: Memory
         treaty: treaty.clone(),
         profile: profile.clone(),
         me: party,
-        log_key: key(party, "log"),
-        witness_key: key(party, "witness"),
+        log_keys: vec![key(party, "log")],
+        witness_keys: vec![key(party, "witness")],
         high_water: None,
         head_interval_ms: 5_000,
         settle_ms: 0,

@@ -110,6 +110,7 @@ impl Lab {
             identity: seed(party).into(),
             me: party,
             treaty: self.treaty.clone(),
+            endpoints: Vec::new(),
             listen: vec![self.listen[party].clone()],
         }
     }

@@ -78,12 +78,14 @@ impl Fixture {
     /// The root's grant of the party's one official.
     pub fn grant(&self, party: usize) -> Vec<u8> {
         let grant = Grant {
+            from: None,
             issued: Timestamp::from_posix(1_600_000_000),
             key: key(party, "minister").public().clone(),
             kinds: vec!["*".into()],
             ledger: self.treaty.hash(),
             party: code(party),
             title: "Minister".into(),
+            until: None,
         };
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));

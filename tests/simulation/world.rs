@@ -301,8 +301,8 @@ impl World {
             treaty: self.fixture.treaty.clone(),
             profile: self.fixture.profile.clone(),
             me: party,
-            log_key: key(party, "log"),
-            witness_key: key(party, "witness"),
+            log_keys: vec![key(party, "log")],
+            witness_keys: vec![key(party, "witness")],
             high_water: it.high_water,
             head_interval_ms: 5_000,
             settle_ms: 2_000,
@@ -424,7 +424,7 @@ impl World {
                         }
                     }
                 }
-                Effect::Attested { note: None, .. } => {}
+                Effect::Attested { note: None, .. } | Effect::Endpoint { .. } => {}
                 Effect::Attested { note: Some(note), .. } => self.check_attested(node, &note),
                 Effect::Event(event) => {
                     if let Event::Fork(_) = event {

@@ -24,8 +24,8 @@ pub fn config(fixture: &Fixture, me: usize) -> Config {
         treaty: fixture.treaty.clone(),
         profile: fixture.profile.clone(),
         me,
-        log_key: key(me, "log"),
-        witness_key: key(me, "witness"),
+        log_keys: vec![key(me, "log")],
+        witness_keys: vec![key(me, "witness")],
         high_water: None,
         head_interval_ms: 60_000,
         settle_ms: 0,
@@ -79,7 +79,7 @@ impl<'a> Ledger<'a> {
                 Effect::Answer { outcome, .. } => {
                     outcome.unwrap();
                 }
-                Effect::Attested { .. } | Effect::Event(_) => {}
+                Effect::Attested { .. } | Effect::Endpoint { .. } | Effect::Event(_) => {}
             }
         }
     }

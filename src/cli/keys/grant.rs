@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::{Code, Context, Failure, clock, display, entry, files};
 use super::{PassphraseArgs, official};
 use crate::keys::{self, Public, PublicKey};
-use crate::ledger::{Grant, Party, Treaty};
+use crate::ledger::{Grant, Party, Timestamp, Treaty};
 use crate::note::{KeyType, SignedNote, VerifierKey};
 
 /// Sign, with the party's root key, that an official may sign notifications of some kinds.
@@ -21,6 +21,12 @@ pub struct Args {
     /// The official's title; by default as in the public key's file.
     #[arg(long)]
     title: Option<String>,
+    /// The first moment at which a note may be logged with the key, as 2021-06-18T09:00:00Z or 2021-06-18.
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    from: Option<Timestamp>,
+    /// The last moment, likewise; a day counts to its end.
+    #[arg(long, value_name = "TIME", value_parser = super::end_time)]
+    until: Option<Timestamp>,
     /// Where to write the credential; by default NAME.credential in the home folder.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,12 +52,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     files::absent(&path)?;
     let root = keys::load_as(&context.key_path("root"), &party.root, &args.passphrase.passphrase())?;
     let grant = Grant {
+        from: args.from,
         issued: clock::now(),
         key,
         kinds: args.kinds.clone(),
         ledger: treaty.hash(),
         party: party.code.clone(),
         title,
+        until: args.until,
     };
     let refused =
         |e: &dyn std::fmt::Display| Failure::new(Code::Refused, format!("the credential is not in form: {e}"));
@@ -70,6 +78,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let kinds =
         if args.kinds.iter().any(|k| k == "*") { "all kinds".into() } else { display::join(&args.kinds, "and") };
     out.line(format!("{} of {} may sign notes of: {kinds}.", grant.title, display::party(&treaty, &party.code)));
+    for (word, time) in [("From", grant.from), ("Until", grant.until)] {
+        if let Some(time) = time {
+            out.line(format!("{word} {}, by the time at which a note is logged.", time.display()));
+        }
+    }
     out.line(format!("It takes effect when the party's node has logged it: verbale submit {}", path.display()));
     Ok(())
 }

@@ -13,6 +13,7 @@ pub use official::is_official;
 
 use super::{Context, Failure};
 use crate::keys::Passphrase;
+use crate::ledger::Timestamp;
 
 /// Make keys, grant them, list them.
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,17 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Command::Outside(args) => outside::run(args, context),
         Command::Show(args) => show::run(args, context),
     }
+}
+
+/// A moment: a time in UTC, or a day, which begins at midnight UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let whole = || Timestamp::parse(&format!("{text}T00:00:00Z"));
+    Timestamp::parse(text).or_else(whole).ok_or_else(|| "a time as 2021-06-18T09:00:00Z, or a day".to_owned())
+}
+
+/// A moment; a day counts to its end.
+fn end_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(&format!("{text}T23:59:59Z")).map_or_else(|| time(text), Ok)
 }
 
 /// Where the passphrase of a key file comes from.

@@ -1,7 +1,7 @@
 //! `verbale node`: this party's node, until it is told to stop.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,8 +14,10 @@ use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, Output};
 use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
+use crate::ledger::Job;
 use crate::net::NetError;
 use crate::node::Event;
+use crate::note::{SigningKey, VerifierKey};
 
 /// Run this party's node: keep its log, exchange notes and receipts with the other parties
 #[derive(Debug, clap::Args)]
@@ -64,17 +66,20 @@ fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Res
     let passphrase = Passphrase::new(config.passphrase_file.clone());
     let folder = ctx.home.join("keys");
     let party = treaty.party(me);
-    let log_key = keys::load_as(&folder.join("log.key"), &party.log, &passphrase)?;
-    let witness_key = keys::load_as(&folder.join("witness.key"), &party.witness, &passphrase)?;
-    let transport = keys::load_transport(&folder.join("transport.key"), &passphrase)?;
+    let log_keys = signing_keys(&folder, Job::Log, &party.log, &passphrase)?;
+    let witness_keys = signing_keys(&folder, Job::Witness, &party.witness, &passphrase)?;
+    let mut transport_keys = Vec::new();
+    for path in key_files(&folder, Job::Transport) {
+        transport_keys.push(keys::load_transport(&path, &passphrase)?);
+    }
     let listen = if config.listen.is_empty() { party.addresses.clone() } else { config.listen.clone() };
     Ok(Settings {
         treaty: Arc::new(treaty),
         profile: Arc::new(profile),
         me,
-        log_key,
-        witness_key,
-        transport_seed: transport.seed().clone(),
+        log_keys,
+        witness_keys,
+        transport_keys,
         data: config.data.clone(),
         high_water: config.high_water.clone(),
         listen,
@@ -82,6 +87,49 @@ fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Res
         settle_ms: config.recovery_settle_seconds.saturating_mul(1000),
         sign_without_peers,
     })
+}
+
+/// The files with keys of a job: the first one, and those that rotations brought. If there is none, where the first
+/// should be.
+fn key_files(folder: &Path, job: Job) -> Vec<PathBuf> {
+    let first = folder.join(format!("{}.key", job.as_str()));
+    let prefix = format!("{}-", job.as_str());
+    let is_later = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(&prefix) && name.ends_with(".key")
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+    let mut later: Vec<_> = entries.filter(is_later).collect();
+    later.sort();
+    if first.exists() || later.is_empty() {
+        later.insert(0, first);
+    }
+    later
+}
+
+/// The keys of a job. The log tells at the start which of them are in force.
+fn signing_keys(
+    folder: &Path,
+    job: Job,
+    first: &VerifierKey,
+    passphrase: &Passphrase,
+) -> Result<Vec<SigningKey>, Failure> {
+    let mut found = Vec::new();
+    for path in key_files(folder, job) {
+        let is_first = path.file_name().is_some_and(|name| name == format!("{}.key", job.as_str()).as_str());
+        let key = if is_first { keys::load_as(&path, first, passphrase)? } else { keys::load(&path, passphrase)? };
+        if key.public().name() != first.name() || key.public().kind() != first.kind() {
+            let text = format!(
+                "{} holds the key {}, which is no {} key of this party",
+                path.display(),
+                key.public().name(),
+                job.as_str()
+            );
+            return Err(Failure::new(Code::Key, text));
+        }
+        found.push(key);
+    }
+    Ok(found)
 }
 
 async fn serve(settings: Settings, public: Option<Public>, config: &NodeConfig, home: PathBuf) -> Result<(), Failure> {

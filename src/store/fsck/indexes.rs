@@ -70,7 +70,9 @@ impl Check<'_> {
         match record.kind {
             RecordType::Receipt => {
                 // What is no receipt stays in its log and counts for nothing.
-                let Ok(receipt) = Receipt::verify(record.payload, log, &self.store.treaty()) else { return Ok(()) };
+                let Ok(receipt) = Receipt::verify_or_open(record.payload, log, record.index, &self.keys) else {
+                    return Ok(());
+                };
                 let (of, size) = (receipt.log, receipt.checkpoint.size);
                 self.report.receipts += 1;
                 let key = receipt_key(of, log, size, record.index);
@@ -97,6 +99,7 @@ impl Check<'_> {
             RecordType::Evidence => {
                 if let Ok(proof) = ForkProof::parse(record.payload, &self.store.treaty())
                     && !self.store.has(Column::Forks, &log_bytes(proof.log()))?
+                    && self.store.counts(&proof, log, record.index, &self.keys)?
                 {
                     let what = format!("proves that the log of {} forked, which is not kept", self.code(proof.log()));
                     self.report.index_fault(&place, what);
@@ -122,11 +125,13 @@ impl Check<'_> {
             let bytes = store.get(Column::Records, &record_key(log, index))?;
             let record = bytes.as_deref().and_then(|bytes| Record::parse(bytes).ok().map(|record| (record, bytes)));
             let justified = record.is_some_and(|(record, bytes)| match column {
-                Column::Receipts => Receipt::verify(record.payload, log, &store.treaty()).is_ok_and(|receipt| {
-                    record.kind == RecordType::Receipt
-                        && parse_receipt(key, value)
-                            .is_ok_and(|entry| (entry.log, entry.size) == (receipt.log, receipt.checkpoint.size))
-                }),
+                Column::Receipts => {
+                    Receipt::verify_or_open(record.payload, log, index, &self.keys).is_ok_and(|receipt| {
+                        record.kind == RecordType::Receipt
+                            && parse_receipt(key, value)
+                                .is_ok_and(|entry| (entry.log, entry.size) == (receipt.log, receipt.checkpoint.size))
+                    })
+                }
                 _ => entries(log, index, record.kind, bytes, &store.treaty()).iter().any(|(_, entry)| entry == key),
             });
             if !justified {

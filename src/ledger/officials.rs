@@ -1,0 +1,98 @@
+//! Officials: whose keys may sign notifications, at a place in the party's log and at a time.
+//!
+//! A grant is in force for the records after its own, until a revocation of its key. What was logged before the
+//! revocation stays as it was: nothing reaches back in a log.
+
+use super::credential::{Credential, Grant, Revocation};
+use super::record::{Record, RecordType};
+use super::time::Timestamp;
+use super::treaty::Party;
+use crate::note::Signature;
+use crate::tlog::Hash;
+
+/// What a party's root has said about its officials, in the order in which it took effect.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    grants: Vec<(u64, Grant)>,
+    revocations: Vec<(u64, Revocation)>,
+}
+
+/// How the key of a signature line stands at a place of the log and at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// A grant is in force; its place.
+    InForce(u64, &'a Grant),
+    /// A grant is in force, but not at that time.
+    Outside(u64, &'a Grant),
+    /// The grant was revoked before; the place of the revocation.
+    Revoked(u64, &'a Grant),
+    /// It was not granted before.
+    Unknown,
+}
+
+impl Credentials {
+    /// Takes in a record of the party's log; what is not a valid credential changes nothing.
+    pub fn apply(&mut self, record: &Record<'_>, party: &Party, ledger: &Hash) {
+        if record.kind == RecordType::Credential
+            && let Ok(credential) = Credential::verify(record.payload, party, record.log, ledger)
+        {
+            self.take(record.index, credential);
+        }
+    }
+
+    /// Takes in a verified credential.
+    pub(super) fn take(&mut self, index: u64, credential: Credential) {
+        match credential {
+            Credential::Grant(grant) => self.grants.push((index, grant)),
+            Credential::Revoke(revocation) => self.revocations.push((index, revocation)),
+            Credential::Rotate(_) => {}
+        }
+    }
+
+    /// Takes back what was taken in of the records from `index` on.
+    pub fn forget_from(&mut self, index: u64) {
+        self.grants.retain(|(at, _)| *at < index);
+        self.revocations.retain(|(at, _)| *at < index);
+    }
+
+    /// Grants in force for the record at `index`: those logged before it and not revoked since, each with its place.
+    pub fn before(&self, index: u64) -> impl Iterator<Item = (u64, &Grant)> {
+        let live = move |(at, grant): &&(u64, Grant)| *at < index && self.revoked(*at, grant, index).is_none();
+        self.grants.iter().filter(live).map(|(at, grant)| (*at, grant))
+    }
+
+    /// All grants, revoked ones too, each with its place.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &Grant)> {
+        self.grants.iter().map(|(at, grant)| (*at, grant))
+    }
+
+    /// All revocations, each with its place.
+    pub fn revocations(&self) -> impl Iterator<Item = (u64, &Revocation)> {
+        self.revocations.iter().map(|(at, revocation)| (*at, revocation))
+    }
+
+    /// Where the grant that was logged at `at` was revoked, if that is before `index`.
+    pub fn revoked(&self, at: u64, grant: &Grant, index: u64) -> Option<u64> {
+        let ends = |(place, revocation): &&(u64, Revocation)| {
+            at < *place && *place < index && revocation.key.public() == grant.key.public()
+        };
+        self.revocations.iter().find(ends).map(|(place, _)| *place)
+    }
+
+    /// How the key of a signature line stands for a record at `index` that was logged at `time`.
+    ///
+    /// The first grant in force counts that is valid at that time.
+    pub fn standing(&self, line: &Signature, index: u64, time: Timestamp) -> Standing<'_> {
+        let mut live = self.before(index).filter(|(_, grant)| line.is_by(&grant.key)).peekable();
+        let first = live.peek().copied();
+        if let Some((at, grant)) = live.find(|(_, grant)| grant.is_valid_at(time)) {
+            return Standing::InForce(at, grant);
+        }
+        if let Some((at, grant)) = first {
+            return Standing::Outside(at, grant);
+        }
+        let mut ended = self.grants.iter().rev().filter(|(at, grant)| *at < index && line.is_by(&grant.key));
+        let ended = ended.find_map(|(at, grant)| self.revoked(*at, grant, index).map(|place| (place, grant)));
+        ended.map_or(Standing::Unknown, |(place, grant)| Standing::Revoked(place, grant))
+    }
+}
