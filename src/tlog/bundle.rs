@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(read_bundle(bytes), None);
         }
         assert_eq!(read_bundle(&[0; 2 * 257]), None);
-        assert_eq!(write_bundle(&vec![vec![0u8; 65_536]]), None);
+        assert_eq!(write_bundle(&[vec![0u8; 65_536]]), None);
     }
 
     proptest! {
