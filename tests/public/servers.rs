@@ -32,6 +32,15 @@ pub fn get(url: &str) -> Answer {
     send("GET", url, &[], b"")
 }
 
+/// The statuses of many requests at once.
+pub fn statuses(url: &str, count: usize) -> Vec<u16> {
+    runtime().block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let one = || async { client.get(url).send().await.unwrap().status().as_u16() };
+        futures::future::join_all((0..count).map(|_| one())).await
+    })
+}
+
 /// One request, as it is: nothing is followed, and nothing decompressed.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     runtime().block_on(async {
