@@ -10,7 +10,7 @@ use std::process::Command;
 use common::{CA, HU, Ledger, RU, US};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use verbale::audit::{export, verify_folder};
+use verbale::audit::{export, verify_export};
 use verbale::ledger::{Change, Evidence, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence};
 use verbale::node::{Read, SilenceQuery, prove, prove_silence};
 use verbale::tlog::{TlogProof, leaf_hash};
@@ -194,7 +194,7 @@ fn both_verifiers_follow_amendments() {
         expected.push(json!(false));
     }
     let folder = desk.export(&ledger, HU, "amended");
-    let report = verify_folder(&folder, Some(common::treaty_text().as_bytes()), &mut |_, _| ()).unwrap();
+    let report = verify_export(&folder, Some(common::treaty_text().as_bytes()), &mut |_, _| ()).unwrap();
     assert!(report.is_sound(), "{:?}", report.faults);
     assert_eq!(report.logs.iter().map(|log| log.amendments).collect::<Vec<_>>(), [2, 2, 2, 2]);
     paths.push(folder.clone());
@@ -212,7 +212,7 @@ fn both_verifiers_follow_amendments() {
     }
     // An amendment taken away, or altered, is missed: the logs have it.
     fs::remove_file(folder.join("amendments/002.note")).unwrap();
-    let report = verify_folder(&folder, None, &mut |_, _| ()).unwrap();
+    let report = verify_export(&folder, None, &mut |_, _| ()).unwrap();
     assert!(!report.is_sound());
     assert_eq!(desk.ask(std::slice::from_ref(&folder))[0]["verified"], false);
 }
@@ -319,10 +319,10 @@ fn both_verifiers_say_the_same_of_a_folder() {
     }
     let answers = desk.ask(&paths);
     for (path, answer) in paths.iter().zip(&answers) {
-        let report = verbale::audit::verify_folder(path, None, &mut |_, _| {}).unwrap();
+        let report = verbale::audit::verify_export(path, None, &mut |_, _| {}).unwrap();
         assert_eq!(answer["verified"], report.is_sound(), "{}: {answer} {report:#?}", path.display());
     }
-    let report = verbale::audit::verify_folder(&good, None, &mut |_, _| {}).unwrap();
+    let report = verbale::audit::verify_export(&good, None, &mut |_, _| {}).unwrap();
     for (theirs, ours) in answers[0]["logs"].as_array().unwrap().iter().zip(&report.logs) {
         let marked = report.marked.iter().filter(|note| note.party == ours.party).count();
         let ours = json!({"party": ours.party, "records": ours.records, "marked": marked, "final": ours.final_size});

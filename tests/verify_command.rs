@@ -78,7 +78,7 @@ fn a_person_reads_sentences_and_a_script_reads_codes() {
         (&["nothing"], 3, "nothing"),
         (&["export"], 0, "Compare its SHA-256"),
         (&["export", "--treaty", "other.toml"], 1, "of another ledger"),
-        (&["bent"], 1, "record 2 is not the one that this head was signed over"),
+        (&["bent"], 1, "was altered after Hungary signed for it"),
     ];
     for (arguments, expected, words) in cases {
         let (code, out, err) = verify(dir.path(), arguments);

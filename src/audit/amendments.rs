@@ -2,12 +2,12 @@
 //!
 //! A reader needs them before the logs, as a state that acceded has a log too. Where they hold follows from the logs.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::folder::PROFILE;
-use super::verify::{AuditError, read_file};
-use crate::ledger::{MAX_AMENDMENTS, MAX_PROFILE_BYTES, Profile, Treaty};
+use super::source::Source;
+use super::verify::AuditError;
+use crate::ledger::{MAX_AMENDMENTS, Profile, Treaty};
 use crate::node::{Read, ReadError, load_amendments};
 use crate::note::MAX_NOTE_BYTES;
 use crate::tlog::Hash;
@@ -27,21 +27,19 @@ pub(super) fn found(treaty: Treaty, profile: &[u8], read: &dyn Read) -> Result<T
     Ok(Arc::unwrap_or_clone(treaty))
 }
 
-/// The treaty with the amendments of a folder, by the rule of the folder's profile if that is the treaty's.
-pub(super) fn read(folder: &Path, mut treaty: Treaty) -> Result<Treaty, AuditError> {
-    if let Ok(bytes) = read_file(&folder.join(PROFILE), MAX_PROFILE_BYTES)
-        && Hash::digest(&bytes) == treaty.file().profile_sha256
-        && let Ok(profile) = Profile::parse(&bytes)
+/// The treaty with the amendments of an export, by the rule of its profile if that is the treaty's.
+pub(super) fn read(source: &mut Source, profile: Option<&[u8]>, mut treaty: Treaty) -> Result<Treaty, AuditError> {
+    if let Some(bytes) = profile
+        && Hash::digest(bytes) == treaty.file().profile_sha256
+        && let Ok(profile) = Profile::parse(bytes)
     {
         treaty = treaty.governed_by(&profile);
     }
     for number in 1..=MAX_AMENDMENTS {
-        let path = folder.join(name(number));
-        if path.symlink_metadata().is_err() {
-            break;
-        }
-        let bytes = read_file(&path, MAX_NOTE_BYTES).map_err(|source| AuditError::Io { path, source })?;
-        treaty = treaty.amended(&bytes).map_err(|error| AuditError::Amendment(name(number), error))?;
+        let name = name(number);
+        let fail = |source| AuditError::Io { path: PathBuf::from(&name), source };
+        let Some(bytes) = source.small(&name, MAX_NOTE_BYTES).map_err(fail)? else { break };
+        treaty = treaty.amended(&bytes).map_err(|error| AuditError::Amendment(name.clone(), error))?;
     }
     Ok(treaty)
 }

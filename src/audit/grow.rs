@@ -11,9 +11,9 @@ use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::export::receipt_line;
-use super::folder::{
-    CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, Reader, ReceiptLine, TREATY, readme,
-    write_frame,
+use super::frame::{Reader, write_frame};
+use super::layout::{
+    CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, ReceiptLine, TREATY, readme,
 };
 use crate::ledger::{ForkProof, Keyring, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
 use crate::note::SignedNote;
@@ -104,7 +104,7 @@ impl Growing {
         if Hash::digest(profile) != parsed.file().profile_sha256 {
             return Err(GrowError::Profile);
         }
-        let (readme, policy) = (readme(&parsed), parsed.policy_text());
+        let (readme, policy) = (readme(&parsed, None), parsed.policy_text());
         for (name, bytes) in
             [(README, readme.as_bytes()), (TREATY, treaty), (PROFILE, profile), (POLICY, policy.as_bytes())]
         {
@@ -207,7 +207,7 @@ impl Growing {
         let mut reader = Reader::new(BufReader::new(file));
         let start = position.bytes;
         while position.index < self.size(log) {
-            let frame = reader.next_frame("record").map_err(|broken| damaged(&broken.what))?;
+            let frame = reader.next_frame("record").map_err(|broken| damaged(&broken.what()))?;
             let (index, bytes) = frame.ok_or_else(|| damaged("it ends early"))?;
             each(index, &bytes);
             *position = Position { index: index + 1, bytes: start + reader.bytes };
@@ -224,7 +224,7 @@ impl Growing {
         let damaged = |what: &str| GrowError::Damaged { path: path.to_owned(), what: what.to_owned() };
         let mut reader = Reader::new(BufReader::new(open(path)?));
         for _ in 0..count {
-            let frame = reader.next_frame("record").map_err(|broken| damaged(&broken.what))?;
+            let frame = reader.next_frame("record").map_err(|broken| damaged(&broken.what()))?;
             each(&frame.ok_or_else(|| damaged("it ends early"))?.1)?;
         }
         Ok(())
@@ -308,7 +308,7 @@ impl Growing {
         let mut out = BufWriter::new(File::create(partial).map_err(fail)?);
         let mut new = new.into_iter().peekable();
         loop {
-            let line = old.next_line().map_err(|broken| damaged(broken.what))?;
+            let line = old.next_line().map_err(|broken| damaged(broken.what()))?;
             let line = line.map(|line| ReceiptLine::parse(&line, &self.treaty).ok_or(line)).transpose();
             let line = line.map_err(|line| damaged(format!("not a line of receipts: {line:?}")))?;
             while let Some(next) = new.next_if(|next| line.is_none_or(|line| *next < line)) {
@@ -366,7 +366,7 @@ impl Growing {
             let note = SignedNote::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
             let checkpoint = Checkpoint::verify(&note, key).map_err(|error| wrong(&error.to_string()))?;
             while end.edge.size() < checkpoint.size {
-                let frame = reader.next_frame("record").map_err(|broken| damaged(&records, broken.what))?;
+                let frame = reader.next_frame("record").map_err(|broken| damaged(&records, broken.what()))?;
                 let (_, bytes) = frame.ok_or_else(|| damaged(&records, "records are missing".into()))?;
                 let record = self.take(log, &mut end, &bytes).map_err(|what| damaged(&records, what.to_string()))?;
                 end.bytes = reader.bytes;

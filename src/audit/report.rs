@@ -1,32 +1,25 @@
 //! What an audit found.
 
-use crate::ledger::{Mark, Timestamp};
+use crate::ledger::{Fault, FaultPlace, Mark, Timestamp};
 use crate::tlog::Hash;
 
-/// Most faults, and most marked notes, that a report lists one by one; it counts the others.
-pub const MAX_LISTED: usize = 1000;
+use super::Selection;
 
-/// Something that does not verify. What comes after it in the same log was not looked at.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Fault {
-    /// The file, from the folder on.
-    pub file: String,
-    /// The line, from 1; 0 if the file as a whole is meant.
-    pub line: u64,
-    /// What is wrong.
-    pub what: String,
-}
+/// Most faults, marked notes, stretches and redacted notes that a report lists one by one; it counts the others.
+pub const MAX_LISTED: usize = 1000;
 
 /// One party's log, as far as it verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LogReport {
     /// The party's code.
     pub party: String,
-    /// Whether it was read to its end without a fault; otherwise the numbers below are those up to the fault.
+    /// Whether it was read to its end; otherwise the numbers below are those up to where that was not possible.
     pub complete: bool,
-    /// Number of records.
+    /// Number of records that are accounted for: there, redacted, or left out.
     pub records: u64,
-    /// Notifications among them.
+    /// So many of them, from the first on, stand under a head that the party signed. Those that a fault names do not.
+    pub proven: u64,
+    /// Notifications among those that are there.
     pub notifications: u64,
     /// Receipts for other logs among them.
     pub receipts: u64,
@@ -42,8 +35,19 @@ pub struct LogReport {
     pub checkpoints: u64,
     /// Records that a quorum of parties has receipted.
     pub final_size: u64,
-    /// When the last record was logged, by the party's own clock.
+    /// When the last record that is there was logged, by the party's own clock.
     pub last: Option<Timestamp>,
+    /// In a part: the stretches of records that are there without a gap, each by its first and its last index; at most
+    /// [`MAX_LISTED`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stretches: Vec<(u64, u64)>,
+    /// Number of records that were not asked for.
+    pub omitted: u64,
+    /// Number of notes that are withheld.
+    pub redacted: u64,
+    /// Indexes of these, at most [`MAX_LISTED`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redacted_at: Vec<u64>,
 }
 
 /// A notification that is not in order.
@@ -62,7 +66,7 @@ pub struct MarkedNote {
 pub struct Missing {
     /// Code of the party whose log it is.
     pub party: String,
-    /// Records in the folder.
+    /// Records in the export.
     pub have: u64,
     /// Size of the largest head that the party signed and somebody receipted.
     pub signed: u64,
@@ -77,7 +81,7 @@ pub struct ForkedLog {
     pub why: String,
 }
 
-/// What an audit of an export folder found.
+/// What an audit of an export found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
     /// The treaty's title.
@@ -86,6 +90,8 @@ pub struct Report {
     pub treaty: Option<Hash>,
     /// Whether the treaty file was given from outside. Otherwise its hash is to be compared with a trusted one.
     pub treaty_given: bool,
+    /// What was asked for, if the export is a part of the ledger.
+    pub part: Option<Selection>,
     /// The logs, in the treaty's order.
     pub logs: Vec<LogReport>,
     /// Notifications that are not in order, at most [`MAX_LISTED`].
@@ -106,15 +112,91 @@ impl Report {
         self.faults.is_empty() && self.missing.is_empty() && self.forks.is_empty()
     }
 
-    pub(super) fn fault(&mut self, file: &str, line: u64, what: impl Into<String>) {
-        if self.faults.len() < MAX_LISTED {
-            self.faults.push(Fault { file: file.to_owned(), line, what: what.into() });
+    /// What the part leaves out and what follows from that, in plain sentences; none for a whole ledger.
+    pub fn part_sentences(&self) -> Vec<String> {
+        let Some(part) = &self.part else { return Vec::new() };
+        let mut out = vec!["This is a part of the ledger, by whoever made it.".to_owned()];
+        out.extend(part.sentences());
+        for log in &self.logs {
+            out.extend(log.part_sentences());
         }
+        let omitted: u64 = self.logs.iter().map(|log| log.omitted).sum();
+        if omitted > 0 {
+            out.push(
+                "Nothing follows about the records that were left out: whether they are of the kind that was asked for, \
+                 answer a note that is here, or withdraw a key, only they would show."
+                    .into(),
+            );
+        }
+        if self.logs.iter().any(|log| log.redacted > 0) {
+            out.push(
+                "Nothing follows about the content of a withheld note: its hash fixes it and tells nothing of it. Whoever \
+                 holds the note can show that it is the one."
+                    .into(),
+            );
+        }
+        out
+    }
+
+    pub(super) fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < MAX_LISTED {
+            self.faults.push(fault);
+        }
+    }
+
+    /// A fault of a whole file.
+    pub(super) fn file_fault(
+        &mut self,
+        file: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        means: impl Into<String>,
+    ) {
+        let (expected, found, means) = (expected.into(), found.into(), means.into());
+        self.fault(Fault { file: file.to_owned(), place: FaultPlace::default(), expected, found, means });
     }
 
     pub(super) fn forked(&mut self, party: &str, why: impl Into<String>) {
         if self.forks.len() < MAX_LISTED && self.forks.iter().all(|fork| fork.party != party) {
             self.forks.push(ForkedLog { party: party.to_owned(), why: why.into() });
         }
+    }
+}
+
+impl LogReport {
+    fn part_sentences(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let there = self.records - self.omitted - self.redacted;
+        let stretch = |(first, last): &(u64, u64)| match last - first {
+            0 => first.to_string(),
+            _ => format!("{first} to {last}"),
+        };
+        let gapless: Vec<_> = self.stretches.iter().filter(|(first, last)| first < last).map(stretch).collect();
+        if self.omitted > 0 {
+            out.push(format!(
+                "{}: {there} of {} records are here, {} were left out.",
+                self.party, self.records, self.omitted
+            ));
+            if !gapless.is_empty() && gapless.len() <= 20 {
+                out.push(format!("{}: without a gap are the records {}.", self.party, gapless.join(", ")));
+            }
+        }
+        if self.redacted > 0 {
+            let listed: Vec<_> = self.redacted_at.iter().take(100).map(u64::to_string).collect();
+            let more = self.redacted - listed.len() as u64;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            out.push(format!("{}: withheld, with their places kept: records {}{more}.", self.party, listed.join(", ")));
+        }
+        out
+    }
+}
+
+/// A record that is there goes on the last stretch, or begins one.
+pub(super) fn stretch(out: &mut LogReport, index: u64) {
+    let full = out.stretches.len() >= MAX_LISTED;
+    match out.stretches.last_mut() {
+        Some((_, last)) if *last + 1 == index => *last = index,
+        _ if !full => out.stretches.push((index, index)),
+        _ => {}
     }
 }

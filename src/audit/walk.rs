@@ -1,94 +1,188 @@
 //! One log's three files, read side by side.
 
-use std::fs::File;
-use std::io::BufReader;
-
-use super::folder::{Broken, CHECKPOINTS, RECEIPTS, Reader, ReceiptLine};
-use super::report::LogReport;
-use crate::ledger::{Adoption, KeyHistory, Keyring, Treaty};
+use super::branches::Branches;
+use super::frame::{Broken, Reader};
+use super::layout::{CHECKPOINTS, RECEIPTS, ReceiptLine};
+use super::report::{LogReport, Report};
+use super::source::{Input, LOG_FILES};
+use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, Treaty};
 use crate::note::SignedNote;
-use crate::tlog::{Appender, Checkpoint, Hash};
+use crate::tlog::{Checkpoint, Hash};
 
 /// One of a log's files while it is read.
-pub(super) type Source = Reader<BufReader<File>>;
+pub(super) type File = Reader<Input>;
+
+/// A record that was read and is not yet in the tree: the next one says whether it is what it should be.
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    pub index: u64,
+    pub leaf: Hash,
+    pub line: u64,
+    pub byte: u64,
+}
+
+/// A head that was read, with where it stands.
+pub(super) struct Head {
+    pub checkpoint: Checkpoint,
+    pub line: u64,
+    pub byte: u64,
+}
 
 /// One log while its files are read.
 pub(super) struct Walk {
     pub log: usize,
-    pub records: Source,
-    pub checkpoints: Source,
-    pub receipts: Source,
-    /// The next head, verified, and its line.
-    pub checkpoint: Option<(Checkpoint, u64)>,
+    pub folder: String,
+    pub checkpoints: File,
+    pub receipts: File,
+    pub records: File,
+    /// The next head, verified.
+    pub head: Option<Head>,
     /// The next line of `receipts.txt`.
     pub receipt: Option<ReceiptLine>,
-    pub edge: Appender,
-    pub last_leaf: Hash,
     last_receipt: Option<ReceiptLine>,
+    pub tree: Branches,
+    pub pending: Option<Pending>,
+    /// Leaf hash of the last record, if it is known.
+    pub last_leaf: Option<Hash>,
     pub receipted: Vec<u64>,
-    /// Size of the last head to which the records led.
-    pub good: u64,
     /// Size of the largest head that is known to be signed.
     pub signed: u64,
-    pub adoption: Adoption,
+    /// A head did not agree with the records; it is said once, until one agrees again.
+    pub astray: bool,
     /// The log's keys, by the records that were read.
     pub keys: KeyHistory,
+    pub adoption: Adoption,
     pub out: LogReport,
 }
 
 impl Walk {
-    pub fn new(treaty: &Treaty, log: usize, [records, checkpoints, receipts]: [Source; 3]) -> Self {
+    pub fn new(treaty: &Treaty, log: usize, files: [Input; 3]) -> Self {
+        let [checkpoints, receipts, records] = files.map(Reader::new);
+        let party = treaty.party(log).code.clone();
         Self {
             log,
-            records,
+            folder: format!("{}/{party}", super::layout::LOGS),
             checkpoints,
             receipts,
-            checkpoint: None,
+            records,
+            head: None,
             receipt: None,
-            edge: Appender::default(),
-            last_leaf: treaty.hash(),
             last_receipt: None,
+            tree: Branches::new(),
+            pending: None,
+            last_leaf: Some(treaty.hash()),
             receipted: vec![0; treaty.parties().len()],
-            good: 0,
             signed: 0,
-            adoption: Adoption::default(),
+            astray: false,
             keys: Keyring::new(treaty).party(log).clone(),
-            out: LogReport { party: treaty.party(log).code.clone(), ..LogReport::default() },
+            adoption: Adoption::default(),
+            out: LogReport { party, ..LogReport::default() },
         }
     }
 
+    /// Number of records that were read, the one included that is not in the tree yet.
+    pub fn read(&self) -> u64 {
+        self.tree.size() + u64::from(self.pending.is_some())
+    }
+
+    /// Bytes of its files that were read.
     pub fn bytes(&self) -> u64 {
         self.records.bytes + self.checkpoints.bytes + self.receipts.bytes
     }
 
-    pub fn next_checkpoint(&mut self, keys: &KeyHistory) -> Result<(), (&'static str, Broken)> {
-        let line = self.checkpoints.line;
-        let fail = |what: String| (CHECKPOINTS, Broken { line, what });
-        let Some((number, bytes)) = self.checkpoints.next_frame("checkpoint").map_err(|b| (CHECKPOINTS, b))? else {
-            return Ok(());
-        };
-        let note = SignedNote::parse(&bytes).map_err(|e| fail(e.to_string()))?;
-        let checkpoint = keys.verify_head(&note).map_err(|e| fail(e.to_string()))?;
-        let bare = keys.bare(&note, checkpoint.size, u64::MAX).map_err(|e| fail(e.to_string()))?;
-        if checkpoint.size != number || bare.to_bytes() != bytes {
-            return Err(fail("expected this head with the log's own signature and nothing else".into()));
+    /// A fault in one of the log's files.
+    pub fn fault(&self, file: &str, broken: Broken, means: impl Into<String>) -> Fault {
+        Fault {
+            file: format!("{}/{file}", self.folder),
+            place: FaultPlace::line(broken.line, broken.byte),
+            expected: broken.expected,
+            found: broken.found,
+            means: means.into(),
         }
-        self.signed = self.signed.max(number);
-        self.checkpoint = Some((checkpoint, line));
-        Ok(())
     }
 
-    pub fn next_receipt(&mut self, treaty: &Treaty) -> Result<(), (&'static str, Broken)> {
-        let fail = |line, what: &str| (RECEIPTS, Broken { line, what: what.to_owned() });
-        let at = self.receipts.line;
-        self.receipt = None;
-        let Some(text) = self.receipts.next_line().map_err(|b| (RECEIPTS, b))? else { return Ok(()) };
-        let line = ReceiptLine::parse(&text, treaty).filter(|line| line.by != self.log);
-        let line = line.ok_or_else(|| fail(at, "not a line `size … root … by … record … time …`"))?;
-        if self.last_receipt.is_some_and(|last| last >= line) {
-            return Err(fail(at, "receipts should stand by size, party and record, each once"));
+    /// Reads on to the next head that verifies. What does not verify proves nothing, and those after it still do.
+    pub fn next_head(&mut self, treaty: &Treaty, keys: &Keyring, report: &mut Report) {
+        self.head = None;
+        let party = treaty.party(self.log);
+        loop {
+            let start =
+                self.checkpoints.broken(format!("a head with the signature by {} and no other", party.log.name()), "");
+            let (number, bytes) = match self.checkpoints.next_frame("checkpoint") {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(broken) => {
+                    let means = "The heads from here on were not looked at.";
+                    return report.fault(self.fault(CHECKPOINTS, broken, means));
+                }
+            };
+            let read = SignedNote::parse(&bytes).map_err(|e| e.to_string()).and_then(|note| {
+                let history = keys.party(self.log);
+                let checkpoint = history.verify_head(&note).map_err(|e| e.to_string())?;
+                let bare = history.bare(&note, checkpoint.size, u64::MAX).map_err(|e| e.to_string())?;
+                if checkpoint.size != number || bare.to_bytes() != bytes {
+                    return Err("another size, or more signatures than that".to_owned());
+                }
+                Ok(checkpoint)
+            });
+            let last = self.head.as_ref().map_or(0, |head| head.checkpoint.size);
+            match read {
+                Ok(checkpoint) if checkpoint.size >= last => {
+                    self.signed = self.signed.max(number);
+                    self.head = Some(Head { checkpoint, line: start.line, byte: start.byte });
+                    return;
+                }
+                read => {
+                    let found = read.err().unwrap_or_else(|| "a smaller head than the one before it".into());
+                    let means = format!(
+                        "It does not show that {} signed a log of {number} records. Its other heads stand.",
+                        party.name
+                    );
+                    let mut fault = self.fault(CHECKPOINTS, Broken { found, ..start }, means);
+                    fault.place = fault.place.signature(party.log.name());
+                    report.fault(fault);
+                }
+            }
         }
-        (self.last_receipt, self.receipt) = (Some(line), Some(line));
-        Ok(())
+    }
+
+    /// Reads on to the next line about a receipt.
+    pub fn next_receipt(&mut self, treaty: &Treaty, report: &mut Report) {
+        self.receipt = None;
+        loop {
+            let start = self.receipts.broken("a line `size … root … by … record … time …`", "");
+            let text = match self.receipts.next_line() {
+                Ok(Some(text)) => text,
+                Ok(None) => return,
+                Err(broken) => {
+                    let means =
+                        "The receipts listed from here on were not looked at; those in the others' records were.";
+                    return report.fault(self.fault(RECEIPTS, broken, means));
+                }
+            };
+            let line = ReceiptLine::parse(&text, treaty).filter(|line| line.by != self.log);
+            let broken = match line {
+                None => Broken { found: super::frame::quoted(&text), ..start },
+                Some(line) if self.last_receipt.is_some_and(|last| last >= line) => Broken {
+                    expected: "receipts by size, party and record, each once".into(),
+                    found: super::frame::quoted(&text),
+                    ..start
+                },
+                Some(line) => {
+                    (self.last_receipt, self.receipt) = (Some(line), Some(line));
+                    return;
+                }
+            };
+            let means = "This line shows nothing. The receipt itself, if there is one, is the record that it names.";
+            report.fault(self.fault(RECEIPTS, broken, means));
+        }
+    }
+
+    /// Gives the files back.
+    pub fn into_files(self) -> ([(&'static str, Input); 3], LogReport) {
+        let [a, b, c] = LOG_FILES;
+        let files =
+            [(a, self.checkpoints.into_inner()), (b, self.receipts.into_inner()), (c, self.records.into_inner())];
+        (files, self.out)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Code, Context, Failure, files, read_profile, read_treaty};
+use super::{Code, Context, Failure, read_profile, read_treaty};
 use crate::ledger::{MAX_EVIDENCE_BYTES, Profile, Treaty};
-use crate::page::{Carried, EVIDENCE, MAX_PAGE_BYTES, PROFILE, TREATY, is_page, is_written_so};
+use crate::page::{Carried, EVIDENCE, PROFILE, TREATY, is_page, is_written_so};
 use crate::tlog::Hash;
 
 /// An evidence file with what it is checked against.
@@ -29,14 +29,14 @@ pub struct PageFacts {
 }
 
 impl Source {
-    /// Reads the file, and finds the treaty file: the one that is named, the home folder's, or the page's own.
+    /// Takes the file's bytes, and finds the treaty file: the one that is named, the home folder's, or the page's own.
     pub fn open(
         path: &Path,
+        bytes: Vec<u8>,
         treaty: Option<&PathBuf>,
         profile: Option<&PathBuf>,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let bytes = files::read(path, MAX_PAGE_BYTES)?;
         let carried = if is_page(&bytes) { Some(carried(path, &bytes)?) } else { None };
         let home = context.treaty_path();
         let chosen = treaty.cloned().or_else(|| (carried.is_none() || home.exists()).then_some(home));

@@ -1,23 +1,28 @@
-//! `verbale verify`: checks an evidence file or an export folder, offline, with the treaty file alone.
+//! `verbale verify`: checks an evidence file or an export, offline, with the treaty file alone.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::progress::{Progress, Unit};
 use super::source::{PageFacts, Source};
 use super::{Code, Context, Failure, display, files};
-use crate::audit::{AuditError, Report, verify_folder};
-use crate::ledger::{MAX_TREATY_BYTES, Profile, Treaty, Verdict, outside_sentences, verify_evidence};
+use crate::audit::{AuditError, Report, peek, unpack_small, verify_export};
+use crate::ledger::{
+    Explanation, Fault, MAX_EVIDENCE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, explain_evidence,
+    outside_sentences, verify_evidence,
+};
 use crate::note::VerifierKey;
+use crate::page::MAX_PAGE_BYTES;
 
-/// Check an evidence file, a page that carries one, or the folder of an export: offline, with the treaty file alone
+/// Check an evidence file, a page that carries one, or an export: offline, with the treaty file alone
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// An evidence file (.tlog-proof), an evidence page (.html), or the folder of an export
+    /// An evidence file (.tlog-proof, also as .zst), an evidence page (.html), the folder of an export, or its archive (.tar.zst)
     #[arg(value_name = "FILE|FOLDER")]
     pub path: PathBuf,
-    /// The treaty file that you trust; without it the home folder's, and for a folder the one inside it
+    /// The treaty file that you trust; without it the home folder's, and for an export the one inside it
     #[arg(long, value_name = "FILE")]
     pub treaty: Option<PathBuf>,
     /// The treaty's profile, for titles and the form of notes; without it `profile.toml` beside the treaty file
@@ -28,23 +33,58 @@ pub struct Args {
     pub witnesses: Vec<VerifierKey>,
 }
 
-/// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
-pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    if args.path.is_dir() { folder(args, context) } else { evidence(args, context) }
+/// What a path holds.
+enum Kind {
+    Evidence(Vec<u8>),
+    Export,
 }
 
-fn folder(args: &Args, context: &Context) -> Result<(), Failure> {
+/// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    match kind(&args.path)? {
+        Kind::Export => export(args, context),
+        Kind::Evidence(bytes) => evidence(bytes, args, context),
+    }
+}
+
+/// Told by the bytes, not by the name.
+fn kind(path: &Path) -> Result<Kind, Failure> {
+    /// The magic number of RFC 8878.
+    const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    if path.is_dir() {
+        return Ok(Kind::Export);
+    }
+    let mut start = [0; 4];
+    let compressed =
+        path.is_file() && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == ZSTD;
+    if !compressed {
+        return Ok(Kind::Evidence(files::read(path, MAX_PAGE_BYTES)?));
+    }
+    let fail = |error| Failure::new(Code::Input, format!("{} cannot be unpacked: {error}", path.display()));
+    if peek(path).map_err(fail)?.starts_with(b"c2sp.org/tlog-proof") {
+        return Ok(Kind::Evidence(unpack_small(path, MAX_EVIDENCE_BYTES).map_err(fail)?));
+    }
+    Ok(Kind::Export)
+}
+
+fn export(args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
     let trusted = args.treaty.as_ref().map(|path| files::read(path, MAX_TREATY_BYTES)).transpose()?;
-    let bar = progress_bar(out.json);
-    let report = verify_folder(&args.path, trusted.as_deref(), &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let mut shown = Progress::new(out.json);
+    let report = verify_export(&args.path, trusted.as_deref(), &mut |done, total| {
+        shown.show("Checking", Unit::Bytes, done, total);
     });
-    bar.finish_and_clear();
+    shown.finish();
     let report = report.map_err(|error| {
-        let code = if matches!(error, AuditError::OtherTreaty { .. }) { Code::NotVerified } else { Code::Input };
-        Failure::new(code, format!("{} was not audited: {error}.", args.path.display()))
+        let code = match error {
+            AuditError::OtherTreaty { .. } | AuditError::Unfinished => Code::NotVerified,
+            _ => Code::Input,
+        };
+        let failure = Failure::new(code, format!("{} was not audited: {error}.", args.path.display()));
+        match error {
+            AuditError::Unfinished => failure.hint("`verbale export` with --resume finishes it"),
+            _ => failure,
+        }
     })?;
     if out.json {
         out.value(&serde_json::json!({"sound": report.is_sound(), "report": report}));
@@ -53,20 +93,11 @@ fn folder(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     let against = match (report.faults.len(), report.forks.len(), report.missing.len()) {
         (0, 0, 0) => return Ok(()),
-        (0, 0, _) => "What is there verifies, but some logs are longer than what is in the folder.",
+        (0, 0, _) => "What is there verifies, but some logs are longer than what is here.",
         (0, ..) => "What is there verifies, but a log has forked.",
-        _ => "The folder does not verify: the faults are listed above.",
+        _ => "The export does not verify: the faults are listed above, and what stands all the same.",
     };
     Err(Failure::new(Code::NotVerified, against).hint("Ask another party for its export, and compare."))
-}
-
-fn progress_bar(json: bool) -> ProgressBar {
-    // Drawn on standard error, and there on a terminal only.
-    if json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("Checking {wide_bar} {bytes} of {total_bytes} ({eta})");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn print_report(report: &Report, context: &Context) {
@@ -74,13 +105,10 @@ fn print_report(report: &Report, context: &Context) {
     let head = if report.is_sound() { out.good("VERIFIED") } else { out.bad("NOT VERIFIED") };
     out.line(format!("{head}  {}", out.bold(&report.title)));
     for log in &report.logs {
-        if !log.complete {
-            out.line(format!("  {}: not checked to its end; see the fault below.", log.party));
-            continue;
-        }
         let last = log.last.map_or(String::new(), |time| format!(", the last one logged at {}", display::time(time)));
+        let short = if log.complete { "" } else { " (not read to its end; see below)" };
         out.line(format!(
-            "  {}: {}{last}; {}, {}, {}; the first {} are final.",
+            "  {}: {}{short}{last}; {}, {}, {}; the first {} are final.",
             log.party,
             counted(log.records, "record"),
             counted(log.notifications, "notification"),
@@ -88,10 +116,16 @@ fn print_report(report: &Report, context: &Context) {
             counted(log.receipts, "receipt"),
             log.final_size
         ));
+        if log.proven < log.records {
+            out.line(format!("    The first {} stand under a head that {} signed.", log.proven, log.party));
+        }
         if log.void > 0 {
             let void = counted(log.void, "record");
             out.line(format!("    Not what their type says, and without effect: {void}."));
         }
+    }
+    for sentence in report.part_sentences() {
+        out.line(format!("  {}", shown(&sentence)));
     }
     for note in &report.marked {
         for mark in &note.marks {
@@ -110,25 +144,40 @@ fn print_report(report: &Report, context: &Context) {
     for fork in &report.forks {
         out.line(format!("  {} the log of {}: {}.", out.bad("Forked:"), fork.party, fork.why));
     }
-    for fault in &report.faults {
-        let line = if fault.line > 0 { format!(", line {}", fault.line) } else { String::new() };
-        out.line(format!("  {} {}{line}: {}.", out.bad("Fault:"), fault.file, shown(&fault.what)));
-    }
+    print_faults(&report.faults, context);
     if let Some(treaty) = report.treaty.filter(|_| !report.treaty_given) {
-        out.line("  The treaty file inside the folder was used. Compare its SHA-256 with that of one that you trust:");
+        out.line("  The treaty file inside the export was used. Compare its SHA-256 with that of one that you trust:");
         out.line(format!("  {}", treaty.to_hex()));
     }
 }
 
-fn evidence(args: &Args, context: &Context) -> Result<(), Failure> {
+fn print_faults(faults: &[Fault], context: &Context) {
+    let out = context.out;
+    for fault in faults {
+        let place = fault.place.to_string();
+        let place = if place.is_empty() { String::new() } else { format!(", {place}") };
+        out.line(format!("  {} {}{}", out.bad("Fault:"), shown(&fault.file), shown(&place)));
+        out.line(format!("    expected  {}", shown(&fault.expected)));
+        out.line(format!("    found     {}", shown(&fault.found)));
+        out.line(format!("    {}", shown(&fault.means)));
+    }
+}
+
+fn evidence(bytes: Vec<u8>, args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
     let Source { evidence, treaty, profile, page } =
-        Source::open(&args.path, args.treaty.as_ref(), args.profile.as_ref(), context)?;
-    let verdict = verify_evidence(&evidence, &treaty, profile.as_ref()).map_err(|error| {
-        Failure::new(Code::NotVerified, format!("{} does not verify: {error}.", args.path.display())).hint(
-            "Nothing in this file may be relied on. Ask for it again, and check that the treaty file is the right one.",
-        )
-    })?;
+        Source::open(&args.path, bytes, args.treaty.as_ref(), args.profile.as_ref(), context)?;
+    let verdict = match verify_evidence(&evidence, &treaty, profile.as_ref()) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            let name = args.path.file_name().unwrap_or_default().to_string_lossy();
+            let explanation = explain_evidence(&name, &evidence, &treaty, profile.as_ref());
+            explain(&explanation, &treaty, profile.as_ref(), context);
+            let text = format!("{} does not verify: {error}.", args.path.display());
+            let hint = "Ask for it again, and check that the treaty file is the right one.";
+            return Err(Failure::new(Code::NotVerified, text).hint(hint));
+        }
+    };
     if out.json {
         let mut value = serde_json::json!({"sound": verdict.is_sound(), "verdict": verdict});
         if let Some(page) = page {
@@ -149,6 +198,22 @@ fn evidence(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     Err(Failure::new(Code::NotVerified, format!("Every byte of {} verifies, but {against}.", args.path.display()))
         .hint("The sentences above say what is proven all the same."))
+}
+
+/// A file that does not verify: what fails, and what holds without it.
+fn explain(explanation: &Explanation, treaty: &Treaty, profile: Option<&Profile>, context: &Context) {
+    let out = context.out;
+    if out.json {
+        let Explanation { faults, holds, summary } = explanation;
+        return out.value(&serde_json::json!({"sound": false, "faults": faults, "holds": holds, "summary": summary}));
+    }
+    out.line(format!("{}  {}", out.bad("NOT VERIFIED"), out.bold(&treaty.file().title)));
+    print_faults(&explanation.faults, context);
+    explanation.summary.iter().for_each(|sentence| out.line(format!("  {}", shown(sentence))));
+    if let Some(verdict) = &explanation.holds {
+        out.line(out.bold("Without the parts that fail, this holds:"));
+        verdict.sentences(treaty, profile).iter().for_each(|sentence| out.line(format!("  {}", shown(sentence))));
+    }
 }
 
 fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, witnesses: &[VerifierKey], context: &Context) {

@@ -21,7 +21,11 @@ use crate::tlog::{Checkpoint, leaf_hash, verify_inclusion};
 /// Verifies an evidence file: every byte of it, with nothing but the treaty file (and the profile, for titles and the
 /// form of the note).
 pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>) -> Result<Verdict, EvidenceError> {
-    let evidence = Evidence::parse(bytes, &treaty.hash())?;
+    check(&Evidence::parse(bytes, &treaty.hash())?, treaty, profile)
+}
+
+/// Verifies every part of an evidence file that was read.
+pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profile>) -> Result<Verdict, EvidenceError> {
     let stated = Record::parse(evidence.record.record.as_bytes());
     let stated = stated.map_err(|e| EvidenceError::Part { part: "the record".into(), fault: e.into() })?;
     let amended = evidence.amendments.follow(&stated, treaty, profile)?;
@@ -29,7 +33,7 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
     let origin = evidence.checkpoint.text().split('\n').next().unwrap_or_default();
     let log = treaty.log_of_origin(origin).ok_or_else(|| EvidenceError::UnknownLog(origin.to_owned()))?;
 
-    let keys = carried::keyring(&evidence, treaty)?;
+    let keys = carried::keyring(evidence, treaty)?;
     let mut receipts = Vec::new();
     let own = HeadPart { checkpoint: evidence.checkpoint.clone(), path: evidence.record.path.clone() };
     let main = part("the checkpoint", || head(&own, log, &keys, &mut receipts))?;
@@ -55,8 +59,8 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
         }
         last_size = checkpoint.size;
     }
-    let credentials = credentials(&evidence, &record, &main, log, treaty)?;
-    let not_before = anchors(&evidence, &record, &main, log, (treaty, &keys))?;
+    let credentials = credentials(evidence, &record, &main, log, treaty)?;
+    let not_before = anchors(evidence, &record, &main, log, (treaty, &keys))?;
     let fork = match &evidence.fork {
         None => None,
         Some(text) => {
@@ -72,11 +76,11 @@ pub fn verify_evidence(bytes: &[u8], treaty: &Treaty, profile: Option<&Profile>)
     let silence = match &evidence.silence {
         None => None,
         Some(part) => {
-            Some(part.check(&evidence, (log, &record, &main), &receipts, (treaty, &keys, amended.adoption.last()))?)
+            Some(part.check(evidence, (log, &record, &main), &receipts, (treaty, &keys, amended.adoption.last()))?)
         }
     };
 
-    let outside = outside(&evidence, &record, log, treaty, &keys)?;
+    let outside = outside(evidence, &record, log, treaty, &keys)?;
     let has_part = |party: usize| {
         let in_silence = silence.as_ref().is_some_and(|silence| {
             silence.party == treaty.party(party).code

@@ -9,6 +9,8 @@ mod chain;
 mod check;
 mod credential;
 mod evidence;
+mod explain;
+mod fault;
 mod fields;
 mod fork;
 mod keyring;
@@ -36,6 +38,8 @@ pub use evidence::{
     Anchor, Evidence, EvidenceError, HeadPart, Included, MAX_ANCHORS, MAX_CREDENTIALS, MAX_EVIDENCE_BYTES, MAX_KEYS,
     PartError, parse_bare_fork,
 };
+pub use explain::{Explanation, explain_evidence};
+pub use fault::{Fault, FaultPlace};
 pub use fields::FieldError;
 pub use fork::{ForkError, ForkProof};
 pub use keyring::{Endpoint, KeyChange, KeyHistory, Keyring, MAX_ANNOUNCED};

@@ -280,7 +280,7 @@ fn utc(time: Timestamp) -> String {
     time.display()
 }
 
-fn party_name(treaty: &Treaty, code: &str) -> String {
+pub(super) fn party_name(treaty: &Treaty, code: &str) -> String {
     treaty.find(code).map_or_else(|| code.to_owned(), |at| treaty.party(at).name.clone())
 }
 
@@ -293,7 +293,7 @@ fn said(value: &Value) -> String {
     }
 }
 
-fn list(items: &[impl AsRef<str>], last: &str) -> String {
+pub(super) fn list(items: &[impl AsRef<str>], last: &str) -> String {
     let items: Vec<_> = items.iter().map(AsRef::as_ref).collect();
     match items.as_slice() {
         [] => String::new(),

@@ -7,8 +7,22 @@
 use super::hash::{Hash, empty_root, node_hash};
 use super::tile::Tiles;
 
+/// The complete subtrees that leaves `from` to, not including, `to` make up, from the left: the height of each and its
+/// index among those of its height.
+pub fn subtrees(from: u64, to: u64) -> impl Iterator<Item = (u8, u64)> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let width = to.checked_sub(at).filter(|width| *width > 0)?;
+        // As wide as the place where it begins and what is left allow.
+        let height = at.trailing_zeros().min(width.ilog2());
+        let found = (height as u8, at >> height);
+        at += 1 << height;
+        Some(found)
+    })
+}
+
 /// The first `size` leaves of a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompactRange {
     size: u64,
     /// Widest first: one root for each bit of `size` that is set.
@@ -51,6 +65,21 @@ impl CompactRange {
         }
         self.roots.push(root);
         self.size = self.size.wrapping_add(1);
+    }
+
+    /// Appends 2^`height` leaves by the root of their complete subtree; `false`, with nothing appended, where such a
+    /// subtree does not begin at this size.
+    pub fn push_subtree(&mut self, height: u8, root: Hash) -> bool {
+        let Some(width) = 1u64.checked_shl(height.into()) else { return false };
+        let Some(size) = self.size.checked_add(width).filter(|_| self.size.is_multiple_of(width)) else { return false };
+        let mut root = root;
+        for _ in 0..(self.size >> height).trailing_ones() {
+            let Some(left) = self.roots.pop() else { break };
+            root = node_hash(&left, &root);
+        }
+        self.roots.push(root);
+        self.size = size;
+        true
     }
 
     /// The tree's root.
@@ -102,6 +131,31 @@ mod tests {
             }
             prop_assert_eq!(range.root(), appender.root());
             prop_assert_eq!(range.size(), before + after);
+        }
+
+        #[test]
+        fn leaves_left_out_are_stood_for_by_the_roots_of_their_subtrees(size in 1u64..900, a in 0u64..900, b in 0u64..900) {
+            let (from, to) = (a.min(b).min(size), a.max(b).min(size));
+            let (mut appender, mut full) = (Appender::default(), Vec::new());
+            let leaf = |n: u64| leaf_hash(&n.to_be_bytes());
+            (0..size).for_each(|n| appender.push(leaf(n), &mut full));
+            let tiles = full.iter().cloned().chain(appender.partial_tiles());
+            let memory = Memory(tiles.map(|tile| ((tile.level, tile.n), tile.hashes)).collect());
+            let mut range = CompactRange::default();
+            (0..from).for_each(|n| range.push(leaf(n)));
+            let mut count = 0;
+            for (height, index) in subtrees(from, to) {
+                prop_assert_eq!(index << height, range.size());
+                prop_assert!(range.push_subtree(height, memory.subtree(height, index).unwrap().unwrap()));
+                count += 1;
+            }
+            prop_assert!(count <= 2 * 64 && range.size() == to);
+            (to..size).for_each(|n| range.push(leaf(n)));
+            prop_assert_eq!(range.root(), appender.root());
+            if !size.is_multiple_of(2) {
+                prop_assert!(!range.clone().push_subtree(1, leaf(0)));
+            }
+            prop_assert!(!range.push_subtree(64, leaf(0)));
         }
     }
 }

@@ -14,7 +14,7 @@ mod witness;
 
 pub use bundle::{MAX_BUNDLE_BYTES, TilePath, read_bundle, write_bundle};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use compact::CompactRange;
+pub use compact::{CompactRange, subtrees};
 pub use cosignature::{Cosignature, CosignatureError};
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use policy::{Policy, PolicyError};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use tempfile::TempDir;
-use verbale::audit::{Report, verify_folder};
+use verbale::audit::{Report, verify_export};
 use verbale::ledger::Treaty;
 use verbale::node::{Memory, Read};
 use verbale::note::SignedNote;
@@ -59,7 +59,7 @@ impl Kept {
 
     pub fn audit(&self) -> Report {
         let treaty = common::treaty_text();
-        verify_folder(&self.dir.path().join("ledger"), Some(treaty.as_bytes()), &mut |_, _| {}).unwrap()
+        verify_export(&self.dir.path().join("ledger"), Some(treaty.as_bytes()), &mut |_, _| {}).unwrap()
     }
 
     pub fn evidence(&self) -> Vec<PathBuf> {

@@ -1,0 +1,401 @@
+//! Auditing one log: its records, heads and receipts, side by side. What is altered is named, and the rest still stands.
+
+use super::branches::Doubt;
+use super::export::receipt_line;
+use super::frame::{Broken, Frame};
+use super::layout::{CHECKPOINTS, RECEIPTS, RECORDS, ReceiptLine};
+use super::report::{MAX_LISTED, MarkedNote};
+use super::verify::Audit;
+use super::walk::{Pending, Walk};
+use crate::ledger::{Credential, Fault, ForkProof, Receipt, Record, RecordError, RecordType, check_notification};
+use crate::tlog::{Hash, leaf_hash, subtrees};
+
+impl Audit<'_> {
+    /// Reads the three files of a log side by side: heads and receipts are checked when the tree has their size. `false`
+    /// if the records could not be read to their end.
+    pub(super) fn walk(&mut self, walk: &mut Walk) -> bool {
+        walk.next_head(self.treaty, &self.keys, &mut self.report);
+        walk.next_receipt(self.treaty, &mut self.report);
+        self.at_size(walk);
+        let mut read = 0u64;
+        let complete = loop {
+            let (line, byte) = (walk.records.line, walk.records.bytes);
+            let frame = match walk.records.next_record(self.part.is_some()) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    self.settle(walk, None);
+                    break true;
+                }
+                Err(broken) => {
+                    self.settle(walk, None);
+                    let party = &self.treaty.party(walk.log).name;
+                    let means = format!(
+                        "The log of {party} was not read on from here: nothing is shown about record {} and those after it.",
+                        walk.read()
+                    );
+                    let mut fault = walk.fault(RECORDS, broken, means);
+                    fault.place = fault.place.record(walk.read());
+                    self.report.fault(fault);
+                    break false;
+                }
+            };
+            if !self.frame(walk, frame, line, byte) {
+                break false;
+            }
+            read += 1;
+            if read.is_multiple_of(1024) {
+                (self.progress)((self.done + walk.bytes()).min(self.total), self.total);
+            }
+        };
+        self.end(walk, complete);
+        complete
+    }
+
+    /// Takes in one item of `records.txt`. `false` if what comes after it cannot be placed.
+    fn frame(&mut self, walk: &mut Walk, frame: Frame, line: u64, byte: u64) -> bool {
+        let expected = walk.read();
+        let number = match &frame {
+            Frame::Record(number, _) | Frame::Redacted(number, _) | Frame::Omitted(number, ..) => *number,
+        };
+        if number != expected && !self.displaced(walk, &frame, number, expected, (line, byte)) {
+            return number < expected;
+        }
+        match frame {
+            Frame::Record(index, bytes) => {
+                let parsed = Record::parse(&bytes);
+                let claimed = parsed.as_ref().ok().filter(|record| record.index == index).map(|record| record.prev);
+                self.settle(walk, claimed);
+                let leaf = leaf_hash(&bytes);
+                walk.pending = Some(Pending { index, leaf, line, byte });
+                walk.last_leaf = Some(leaf);
+                super::report::stretch(&mut walk.out, index);
+                match parsed.and_then(|record| at_place(record, index, self.treaty.origin(walk.log))) {
+                    Ok(record) => self.record(walk, &record),
+                    Err(error) => {
+                        let origin = self.treaty.origin(walk.log);
+                        let broken = Broken {
+                            line,
+                            byte,
+                            expected: format!("record {index} of {origin}"),
+                            found: error.to_string(),
+                        };
+                        let means = "What stands here is not what was logged at this place, and shows nothing.";
+                        let mut fault = walk.fault(RECORDS, broken, means);
+                        fault.place = fault.place.record(index);
+                        self.report.fault(fault);
+                    }
+                }
+            }
+            Frame::Redacted(index, leaf) => {
+                self.settle(walk, None);
+                walk.pending = Some(Pending { index, leaf, line, byte });
+                walk.last_leaf = Some(leaf);
+                walk.out.redacted += 1;
+                if walk.out.redacted_at.len() < MAX_LISTED {
+                    walk.out.redacted_at.push(index);
+                }
+                if self.part.as_ref().is_none_or(|part| part.redact.is_empty()) {
+                    let found = format!("record {index} withheld");
+                    let broken = Broken { line, byte, expected: "no note withheld, by part.json".into(), found };
+                    let fault = walk.fault(RECORDS, broken, "The export does not say why this note is withheld.");
+                    self.report.fault(fault);
+                }
+            }
+            Frame::Omitted(from, count, roots) => {
+                self.settle(walk, None);
+                walk.last_leaf = None;
+                walk.out.omitted += count;
+                for ((height, _), root) in subtrees(from, from + count).zip(roots) {
+                    if !walk.tree.push_subtree(height, root) {
+                        return false;
+                    }
+                    self.at_size(walk);
+                }
+            }
+        }
+        true
+    }
+
+    /// A record where another one should be. `true` if it can be taken all the same: exactly one is missing, and this one
+    /// names its hash.
+    fn displaced(&mut self, walk: &mut Walk, frame: &Frame, number: u64, expected: u64, at: (u64, u64)) -> bool {
+        let party = &self.treaty.party(walk.log).name;
+        let broken = Broken {
+            line: at.0,
+            byte: at.1,
+            expected: format!("record {expected}"),
+            found: format!("record {number}"),
+        };
+        let prev = match frame {
+            Frame::Record(_, bytes) => Record::parse(bytes).ok().filter(|r| r.index == number).map(|r| r.prev),
+            _ => None,
+        };
+        let one = number == expected + 1;
+        let means = match number {
+            _ if number < expected => {
+                format!(
+                    "It stands here a second time, or in the wrong place; it was passed over here. The log of {party} was read on."
+                )
+            }
+            _ if one && prev.is_some() => format!(
+                "Record {expected} of {party} is missing here, and nothing is shown of what it said. Record {number} names its \
+                 hash, with which the rest was checked."
+            ),
+            _ => format!(
+                "The records {expected} to {} of {party} are missing here: nothing is shown about them, nor about those after \
+                 them.",
+                number - 1
+            ),
+        };
+        let mut fault = walk.fault(RECORDS, broken, means);
+        fault.place = fault.place.record(expected.min(number));
+        self.report.fault(fault);
+        let Some(prev) = prev.filter(|_| one) else {
+            return false;
+        };
+        self.settle(walk, None);
+        walk.pending = Some(Pending { index: expected, leaf: prev, line: at.0, byte: at.1 });
+        true
+    }
+
+    /// The record that was read last goes into the tree: `claimed` is what the next one says of it.
+    fn settle(&mut self, walk: &mut Walk, claimed: Option<Hash>) {
+        let Some(Pending { index, leaf, line, byte }) = walk.pending.take() else {
+            // The first record names the ledger.
+            if let Some((expected, found)) =
+                walk.last_leaf.zip(claimed).filter(|(a, b)| walk.tree.size() == 0 && a != b)
+            {
+                let broken = Broken {
+                    line: 1,
+                    byte: 0,
+                    expected: format!("a first record of the ledger {}", expected.to_hex()),
+                    found: format!("one of the ledger {}", found.to_hex()),
+                };
+                let fault = walk.fault(RECORDS, broken, "This log does not begin in the ledger of this treaty file.");
+                self.report.fault(Fault { place: fault.place.clone().record(0), ..fault });
+            }
+            return;
+        };
+        match claimed.filter(|claimed| *claimed != leaf) {
+            None => walk.tree.push(leaf),
+            Some(claimed) => walk.tree.doubt(Doubt { index, line, byte, found: leaf, claimed }),
+        }
+        self.at_size(walk);
+    }
+
+    fn record(&mut self, walk: &mut Walk, record: &Record<'_>) {
+        let (log, index) = (walk.log, record.index);
+        walk.out.last = Some(record.time);
+        let party = self.treaty.party(log);
+        walk.adoption.pass(index, record.time, self.treaty);
+        match record.kind {
+            RecordType::Amendment => {
+                let mut treaty = self.shared.clone();
+                let held = walk.adoption.take(index, record.time, record.payload, &mut treaty);
+                walk.out.amendments += u64::from(held);
+                walk.out.void += u64::from(!held);
+                if treaty.number() > self.treaty.number() {
+                    let means = "What this amendment changes was not taken into account.";
+                    let file = format!("{}/{RECORDS}", walk.folder);
+                    let found = format!("record {index}, which is not one of them");
+                    self.report.file_fault(&file, "amendments that stand in the folder `amendments`", found, means);
+                }
+            }
+            RecordType::Notification => {
+                walk.out.notifications += 1;
+                let (treaty, profile) = (self.treaty, self.profile.as_ref());
+                let at = walk.adoption.last();
+                let marks = check_notification(record, log, at, treaty, profile, walk.keys.officials()).marks;
+                if !marks.is_empty() {
+                    self.report.marked_count += 1;
+                    if self.report.marked.len() < MAX_LISTED {
+                        self.report.marked.push(MarkedNote { party: party.code.clone(), index, marks });
+                    }
+                }
+            }
+            RecordType::Credential => {
+                walk.out.credentials += 1;
+                let valid = Credential::verify(record.payload, party, record.log, &self.treaty.hash()).is_ok();
+                walk.out.void += u64::from(!valid);
+                walk.keys.apply(record, self.treaty);
+            }
+            RecordType::Receipt => {
+                walk.out.receipts += 1;
+                match Receipt::verify(record.payload, log, index, &self.keys) {
+                    Ok(receipt) => self.receipts[receipt.log].in_records(receipt_line(&receipt, index), self.treaty),
+                    Err(_) => walk.out.void += 1,
+                }
+            }
+            RecordType::Evidence => {
+                walk.out.evidence += 1;
+                match ForkProof::parse(record.payload, self.treaty) {
+                    Ok(proof) => {
+                        let why = format!("the proof is record {index} of the log of {}", party.name);
+                        self.report.forked(&self.treaty.party(proof.log()).code, why);
+                    }
+                    Err(_) => walk.out.void += 1,
+                }
+            }
+        }
+    }
+
+    /// Checks the heads and receipts of the size that the tree has now.
+    fn at_size(&mut self, walk: &mut Walk) {
+        let size = walk.tree.size();
+        while let Some(head) = walk.head.take_if(|head| head.checkpoint.size <= size) {
+            walk.next_head(self.treaty, &self.keys, &mut self.report);
+            let (found, root) = (head.checkpoint.size, head.checkpoint.root);
+            let broken = |expected: String, found: String| Broken { line: head.line, byte: head.byte, expected, found };
+            if found < size || walk.head.as_ref().is_some_and(|next| next.checkpoint.size == found) {
+                let expected = "heads by size, each once, none within what was left out".to_owned();
+                let means = format!("This head of {found} records could not be checked against the records.");
+                let fault = walk.fault(CHECKPOINTS, broken(expected, format!("a head of {found} records")), means);
+                self.report.fault(fault);
+                continue;
+            }
+            match walk.tree.confirm(&root) {
+                Some(altered) => {
+                    altered.into_iter().for_each(|doubt| self.altered(walk, &doubt, size));
+                    walk.out.checkpoints += 1;
+                    (walk.out.proven, walk.astray) = (size, false);
+                }
+                None if walk.astray => {}
+                None => {
+                    walk.astray = true;
+                    let party = &self.treaty.party(walk.log).name;
+                    let last = size.saturating_sub(1);
+                    let which = match walk.out.proven {
+                        from if from >= last => format!("record {last} is not the one"),
+                        from => format!("one of the records {from} to {last} is not the one"),
+                    };
+                    let expected =
+                        format!("records with the root {}, over which {party} signed this head", root.to_base64());
+                    let found = format!(
+                        "records with the root {}: {which} that this head was signed over",
+                        walk.tree.root().to_base64()
+                    );
+                    let means = format!(
+                        "The first {} records stand as {party} signed them. Nothing is shown about record {} and those after it, \
+                         unless a later head agrees with them.",
+                        walk.out.proven, walk.out.proven
+                    );
+                    let mut fault = walk.fault(CHECKPOINTS, broken(expected, found), means);
+                    fault.place = fault.place.record(walk.out.proven);
+                    self.report.fault(fault);
+                }
+            }
+        }
+        if walk.receipt.is_none_or(|receipt| receipt.size > size) {
+            return;
+        }
+        let root = walk.tree.root();
+        while let Some(line) = walk.receipt.filter(|receipt| receipt.size <= size) {
+            let by = &self.treaty.party(line.by).name;
+            if line.size < size {
+                let broken = walk.receipts.broken(
+                    "receipts by size, none within what was left out",
+                    format!("the receipt by {by} for {} records", line.size),
+                );
+                let means = format!("Whether {by} received these records could not be checked here.");
+                let fault = walk.fault(RECEIPTS, broken, means);
+                self.report.fault(fault);
+            } else if line.root == root {
+                let last = &mut walk.receipted[line.by];
+                *last = (*last).max(size);
+            } else if !walk.astray && walk.tree.unsettled().is_empty() {
+                let why = format!("{by} holds another head of {size} records, in record {} of its log", line.index);
+                self.report.forked(&self.treaty.party(walk.log).code, why);
+            }
+            self.take_line(walk, line);
+        }
+    }
+
+    fn take_line(&mut self, walk: &mut Walk, line: ReceiptLine) {
+        self.receipts[walk.log].listed(line, self.treaty);
+        walk.next_receipt(self.treaty, &mut self.report);
+    }
+
+    /// A signed head shows that this record is not what was logged.
+    fn altered(&mut self, walk: &mut Walk, doubt: &Doubt, size: u64) {
+        let party = &self.treaty.party(walk.log).name;
+        let broken = Broken {
+            line: doubt.line,
+            byte: doubt.byte,
+            expected: format!(
+                "the record with the leaf hash {}, which record {} names and the head of {size} records covers",
+                doubt.claimed.to_hex(),
+                doubt.index + 1
+            ),
+            found: format!("one with the leaf hash {}", doubt.found.to_hex()),
+        };
+        let means = format!(
+            "Record {} was altered after {party} signed for it, and shows nothing. The records before it and after it stand \
+             as {party} signed them.",
+            doubt.index
+        );
+        let mut fault = walk.fault(RECORDS, broken, means);
+        fault.place = fault.place.record(doubt.index);
+        self.report.fault(fault);
+    }
+
+    /// The end of a log's records: what is left of heads and receipts, and doubts that no head has settled.
+    fn end(&mut self, walk: &mut Walk, complete: bool) {
+        let (have, party) = (walk.tree.size(), &self.treaty.party(walk.log).name);
+        let unsettled: Vec<_> = walk.tree.unsettled().to_vec();
+        for doubt in unsettled {
+            let broken = Broken {
+                line: doubt.line,
+                byte: doubt.byte,
+                expected: format!(
+                    "the record with the leaf hash {}, which record {} names",
+                    doubt.claimed.to_hex(),
+                    doubt.index + 1
+                ),
+                found: format!("one with the leaf hash {}", doubt.found.to_hex()),
+            };
+            let means = format!("One of the two was altered, or {party} did not log them so; no head tells which.");
+            let mut fault = walk.fault(RECORDS, broken, means);
+            fault.place = fault.place.record(doubt.index);
+            self.report.fault(fault);
+        }
+        while let Some(head) = walk.head.take().filter(|_| complete) {
+            walk.next_head(self.treaty, &self.keys, &mut self.report);
+            let size = head.checkpoint.size;
+            let broken = Broken {
+                line: head.line,
+                byte: head.byte,
+                expected: format!("a head of at most {have} records, which is what the export has"),
+                found: format!("a head of {size} records, signed by {party}"),
+            };
+            let means = format!("{party} has logged {size} records, and {} of them are missing here.", size - have);
+            let fault = walk.fault(CHECKPOINTS, broken, means);
+            self.report.fault(fault);
+        }
+        if complete && walk.out.proven < have && !walk.astray {
+            let broken = walk.records.broken(
+                format!("a head that {party} signed over all {have} records"),
+                format!("none beyond the first {}", walk.out.proven),
+            );
+            let means = format!("Nothing shows that {party} logged the records from {} on.", walk.out.proven);
+            let mut fault = walk.fault(RECORDS, broken, means);
+            fault.place = fault.place.record(walk.out.proven);
+            self.report.fault(fault);
+        }
+        // Receipts for what is not here: the export is not all there is.
+        while let Some(line) = walk.receipt {
+            walk.signed = walk.signed.max(line.size);
+            self.take_line(walk, line);
+        }
+    }
+}
+
+/// The record stands at its place by what it says itself; whether it follows the one before is the next question.
+fn at_place<'a>(record: Record<'a>, index: u64, origin: &str) -> Result<Record<'a>, RecordError> {
+    if record.log != origin {
+        return Err(RecordError::Log(record.log.to_owned()));
+    }
+    if record.index != index {
+        return Err(RecordError::Index { expected: index, found: record.index });
+    }
+    Ok(record)
+}
