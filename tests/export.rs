@@ -259,6 +259,7 @@ impl Read for Failing<'_> {
         last_receipt(log: usize, by: usize) -> Option<verbale::node::ReceiptEntry>;
         note(log: usize, id: &verbale::ledger::NoteId) -> Option<u64>;
         credentials(log: usize) -> Vec<u64>;
+        amendments(log: usize) -> Vec<u64>;
     }
 }
 
