@@ -93,7 +93,7 @@ fn the_third_request_starts_a_window_and_a_second_one_of_the_same_party_is_none(
     );
     let ask = w.send(US, "2020-01-01T00:00:00Z", "ask", &["*"], &[], nothing());
     let yes = || json!({"response": "conference"});
-    let mut ask_for = |w: &mut World, by, at: &str, body| {
+    let ask_for = |w: &mut World, by, at: &str, body| {
         let request = w.send(by, at, "answer", &["CA"], &[ask], body);
         w.receipt(CA, request, at);
     };
