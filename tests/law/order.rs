@@ -11,8 +11,8 @@ const KINDS: &str = "[kind.ask]\ntitle = \"Ask\"\nfield = [{ name = \"day\", tit
     [[kind.ask.due]]\nid = \"b\"\ntitle = \"B\"\nby = [\"any depositary\"]\nanswer = [\"answer\"]\nthread = true\n\
     start = \"received-by-depositary\"\nwindow = [\"1 day\", \"3 days\"]\nended_by = [\"end\"]\n\
     [[kind.ask.due]]\nid = \"c\"\ntitle = \"C\"\nby = [\"sender\"]\nanswer = [\"end\"]\nstart = { nth = 2, of = \"answer\", at = \"received-by-each\" }\npromptly = true\n\
-    [[kind.ask.effect]]\nid = \"e\"\ntitle = \"E\"\nstart = \"informed-by-depositary\"\nafter = \"6 months\"\nclaimed = \"day\"\nmeanwhile = \"notice-given\"\nstanding = \"former-party\"\n\
-    [kind.answer]\ntitle = \"Answer\"\ninforms = true\n[kind.end]\ntitle = \"End\"\nrevokes = [\"*\"]\n";
+    [[kind.ask.effect]]\nstated = [{ kind = \"answer\", effective = \"day\" }]\nid = \"e\"\ntitle = \"E\"\nstart = \"informed-by-depositary\"\nafter = \"6 months\"\nclaimed = \"day\"\nmeanwhile = \"notice-given\"\nstanding = \"former-party\"\n\
+    [kind.answer]\ntitle = \"Answer\"\ninforms = true\nfield = [{ name = \"day\", title = \"Day\", type = \"date\" }]\n[kind.end]\ntitle = \"End\"\nrevokes = [\"*\"]\n";
 
 /// A history of notes and receipts, from a seed.
 fn history(seed: &[u8]) -> World {
@@ -28,7 +28,7 @@ fn history(seed: &[u8]) -> World {
             (0, _) | (_, None) => {
                 notes.push(w.send(party, &at, "ask", &["CA", "*"], &[], json!({"day": "2020-08-01"})));
             }
-            (1, Some(note)) => notes.push(w.send(party, &at, "answer", &["*"], &[note], json!({}))),
+            (1, Some(note)) => notes.push(w.send(party, &at, "answer", &["*"], &[note], json!({"day": "2020-07-01"}))),
             (2, Some(note)) if step[0] % 3 == 0 => notes.push(w.send(party, &at, "end", &["*"], &[note], json!({}))),
             (_, Some(note)) if note.0 != party => w.receipt(party, note, &at),
             _ => {}
