@@ -544,9 +544,11 @@ class Tree:
     def __init__(self):
         self.edge, self.size = [], 0
 
-    def append(self, leaf):
-        self.edge.append((leaf, 1))
-        self.size += 1
+    def append(self, leaf, leaves=1):
+        """A leaf, or the root of a complete subtree of so many."""
+        need(self.size % leaves == 0, "a subtree that does not begin here")
+        self.edge.append((leaf, leaves))
+        self.size += leaves
         while len(self.edge) > 1 and self.edge[-1][1] == self.edge[-2][1]:
             (right, width), (left, _) = self.edge.pop(), self.edge.pop()
             self.edge.append((node(left, right), 2 * width))
@@ -925,6 +927,32 @@ def frames(path, word):
             yield decimal(match[1].decode(), 2**64 - 1), data[:-1]
 
 
+def items(path, part):
+    """What stands in records.txt: records, and in a part what stands for those that are not shown."""
+    with open(path, "rb") as file:
+        while top := file.readline(256):
+            match top[:-1].split(b" "):
+                case [b"record", number, b"bytes", length] if top.endswith(b"\n"):
+                    length = decimal(length.decode(), 65535)
+                    data = file.read(length + 1)
+                    need(len(data) == length + 1 and data.endswith(b"\n"), f"{path}: a frame's bytes")
+                    yield decimal(number.decode(), 2**64 - 1), data[:-1], None
+                case [b"redacted", number, b"leaf", leaf] if part and part["redact"]:
+                    yield decimal(number.decode(), 2**64 - 1), None, [(1, hash64(leaf.decode()))]
+                case [b"omitted", number, b"count", count] if part:
+                    at, left, roots = decimal(number.decode()), decimal(count.decode()), []
+                    need(left > 0, "nothing left out")
+                    start = at
+                    while left:
+                        width = min(at & -at or left, 1 << left.bit_length() - 1)
+                        width = 1 << width.bit_length() - 1
+                        roots.append((width, hash64(file.readline(256).decode().removesuffix("\n"))))
+                        at, left = at + width, left - width
+                    yield start, None, roots
+                case _:
+                    raise Refused(f"{path}: a frame")
+
+
 def folder(path, treaty, profile):
     inside = lambda *parts: os.path.join(path, *parts)
     read = lambda *parts: open(inside(*parts), "rb").read()
@@ -938,6 +966,12 @@ def folder(path, treaty, profile):
         due.add("amendments/" + name)
     logs = {f"logs/{code}/{name}.txt" for code in treaty.codes for name in ("records", "checkpoints", "receipts")}
     due, forks = due | logs, {f"forks/{code}.txt" for code in treaty.codes}
+    part = None
+    if "part.json" in found:
+        due.add("part.json")
+        names = ("kinds", "parties", "ranges", "redact", "threads", "v")
+        part = fields(line(read("part.json").decode(), 65536, True), names, ("since", "until"))
+        need(part["v"] == 1, "part.json")
     need(due <= found <= due | forks, "files that are missing or do not belong there")
     need(sha(read("treaty.toml")) == treaty.hash, "another treaty file")
     need(sha(read("profile.toml")) == treaty.profile_hash, "another profile")
@@ -950,10 +984,17 @@ def folder(path, treaty, profile):
         tree, last, grants, marked = Tree(), treaty.hash, [], 0
         adoption = Adoption(treaty)
         roots[code] = [tree.root()]
-        for number, data in frames(inside("logs", code, "records.txt"), b"record"):
+        for number, data, hashes in items(inside("logs", code, "records.txt"), part):
+            if hashes is not None:
+                need(number == tree.size, f"what stands for record {tree.size} of {code}")
+                for width, root in hashes:
+                    tree.append(root, width)
+                    roots[code] += [None] * (width - 1) + [tree.root()]
+                last = hashes[0][1] if hashes == [(1, hashes[0][1])] else None
+                continue
             record = Record(data)
-            need((number, record.index, record.log, record.prev) == (tree.size, tree.size, treaty.origin(code), last),
-                 f"record {tree.size} of {code} does not belong there")
+            need((number, record.index, record.log) == (tree.size, tree.size, treaty.origin(code))
+                 and last in (None, record.prev), f"record {tree.size} of {code} does not belong there")
             last = record.leaf
             tree.append(last)
             adoption.passes(number, record.time)
