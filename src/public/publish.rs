@@ -18,7 +18,7 @@ use object_store::{
 
 use super::shown::{Caching, Resource, Shown};
 use crate::ledger::MAX_TREATY_BYTES;
-use crate::node::{LogId, LogTiles, Read, ReadError};
+use crate::node::{LogId, LogTiles, Read, ReadError, load_keyring};
 use crate::note::{MAX_NOTE_BYTES, SignedNote};
 use crate::tlog::{Checkpoint, Hash, TILE_WIDTH, TilePath, root_at};
 
@@ -275,8 +275,8 @@ impl<R: Read + Sync> Publish<'_, R> {
         let path = self.name(&format!("{}/{file}", self.code(log)));
         let Some((bytes, version)) = self.target.get(&path, MAX_NOTE_BYTES).await? else { return Ok(None) };
         let note = SignedNote::parse(&bytes).map_err(|_| PublishError::NotAHead(path.clone()))?;
-        let key = &self.shown.treaty().party(log).log;
-        let head = Checkpoint::verify(&note, key).map_err(|_| PublishError::NotAHead(path.clone()))?;
+        let keys = load_keyring(self.shown.treaty(), self.read)?;
+        let head = keys.party(log).verify_head(&note).map_err(|_| PublishError::NotAHead(path.clone()))?;
         if head.size > here {
             return Err(PublishError::Backwards { path, published: head.size, here });
         }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::mirror::write_synced;
 use crate::daemon::{Handle, now_ms};
-use crate::node::{LogId, Read, ReadError};
+use crate::node::{LogId, Read, ReadError, load_keyring};
 use crate::note::{SignedNote, SigningKey, VerifierKey};
 use crate::tlog::{AddCheckpoint, Checkpoint, Cosignature, Hash, NotWitnessed, parse_extended};
 
@@ -139,13 +139,13 @@ pub(super) async fn add_checkpoint(body: &[u8], witness: Option<&Witness>, handl
 
 /// A log of the ledger: the engine's cosignature, if it holds just this head.
 async fn of_treaty(request: &AddCheckpoint, log: LogId, handle: &Handle) -> Result<Vec<u8>, WitnessError> {
-    let party = handle.treaty.party(log);
+    let keys = load_keyring(&handle.treaty, &*handle.store)?;
     let last = handle.store.cosigned(log)?.map(|cosigned| (cosigned.size, cosigned.root));
-    let head = request.check(handle.treaty.origin(log), &party.log, last)?;
+    let head = request.check(handle.treaty.origin(log), keys.party(log).log_key(u64::MAX), last)?;
     let attested = handle.attest(log).await.and_then(|note| SignedNote::parse(&note).ok());
     let note = attested.ok_or(WitnessError::NotHeld)?;
     match Checkpoint::parse(note.text()) {
-        Ok(held) if held == head => Ok(lines(&note, &handle.treaty.party(handle.me).witness)),
+        Ok(held) if held == head => Ok(lines(&note, keys.party(handle.me).witness_key(u64::MAX))),
         _ => Err(WitnessError::NotHeld),
     }
 }
