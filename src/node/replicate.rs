@@ -250,7 +250,6 @@ impl Engine {
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);
         self.event(Event::Stored { log, from: size, to });
-        self.pass_times(log, size, &times);
         if log == self.config.me {
             self.published = self.published.max(to);
             let own = &self.logs[log];
@@ -259,6 +258,7 @@ impl Engine {
             }
         }
         self.count_receipts(log, size, peer, read)?;
+        let mut passed = size;
         for (index, kind, bytes) in special {
             // The page was checked: these are records.
             let Ok(record) = Record::parse(&bytes) else { continue };
@@ -276,10 +276,17 @@ impl Engine {
                         }
                     }
                 }
-                RecordType::Amendment => self.take_amendment(log, &record, read)?,
+                RecordType::Amendment => {
+                    // Dates come in the order of the records: those of the records before it, by what held until then.
+                    let before = (passed - size) as usize..(index - size) as usize;
+                    self.pass_times(log, passed, times.get(before).unwrap_or_default());
+                    passed = index + 1;
+                    self.take_amendment(log, &record, read)?;
+                }
                 RecordType::Credential | RecordType::Notification => {}
             }
         }
+        self.pass_times(log, passed, times.get((passed - size) as usize..).unwrap_or_default());
         Ok(true)
     }
 
