@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let treaty = context.treaty()?;
     let identity = context.identity(None, None)?;
     let party = entry(&treaty, &identity.party)?;
-    let (key, title) = official_key(args, context)?;
+    let (key, title) = official_key(&args.official, context)?;
     check_key(&key, &treaty, party, &identity.origin())?;
     let title = args.title.clone().or(title).ok_or_else(|| {
         Failure::new(Code::Input, "the official's title is not known").hint("give it with --title \"…\"")
@@ -88,11 +88,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 }
 
 /// A short name is looked up in the home folder; anything else is a file.
-fn official_key(args: &Args, context: &Context) -> Result<(VerifierKey, Option<String>), Failure> {
-    let path = if official::is_official(&args.official) {
-        keys::public_path(&context.official_path(&args.official))
+pub(super) fn official_key(official: &str, context: &Context) -> Result<(VerifierKey, Option<String>), Failure> {
+    let path = if super::is_official(official) {
+        keys::public_path(&context.official_path(official))
     } else {
-        Path::new(&args.official).to_owned()
+        Path::new(official).to_owned()
     };
     let Public { title, key } = keys::load_public(&path).map_err(|e| Failure {
         hint: Some("give the official's short name, or the .pub file that `verbale keys official` wrote".into()),

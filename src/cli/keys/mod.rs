@@ -4,6 +4,8 @@ mod grant;
 mod new;
 mod official;
 mod outside;
+mod revoke;
+mod rotate;
 mod show;
 
 use std::path::PathBuf;
@@ -11,9 +13,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 pub use official::is_official;
 
-use super::{Context, Failure};
+use super::{Code, Context, Failure};
 use crate::keys::Passphrase;
-use crate::ledger::Timestamp;
+use crate::ledger::{Credential, Party, Timestamp, Treaty};
+use crate::note::SigningKey;
 
 /// Make keys, grant them, list them.
 #[derive(Debug, clap::Args)]
@@ -27,6 +30,8 @@ enum Command {
     New(new::Args),
     Official(official::Args),
     Grant(grant::Args),
+    Revoke(revoke::Args),
+    Rotate(rotate::Args),
     Outside(outside::Args),
     Show(show::Args),
 }
@@ -37,9 +42,26 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Command::New(args) => new::run(args, context),
         Command::Official(args) => official::run(args, context),
         Command::Grant(args) => grant::run(args, context),
+        Command::Revoke(args) => revoke::run(args, context),
+        Command::Rotate(args) => rotate::run(args, context),
         Command::Outside(args) => outside::run(args, context),
         Command::Show(args) => show::run(args, context),
     }
+}
+
+/// A credential signed by the root, read back as every other party will read it before it leaves the root's hands.
+fn signed(
+    credential: &Credential,
+    root: &SigningKey,
+    party: &Party,
+    origin: &str,
+    treaty: &Treaty,
+) -> Result<Vec<u8>, Failure> {
+    let refused =
+        |e: &dyn std::fmt::Display| Failure::new(Code::Refused, format!("the credential is not in form: {e}"));
+    let bytes = credential.sign(root).map_err(|e| refused(&e))?.to_bytes();
+    Credential::verify(&bytes, party, origin, &treaty.hash()).map_err(|e| refused(&e))?;
+    Ok(bytes)
 }
 
 /// A moment: a time in UTC, or a day, which begins at midnight UTC.
