@@ -1,0 +1,182 @@
+//! Golden files: kept bytes of every kind of evidence, each with tampered twins. Three verifiers (this program, the page
+//! in Chromium, and Python's, which shares no line with either) say the same of each, for ever.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use verbale::page::evidence_page;
+
+use crate::driver::Browser;
+
+/// A line of `expected.tsv`.
+struct Expected {
+    file: PathBuf,
+    name: String,
+    outcome: String,
+    words: String,
+}
+
+/// The folders: each has a treaty file, a profile, `expected.tsv`, and what that lists.
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    folders
+}
+
+fn expected(folder: &Path) -> Vec<Expected> {
+    let table = fs::read_to_string(folder.join("expected.tsv")).unwrap();
+    let rows: Vec<_> = table
+        .lines()
+        .map(|line| {
+            let [name, outcome, words] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            Expected { file: folder.join(name), name: name.into(), outcome: outcome.into(), words: words.into() }
+        })
+        .collect();
+    assert!(!rows.is_empty());
+    rows
+}
+
+/// What the command line says: `sound`, `reserved` or `refused`; its words; and the verdict, unless it refuses.
+fn by_command(folder: &Path, file: &Path) -> (String, String, Value) {
+    let run = |json: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verbale"));
+        command.arg("verify").arg(file).arg("--treaty").arg(folder.join("treaty.toml")).env_remove("VERBALE_HOME");
+        if json {
+            command.arg("--json");
+        }
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, err) = run(false);
+    let value = serde_json::from_str(&run(true).1).unwrap_or(Value::Null);
+    let outcome = match (code, &value) {
+        (0, _) => "sound",
+        (1, Value::Null) => "refused",
+        (1, _) => "reserved",
+        _ => panic!("{}: exit code {code}: {err}", file.display()),
+    };
+    (outcome.into(), format!("{out}{err}"), value)
+}
+
+/// A mark's words may be each verifier's own; its code may not.
+fn without_words(verdict: &Value) -> Value {
+    let mut verdict = verdict.clone();
+    let marks = verdict["verdict"]["marks"].as_array().unwrap();
+    verdict["verdict"]["marks"] = marks.iter().map(|mark| mark["code"].clone()).collect();
+    verdict
+}
+
+/// A verdict in the words of the verifier in Python.
+fn in_pythons_words(verdict: &Value) -> Value {
+    let list = |name: &str, fields: &[&str]| -> Value {
+        let items = verdict[name].as_array().unwrap().iter();
+        items.map(|item| fields.iter().map(|field| item[field].clone()).collect::<Value>()).collect()
+    };
+    let codes = |name: &str, field: &str| -> Value {
+        verdict[name].as_array().unwrap().iter().map(|item| item[field].clone()).collect()
+    };
+    let fork = &verdict["fork"];
+    json!({
+        "party": verdict["party"], "index": verdict["index"], "leaf": verdict["leaf"], "logged": verdict["logged"],
+        "kind": verdict["kind"], "signers": codes("signers", "title"), "marks": codes("marks", "code"),
+        "fork": if fork.is_null() { Value::Null } else { json!([fork["smaller"], fork["larger"]]) },
+        "receipts": list("receipts", &["party", "time", "size"]), "not_before": list("not_before", &["time", "by"]),
+        "not_after": verdict["not_after"]["time"], "final": verdict["final"],
+    })
+}
+
+#[test]
+fn every_golden_file_is_what_the_command_line_says() {
+    let mut count = 0;
+    for folder in folders() {
+        let rows = expected(&folder);
+        for row in &rows {
+            let (outcome, said, _) = by_command(&folder, &row.file);
+            assert_eq!(outcome, row.outcome, "{}: {said}", row.name);
+            assert!(said.contains(&row.words), "{} should say {:?}: {said}", row.name, row.words);
+            count += 1;
+        }
+        // Nothing lies there that nobody looks at.
+        for kind in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+            for file in fs::read_dir(kind).unwrap().map(|entry| entry.unwrap().path()) {
+                assert!(rows.iter().any(|row| row.file == file), "{} is not in expected.tsv", file.display());
+            }
+        }
+    }
+    println!("{count} golden files");
+}
+
+#[test]
+fn the_page_agrees_on_every_golden_file() {
+    let Some(browser) = Browser::start() else { return };
+    let desk = tempfile::tempdir().unwrap();
+    for folder in folders() {
+        let read = |name: &str| fs::read(folder.join(name)).unwrap();
+        let (treaty, profile) = (read("treaty.toml"), read("profile.toml"));
+        for row in expected(&folder) {
+            let page = desk.path().join("page.html");
+            let evidence = fs::read(&row.file).unwrap();
+            fs::write(&page, evidence_page(&evidence, &treaty, Some(&profile))).unwrap();
+            let shown = match browser.open(&page).as_str() {
+                "verified" => "sound",
+                "reserved" => "reserved",
+                "refused" => "refused",
+                other => panic!("{}: {other}", row.name),
+            };
+            let data = browser.ask("return document.getElementById('data').textContent");
+            assert_eq!(shown, row.outcome, "{}: {data}", row.name);
+            let (_, said, ours) = by_command(&folder, &row.file);
+            let theirs: Value = serde_json::from_str(data.as_str().unwrap()).unwrap();
+            if row.outcome == "refused" {
+                // The same part is named by both.
+                let part = theirs["part"].as_str().unwrap();
+                assert!(part.is_empty() || said.contains(part), "{}: {said}\n{theirs}", row.name);
+                continue;
+            }
+            assert_eq!(without_words(&theirs), without_words(&ours), "{}", row.name);
+            if row.name == "note/no-note-at-all.tlog-proof" {
+                continue;
+            }
+            // Every sentence of the page is one of the command line's, and the other way round.
+            let sentences = browser.ask(
+                "return [...document.querySelectorAll('#proven li, #not-proven li')].map((item) => item.textContent)",
+            );
+            let printed: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+            let shown: Vec<_> = sentences.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+            assert_eq!(shown, printed[..shown.len()], "{}", row.name);
+        }
+    }
+}
+
+#[test]
+fn python_agrees_on_every_golden_file() {
+    let ready = Command::new("python3").args(["-c", "import cryptography, tomllib"]).output();
+    if !ready.is_ok_and(|output| output.status.success()) {
+        println!("SKIPPED: it needs Python 3.11 and its package cryptography (`make setup` installs it)");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify.py");
+    for folder in folders() {
+        let rows = expected(&folder);
+        let mut command = Command::new("python3");
+        command.arg(&script).arg(folder.join("treaty.toml")).arg(folder.join("profile.toml"));
+        let output = command.args(rows.iter().map(|row| &row.file)).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(answers.len(), rows.len(), "{}", String::from_utf8_lossy(&output.stderr));
+        for (row, theirs) in rows.iter().zip(answers) {
+            assert_eq!(theirs["verified"], row.outcome != "refused", "{}: {theirs}", row.name);
+            if row.outcome == "refused" {
+                continue;
+            }
+            let (_, _, ours) = by_command(&folder, &row.file);
+            for (name, value) in in_pythons_words(&ours["verdict"]).as_object().unwrap() {
+                assert_eq!(theirs[name], *value, "{}: {name}", row.name);
+            }
+        }
+    }
+}

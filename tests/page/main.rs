@@ -1,0 +1,10 @@
+//! The evidence page in a real Chromium, and the golden files before three verifiers.
+#![cfg(feature = "cli")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod driver;
+mod golden;
+mod page;
+mod units;
+mod write;

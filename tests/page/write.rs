@@ -1,0 +1,343 @@
+//! How the golden files were made. They are kept as bytes: nothing here writes over one.
+//!
+//! `cargo test --test page write -- --ignored` writes those that are missing, and their lines in `expected.tsv`.
+
+use std::fs;
+use std::path::Path;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use verbale::ledger::{Evidence, RecordType, Reference, Timestamp};
+use verbale::node::{Read, SilenceQuery, prove, prove_silence};
+use verbale::note::SignedNote;
+use verbale::tlog::{Hash, TlogProof, leaf_hash};
+
+use crate::common::{self, CA, HU, Ledger, RU, US};
+
+/// A file with what every verifier is to say of it.
+struct Golden {
+    name: String,
+    /// `sound`, `reserved` (every byte verifies, but there is something to be said against it) or `refused`.
+    outcome: &'static str,
+    /// Words that the command line says.
+    words: &'static str,
+    bytes: Vec<u8>,
+}
+
+/// All of them, from fixed keys and times.
+fn golden() -> Vec<Golden> {
+    let mut out = Vec::new();
+    notes(&mut out);
+    silence(&mut out);
+    fork(&mut out);
+    out
+}
+
+fn put(out: &mut Vec<Golden>, name: &str, outcome: &'static str, words: &'static str, bytes: Vec<u8>) {
+    let name = format!("{name}.tlog-proof");
+    assert!(out.iter().all(|golden| golden.name != name), "{name} is made twice");
+    out.push(Golden { name, outcome, words, bytes });
+}
+
+fn evidence(ledger: &Ledger, log: usize, index: u64) -> Vec<u8> {
+    prove(&ledger.nodes[US].disk, &ledger.treaty, log, index).unwrap().unwrap()
+}
+
+/// A note with receipts on two heads, and with an older record of each other party.
+fn late_hungary() -> (Ledger, u64) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.online(&[CA, RU, US]);
+    let index = ledger.remark(RU, 2);
+    ledger.remark(RU, 3);
+    ledger.online(&[CA, HU, RU, US]);
+    (ledger, index)
+}
+
+fn notes(out: &mut Vec<Golden>) {
+    let (ledger, index) = late_hungary();
+    let good = evidence(&ledger, RU, index);
+    put(out, "note/good", "sound", "VERIFIED", good.clone());
+    let other = Evidence::parse(&evidence(&ledger, RU, index + 1), &ledger.treaty.hash()).unwrap();
+
+    // What a note can be while every byte verifies.
+    let mut troubled = Ledger::new();
+    let stranger = troubled.note(US, 4, "stranger");
+    let at = troubled.log_anyway(US, RecordType::Notification, &stranger);
+    put(out, "note/by-a-stranger", "reserved", "the note is not in order", evidence(&troubled, US, at));
+    let clerk = troubled.note(US, 5, "clerk");
+    let at = troubled.log_anyway(US, RecordType::Notification, &clerk);
+    put(out, "note/by-a-clerk", "reserved", "may not sign notes of the kind", evidence(&troubled, US, at));
+    let at = troubled.log_anyway(US, RecordType::Notification, b"no note at all\n");
+    put(out, "note/no-note-at-all", "reserved", "cannot be read as a notification", evidence(&troubled, US, at));
+    let mut lonely = Ledger::new();
+    lonely.online(&[US, RU]);
+    let at = lonely.remark(RU, 6);
+    put(out, "note/without-quorum", "reserved", "do not make the treaty's quorum", evidence(&lonely, RU, at));
+
+    twins(out, "note", &ledger, &good);
+    let mut bend = |name: &str, words, change: &dyn Fn(&mut Evidence)| {
+        let bytes = rewritten(&ledger, &good, change);
+        put(out, &format!("note/{name}"), "refused", words, bytes);
+    };
+    bend("other-record", "the record", &|e| e.record.record = other.record.record.clone());
+    bend("receipt-as-record", "the record", &|e| e.record.record = e.anchors[0].receipt.record.clone());
+    bend("head-changed", "heads[0]", &|e| {
+        let text = String::from_utf8(e.heads[0].checkpoint.to_bytes()).unwrap();
+        let size = text.split('\n').nth(1).unwrap();
+        let larger = (size.parse::<u64>().unwrap() + 1).to_string();
+        e.heads[0].checkpoint = SignedNote::parse(text.replacen(size, &larger, 1).as_bytes()).unwrap();
+    });
+    bend("head-path-changed", "heads[0]", &|e| e.heads[0].path[0].0[31] ^= 1);
+    bend("head-twice", "heads[1]", &|e| e.heads.push(e.heads[0].clone()));
+    bend("head-without-receipt", "heads[0]", &|e| e.heads[0].checkpoint = lines(&e.heads[0].checkpoint, |at| at == 0));
+    bend("anchor-record-changed", "anchors[0]", &|e| {
+        let record = &mut e.anchors[0].record.record;
+        *record = record.replacen("\"time\":\"2021", "\"time\":\"2031", 1);
+    });
+    bend("anchor-path-longer", "anchors[1]", &|e| e.anchors[1].record.path.push(Hash([0; 32])));
+    bend("anchors-swapped", "anchors[1]", &|e| e.anchors.swap(0, 1));
+}
+
+/// A day on which Canada did not answer Russia, and one on which it did.
+fn silence(out: &mut Vec<Golden>) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let (asked, unanswered) = (ledger.remark(RU, 2), ledger.remark(RU, 3));
+    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap());
+    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: asked, leaf }]);
+    ledger.submit(CA, answer).unwrap();
+    ledger.online(&[HU, RU, US]);
+    let unheard = ledger.remark(RU, 5);
+    ledger.now += 3 * 86_400_000;
+    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
+    let attested = ledger.attest(&[HU, RU, US], CA);
+    let proof = |index| {
+        let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
+        prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
+    };
+    put(out, "silence/answered", "sound", "refers to this note", proof(asked));
+    put(out, "silence/unheard", "sound", "No receipt by Canada", proof(unheard));
+    let good = proof(unanswered);
+    put(out, "silence/good", "sound", "Canada had not answered", good.clone());
+    let few = rewritten(&ledger, &good, |e| {
+        let part = e.silence.as_mut().unwrap();
+        part.head = lines(&part.head, |at| at < 2);
+    });
+    put(out, "silence/seen-by-too-few", "sound", "they are not a quorum", few);
+
+    twins(out, "silence", &ledger, &good);
+    let answered = proof(asked);
+    let mut bend = |name: &str, from: &[u8], words, change: &dyn Fn(&mut Evidence)| {
+        let bytes = rewritten(&ledger, from, change);
+        put(out, &format!("silence/{name}"), "refused", words, bytes);
+    };
+    bend("answer-cut-out", &answered, "silence.records", &|e| {
+        e.silence.as_mut().unwrap().records.retain(|record| !record.contains("\"type\":\"notification\""));
+    });
+    bend("record-cut-off", &good, "silence.records", &|e| drop(e.silence.as_mut().unwrap().records.pop()));
+    bend("record-changed", &good, "silence.records", &|e| {
+        let record = &mut e.silence.as_mut().unwrap().records[0];
+        *record = record.replacen("\"time\":\"2021", "\"time\":\"2020", 1);
+    });
+    bend("begins-elsewhere", &good, "silence.roots", &|e| e.silence.as_mut().unwrap().roots[0].0[0] ^= 1);
+    bend("without-since", &good, "silence.", &|e| e.silence.as_mut().unwrap().since = None);
+    bend("of-another-party", &good, "silence.", &|e| e.silence.as_mut().unwrap().party = "HU".into());
+    bend("of-itself", &good, "silence.party", &|e| e.silence.as_mut().unwrap().party = "RU".into());
+    bend("stretched-in-time", &good, "silence.head", &|e| {
+        let part = e.silence.as_mut().unwrap();
+        let last = part.head.signatures().len() - 1;
+        part.head = changed_line(&part.head, last, |bytes| bytes[7] ^= 1);
+    });
+}
+
+/// Hungary shows two histories.
+fn fork(out: &mut Vec<Golden>) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let before = ledger.nodes[HU].disk.clone();
+    let index = ledger.remark(HU, 6);
+    let note = ledger.note(HU, 7, "minister");
+    ledger.equivocate(HU, before, note, CA);
+    let good = evidence(&ledger, HU, index);
+    put(out, "fork/good", "reserved", "the log has forked", good.clone());
+    twins(out, "fork", &ledger, &good);
+    let mut bend = |name: &str, words, change: &dyn Fn(&mut String)| {
+        let bytes = rewritten(&ledger, &good, |e| change(e.fork.as_mut().unwrap()));
+        put(out, &format!("fork/{name}"), "refused", words, bytes);
+    };
+    bend("root-changed", "fork", &|text| {
+        let at = text.find("\"root\":\"").unwrap() + 8;
+        let digit = if &text[at..=at] == "0" { "1" } else { "0" };
+        text.replace_range(at..=at, digit);
+    });
+    bend("signature-changed", "fork", &|text| {
+        let at = text.find("trial/HU ").unwrap() + 40;
+        let letter = if &text[at..=at] == "A" { "B" } else { "A" };
+        text.replace_range(at..=at, letter);
+    });
+    bend("one-head-twice", "fork", &|text| {
+        let field = |name: &str| text.split(&format!("\"{name}\":\"")).nth(1).unwrap().split("\",\"").next().unwrap();
+        let (smaller, larger) = (field("smaller").to_owned(), field("larger").to_owned());
+        *text = text.replace(&smaller, &larger);
+    });
+}
+
+/// What can be done to any evidence file.
+fn twins(out: &mut Vec<Golden>, kind: &str, ledger: &Ledger, good: &[u8]) {
+    let text = String::from_utf8(good.to_vec()).unwrap();
+    let mut raw = |name: &str, words, bytes: Vec<u8>| {
+        assert_ne!(bytes, good, "{name}");
+        put(out, &format!("{kind}/{name}"), "refused", words, bytes);
+    };
+    raw("cut-off", "does not verify", good[..good.len() - 40].to_vec());
+    raw("a-byte-more", "does not verify", [good, b"\n"].concat());
+    raw("first-line", "line 1", text.replacen("@v1", "@v2", 1).into_bytes());
+    let extra = text.find("extra ").unwrap() + 6;
+    raw("unused-bits-in-base64", "does not verify", unused_bits(&text, extra));
+    let index = text.split('\n').find(|line| line.starts_with("index ")).unwrap();
+    let next = format!("index {}", index[6..].parse::<u64>().unwrap() + 1);
+    raw("other-index", "does not verify", text.replacen(index, &next, 1).into_bytes());
+    let leading = format!("index 0{}", &index[6..]);
+    raw("index-with-a-zero", "line 3", text.replacen(index, &leading, 1).into_bytes());
+    let proof = TlogProof::parse(good).unwrap();
+    let with_extra = |change: &dyn Fn(String) -> String| {
+        let extra = change(String::from_utf8(proof.extra.clone()).unwrap()).into_bytes();
+        TlogProof { extra, ..proof.clone() }.to_text().into_bytes()
+    };
+    raw("a-space-in-the-bundle", "extra data", with_extra(&|text| text.replacen(':', ": ", 1)));
+    raw("an-unknown-field", "`zeal`", with_extra(&|text| text.replacen(",\"v\":1}", ",\"v\":1,\"zeal\":1}", 1)));
+    raw("a-version-to-come", "`v`", with_extra(&|text| text.replacen(",\"v\":1}", ",\"v\":2}", 1)));
+
+    let hash = ledger.treaty.hash();
+    let mut bend = |name: &str, words, change: &dyn Fn(&mut Evidence)| {
+        let bytes = rewritten(ledger, good, change);
+        put(out, &format!("{kind}/{name}"), "refused", words, bytes);
+    };
+    bend("text-changed", "the record", &|e| e.record.record = e.record.record.replacen("remark ", "Remark ", 1));
+    bend("addressee-changed", "the record", &|e| {
+        e.record.record = e.record.record.replacen("\"to\":[\"CA\"", "\"to\":[\"HU\"", 1);
+    });
+    bend("logged-earlier", "the record", &|e| {
+        e.record.record = e.record.record.replacen("\"time\":\"2021-06-18T09:0", "\"time\":\"2021-06-18T08:0", 1);
+    });
+    bend("path-changed", "the record", &|e| e.record.path[0].0[0] ^= 1);
+    bend("path-longer", "the record", &|e| e.record.path.push(Hash([0; 32])));
+    bend("path-shorter", "the record", &|e| e.record.path.truncate(e.record.path.len() - 1));
+    bend("log-signature-changed", "the checkpoint", &|e| {
+        e.checkpoint = changed_line(&e.checkpoint, 0, |bytes| bytes[0] ^= 1);
+    });
+    bend("log-signature-with-another-s", "the checkpoint", &|e| {
+        e.checkpoint = changed_line(&e.checkpoint, 0, |bytes| add_order(&mut bytes[32..]));
+    });
+    bend("receipt-with-another-s", "the checkpoint", &|e| {
+        e.checkpoint = changed_line(&e.checkpoint, 1, |bytes| add_order(&mut bytes[40..]));
+    });
+    bend("receipt-signature-changed", "the checkpoint", &|e| {
+        e.checkpoint = changed_line(&e.checkpoint, 1, |bytes| bytes[70] ^= 1);
+    });
+    bend("receipt-time-changed", "the checkpoint", &|e| {
+        e.checkpoint = changed_line(&e.checkpoint, 1, |bytes| bytes[7] ^= 1);
+    });
+    bend("receipt-by-a-stranger", "the checkpoint", &|e| {
+        let mut line = e.checkpoint.signatures()[1].clone();
+        line.name = "trial/XX/witness".into();
+        e.checkpoint.add(line);
+    });
+    bend("log-signature-last", "the checkpoint", &|e| {
+        let first = e.checkpoint.signatures()[0].clone();
+        e.checkpoint = lines(&e.checkpoint, |at| at > 0);
+        e.checkpoint.add(first);
+    });
+    bend("without-log-signature", "the checkpoint", &|e| e.checkpoint = lines(&e.checkpoint, |at| at > 0));
+    bend("credential-changed", "credentials[0]", &|e| {
+        e.credentials[0].record = e.credentials[0].record.replacen("Minister", "Monister", 1);
+    });
+    bend("credential-twice", "credentials[1]", &|e| e.credentials.push(e.credentials[0].clone()));
+    bend("anchor-without-its-receipt", "anchors[0]", &|e| e.anchors[0].receipt = e.anchors[0].record.clone());
+    let other = Evidence::parse(good, &hash).unwrap().to_bytes(&Hash([7; 32]));
+    put(out, &format!("{kind}/for-another-treaty"), "refused", "another ledger", other);
+}
+
+/// The same file with another content, put together as it should be.
+fn rewritten(ledger: &Ledger, bytes: &[u8], change: impl FnOnce(&mut Evidence)) -> Vec<u8> {
+    let mut evidence = Evidence::parse(bytes, &ledger.treaty.hash()).unwrap();
+    change(&mut evidence);
+    let changed = evidence.to_bytes(&ledger.treaty.hash());
+    assert_ne!(changed, bytes, "nothing was changed");
+    changed
+}
+
+/// A note with only some of its signature lines.
+fn lines(note: &SignedNote, keep: impl Fn(usize) -> bool) -> SignedNote {
+    let mut fewer = SignedNote::new(note.text().to_owned()).unwrap();
+    note.signatures().iter().enumerate().filter(|(at, _)| keep(*at)).for_each(|(_, line)| fewer.add(line.clone()));
+    fewer
+}
+
+/// A note with one signature line changed.
+fn changed_line(note: &SignedNote, which: usize, change: impl Fn(&mut Vec<u8>)) -> SignedNote {
+    let mut changed = SignedNote::new(note.text().to_owned()).unwrap();
+    for (at, line) in note.signatures().iter().enumerate() {
+        let mut line = line.clone();
+        if at == which {
+            change(&mut line.bytes);
+        }
+        changed.add(line);
+    }
+    changed
+}
+
+/// S + L: the same number modulo the group's order, which a lax verifier takes.
+fn add_order(s: &mut [u8]) {
+    const L: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let mut carry = 0;
+    for (byte, l) in s.iter_mut().zip(L) {
+        let sum = u16::from(*byte) + u16::from(l) + carry;
+        *byte = sum as u8;
+        carry = sum >> 8;
+    }
+    assert_eq!(carry, 0);
+}
+
+/// Base64 that decodes to the same bytes for a lax reader: a bit is set that means nothing; or the padding is left out.
+fn unused_bits(text: &str, extra: usize) -> Vec<u8> {
+    let end = extra + text[extra..].find('\n').unwrap();
+    let encoded = &text[extra..end];
+    let bent = match encoded.len() - encoded.trim_end_matches('=').len() {
+        0 => format!("{encoded}===="),
+        padding => {
+            let at = encoded.len() - padding - 1;
+            let letter = char::from(encoded.as_bytes()[at] + 1);
+            let bent = format!("{}{letter}{}", &encoded[..at], &encoded[at + 1..]);
+            assert!(BASE64.decode(&bent).is_err());
+            bent
+        }
+    };
+    format!("{}{bent}{}", &text[..extra], &text[end..]).into_bytes()
+}
+
+#[test]
+#[ignore = "writes golden files that are missing"]
+fn write_golden_files() {
+    let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/first");
+    let mut table = fs::read_to_string(folder.join("expected.tsv")).unwrap_or_default();
+    for (name, text) in [("treaty.toml", common::treaty_text()), ("profile.toml", common::PROFILE.to_owned())] {
+        fs::create_dir_all(folder).unwrap();
+        if !folder.join(name).exists() {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    }
+    for golden in golden() {
+        let path = folder.join(&golden.name);
+        if path.exists() {
+            continue;
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, golden.bytes).unwrap();
+        table.push_str(&format!("{}\t{}\t{}\n", golden.name, golden.outcome, golden.words));
+    }
+    fs::write(folder.join("expected.tsv"), table).unwrap();
+}
