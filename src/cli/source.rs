@@ -28,6 +28,44 @@ pub struct PageFacts {
     pub own_treaty: bool,
 }
 
+/// The files of an export that a page carries, written into a folder that goes when this does.
+pub struct Unpacked {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether the page is, byte for byte, what this version of the program writes for its files.
+    pub as_written: bool,
+}
+
+impl Unpacked {
+    /// Takes them out of a page; `None` if the file is none that carries an export.
+    pub fn of(path: &Path, bytes: &[u8]) -> Result<Option<Self>, Failure> {
+        if !is_page(bytes) {
+            return Ok(None);
+        }
+        let carried = carried(path, bytes)?;
+        if !carried.0.iter().any(|(name, _)| name.starts_with("logs/")) {
+            return Ok(None);
+        }
+        let fail =
+            |error: std::io::Error| Failure::new(Code::Disk, format!("{} was not unpacked: {error}", path.display()));
+        let mut suffix = [0; 8];
+        getrandom::fill(&mut suffix).map_err(|e| Failure::new(Code::Disk, format!("no random numbers: {e}")))?;
+        let name = format!("verbale-page-{:016x}", u64::from_be_bytes(suffix));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).map_err(fail)?;
+        let unpacked = Self { folder, as_written: is_written_so(bytes, &carried) };
+        carried.write_to(&unpacked.folder).map_err(fail)?;
+        Ok(Some(unpacked))
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // What stays behind is a copy of what the page holds.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 impl Source {
     /// Takes the file's bytes, and finds the treaty file: the one that is named, the home folder's, or the page's own.
     pub fn open(

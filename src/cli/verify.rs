@@ -6,7 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use super::progress::{Progress, Unit};
-use super::source::{PageFacts, Source};
+use super::source::{PageFacts, Source, Unpacked};
 use super::{Code, Context, Failure, display, files};
 use crate::audit::{AuditError, Report, peek, unpack_small, verify_export};
 use crate::ledger::{
@@ -42,8 +42,17 @@ enum Kind {
 /// Runs the command. Succeeds only if everything verifies and there is nothing to be said against it.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     match kind(&args.path)? {
-        Kind::Export => export(args, context),
-        Kind::Evidence(bytes) => evidence(bytes, args, context),
+        Kind::Export => export(&args.path, args, context),
+        Kind::Evidence(bytes) => match Unpacked::of(&args.path, &bytes)? {
+            None => evidence(bytes, args, context),
+            Some(unpacked) => {
+                let verified = export(&unpacked.folder, args, context);
+                if !context.out.json {
+                    of_page(PageFacts { as_written: unpacked.as_written, own_treaty: false }, context);
+                }
+                verified
+            }
+        },
     }
 }
 
@@ -67,11 +76,11 @@ fn kind(path: &Path) -> Result<Kind, Failure> {
     Ok(Kind::Export)
 }
 
-fn export(args: &Args, context: &Context) -> Result<(), Failure> {
+fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
     let trusted = args.treaty.as_ref().map(|path| files::read(path, MAX_TREATY_BYTES)).transpose()?;
     let mut shown = Progress::new(out.json);
-    let report = verify_export(&args.path, trusted.as_deref(), &mut |done, total| {
+    let report = verify_export(path, trusted.as_deref(), &mut |done, total| {
         shown.show("Checking", Unit::Bytes, done, total);
     });
     shown.finish();

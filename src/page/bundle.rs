@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 /// The files, each after those that it imports from.
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 27] = [
     ("bytes", include_str!("script/bytes.js")),
     ("hash", include_str!("script/hash.js")),
     ("ed25519", include_str!("script/ed25519.js")),
@@ -16,16 +16,20 @@ const FILES: [(&str, &str); 23] = [
     ("note", include_str!("script/note.js")),
     ("policy", include_str!("script/policy.js")),
     ("treaty", include_str!("script/treaty.js")),
+    ("profile", include_str!("script/profile.js")),
+    ("form", include_str!("script/form.js")),
     ("trace", include_str!("script/trace.js")),
     ("record", include_str!("script/record.js")),
     ("checkpoint", include_str!("script/checkpoint.js")),
     ("validity", include_str!("script/validity.js")),
-    ("outside", include_str!("script/outside.js")),
     ("verdict", include_str!("script/verdict.js")),
     ("silence", include_str!("script/silence.js")),
+    ("outside", include_str!("script/outside.js")),
     ("evidence", include_str!("script/evidence.js")),
+    ("ledger", include_str!("script/ledger.js")),
     ("dom", include_str!("script/dom.js")),
     ("letter", include_str!("script/letter.js")),
+    ("ledgerview", include_str!("script/ledgerview.js")),
     ("timeline", include_str!("script/timeline.js")),
     ("receipts", include_str!("script/receipts.js")),
     ("checks", include_str!("script/checks.js")),

@@ -50,6 +50,13 @@ impl Carried {
         self.0.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes.as_slice())
     }
 
+    /// Names are paths in an export folder, or the three names in an evidence page; they lead nowhere else.
+    pub(super) fn is_name(name: &str) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+        let part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain);
+        name.len() <= 200 && name.split('/').all(part)
+    }
+
     /// As they stand in a page: blocks of text that a browser neither runs nor shows.
     pub(super) fn to_html(&self) -> String {
         let mut out = String::new();
@@ -77,7 +84,7 @@ impl Carried {
         let mut lines = page.split_inclusive('\n').enumerate();
         while let Some((at, line)) = lines.next() {
             let Some(rest) = line.strip_prefix(OPEN) else { continue };
-            let name = rest.strip_suffix("\">\n").filter(|name| is_name(name) && carried.file(name).is_none());
+            let name = rest.strip_suffix("\">\n").filter(|name| Self::is_name(name) && carried.file(name).is_none());
             let name = name.ok_or(PageError::Name(at + 1))?;
             if carried.0.len() == MAX_FILES {
                 return Err(PageError::TooMany);
@@ -96,12 +103,6 @@ impl Carried {
         }
         if carried.0.is_empty() { Err(PageError::Nothing) } else { Ok(carried) }
     }
-}
-
-/// Names are paths in an export folder, or the three names in an evidence page.
-fn is_name(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'/');
-    (1..=200).contains(&name.len()) && name.bytes().all(plain)
 }
 
 #[cfg(test)]
@@ -123,6 +124,10 @@ mod tests {
         let good = sample().to_html();
         let name = good.replace("treaty.toml", "tre aty.toml");
         assert_eq!(Carried::read(name.as_bytes()), Err(PageError::Name(1)));
+        for name in ["../treaty.toml", "/treaty.toml", "logs//CA", ""] {
+            let away = good.replace("treaty.toml", name);
+            assert_eq!(Carried::read(away.as_bytes()), Err(PageError::Name(1)), "{name}");
+        }
         let twice = format!("{good}{good}");
         assert_eq!(Carried::read(twice.as_bytes()), Err(PageError::Name(7)));
         for bent in [good.replacen("BwcH", "B!cH", 1), good.trim_end().replace("</script>", "")] {

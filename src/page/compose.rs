@@ -24,6 +24,11 @@ pub fn evidence_page(evidence: &[u8], treaty: &[u8], profile: Option<&[u8]>) -> 
     page(&Carried(files))
 }
 
+/// The page for the files of an export folder, whose names say what they are.
+pub fn ledger_page(files: &Carried) -> String {
+    page(files)
+}
+
 /// The page that carries these files.
 pub(super) fn page(carried: &Carried) -> String {
     let (style, script) = (format!("\n{STYLE}"), format!("\n{}", script(true)));

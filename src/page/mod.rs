@@ -1,7 +1,7 @@
 //! The evidence page: one HTML file that opens from disk, without a network, and verifies in the browser what it carries.
 //!
-//! A page is the files that it carries (an evidence file with its treaty file and profile), as lines of base64, and a
-//! script that reads them, verifies them with WebCrypto and shows what follows. Nothing that it shows of them stands in
+//! A page is the files that it carries (an evidence file with its treaty file and profile, or those of an export folder), as
+//! lines of base64, and a script that reads them, verifies them with WebCrypto and shows what follows. Nothing that it shows of them stands in
 //! it before: who alters the page alters what is verified, or stops the script. The script is our own, whole and readable,
 //! and the page's content security policy lets no other run and no request out.
 //!
@@ -16,7 +16,9 @@
 mod bundle;
 mod carry;
 mod compose;
+mod folder;
 
 pub use bundle::script;
 pub use carry::{Carried, MAX_PAGE_BYTES, PageError};
-pub use compose::{EVIDENCE, PROFILE, TREATY, evidence_page, is_page, is_written_so};
+pub use compose::{EVIDENCE, PROFILE, TREATY, evidence_page, is_page, is_written_so, ledger_page};
+pub use folder::{FolderError, MAX_CARRIED_BYTES};

@@ -8,3 +8,4 @@ mod golden;
 mod page;
 mod units;
 mod write;
+mod write_ledger;

@@ -144,7 +144,7 @@ fn an_altered_page_is_red_and_names_what_failed() {
             "treaty's key",
             with("treaty.toml", &|b| swap(b, "trial/RU+74", "trial/RU+75")),
             "refused",
-            "treaty.toml: party RU",
+            "party RU: the key's hash",
         ),
         ("profile", with("profile.toml", &|b| swap(b, "Remark", "Demand")), "refused", "profile.toml: its SHA-256"),
         ("base64", desk.html.replacen(line, &bent_line, 1), "refused", "evidence.tlog-proof: it is not base64"),

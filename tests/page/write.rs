@@ -6,12 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use verbale::ledger::{Evidence, RecordType, Reference, Timestamp};
+use verbale::ledger::{Evidence, OutsidePart, RecordType, Reference, Timestamp};
 use verbale::node::{Read, SilenceQuery, prove, prove_silence};
-use verbale::note::SignedNote;
-use verbale::tlog::{Hash, TlogProof, leaf_hash};
+use verbale::note::{KeyType, SignedNote, SigningKey};
+use verbale::tlog::{Cosignature, Hash, TlogProof, leaf_hash};
 
 use crate::common::{self, CA, HU, Ledger, RU, US};
+use crate::write_ledger;
 
 /// A file with what every verifier is to say of it.
 struct Golden {
@@ -29,6 +30,7 @@ fn golden() -> Vec<Golden> {
     notes(&mut out);
     silence(&mut out);
     fork(&mut out);
+    outside(&mut out);
     out
 }
 
@@ -180,6 +182,35 @@ fn fork(out: &mut Vec<Golden>) {
         let (smaller, larger) = (field("smaller").to_owned(), field("larger").to_owned());
         *text = text.replace(&smaller, &larger);
     });
+}
+
+/// A university has cosigned a head as well.
+fn outside(out: &mut Vec<Golden>) {
+    let (ledger, index) = late_hungary();
+    let witness =
+        |seed| SigningKey::from_seed("witness.example/university", KeyType::Cosignature, &[seed; 32]).unwrap();
+    let part = |evidence: &Evidence, key: &SigningKey| {
+        let mut checkpoint = lines(&evidence.checkpoint, |at| at == 0);
+        Cosignature::sign(&mut checkpoint, key, common::START + 86_400);
+        OutsidePart { checkpoint, keys: vec![key.public().clone()], path: evidence.record.path.clone() }
+    };
+    let good = rewritten(&ledger, &evidence(&ledger, RU, index), |e| e.outside = vec![part(e, &witness(9))]);
+    put(out, "outside/good", "sound", "Somebody with the key of witness.example/university", good.clone());
+    let mut bend = |name: &str, words, change: &dyn Fn(&mut Evidence)| {
+        put(out, &format!("outside/{name}"), "refused", words, rewritten(&ledger, &good, change));
+    };
+    bend("another-key", "outside[0]", &|e| e.outside[0].keys = vec![witness(8).public().clone()]);
+    bend("without-a-key", "outside[0]", &|e| e.outside[0].keys.clear());
+    bend("time-changed", "outside[0]", &|e| {
+        let part = &mut e.outside[0];
+        part.checkpoint = changed_line(&part.checkpoint, 1, |bytes| bytes[7] ^= 1);
+    });
+    bend("path-changed", "outside[0]", &|e| e.outside[0].path[0].0[0] ^= 1);
+    bend("a-party-as-outsider", "outside[0]", &|e| {
+        let key = common::key(CA, "witness");
+        e.outside = vec![part(e, &key)];
+    });
+    bend("twice", "outside[1]", &|e| e.outside.push(e.outside[0].clone()));
 }
 
 /// What can be done to any evidence file.
@@ -338,6 +369,10 @@ fn write_golden_files() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, golden.bytes).unwrap();
         table.push_str(&format!("{}\t{}\t{}\n", golden.name, golden.outcome, golden.words));
+    }
+    for made in write_ledger::folders().into_iter().filter(|made| !folder.join(&made.name).exists()) {
+        write_ledger::write(&folder.join(&made.name), &made.files);
+        table.push_str(&format!("{}\t{}\t{}\n", made.name, made.outcome, made.words));
     }
     fs::write(folder.join("expected.tsv"), table).unwrap();
 }

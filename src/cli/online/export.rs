@@ -1,11 +1,12 @@
 //! `verbale export`: the ledger or a part of it, as a folder of text files, or as one archive.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::audit::{ExportError, Exported, Form, Job, Place, Range, Redaction, Selection, Stage, partial};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::{Code, Context, Failure, files};
 use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Timestamp, is_kind_name, is_party_code};
+use crate::page::{Carried, ledger_page};
 
 use super::data::Data;
 
@@ -14,6 +15,9 @@ use super::data::Data;
 pub struct Args {
     /// What to write: a folder, or one file if its name ends in .tar.zst; must not exist yet
     target: PathBuf,
+    /// Write one page that opens in any browser, without a network, and verifies itself there: of the whole ledger only
+    #[arg(long, conflicts_with = "resume")]
+    html: bool,
     /// What is exported
     #[command(flatten)]
     what: What,
@@ -84,17 +88,23 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let treaty = ctx.treaty()?;
     // Before anything else: an export of a large ledger takes its time.
     files::absent(&args.target)?;
+    let selection = args.what.selection();
+    if args.html && selection != Selection::default() {
+        let text = "a page carries the whole ledger, not a part of it; nothing was written";
+        return Err(Failure::new(Code::Usage, text).hint("write the part as a folder, without --html"));
+    }
     let data = Data::open(args.data.as_deref(), &treaty, ctx)?;
     let treaty_bytes = files::read(&ctx.treaty_path(), MAX_TREATY_BYTES)?;
     let profile_bytes = files::read(&ctx.profile_path(), MAX_PROFILE_BYTES)?;
-    let archive = args.target.to_string_lossy().ends_with(".tar.zst");
+    let made = if args.html { beside(&args.target) } else { args.target.clone() };
+    let archive = !args.html && args.target.to_string_lossy().ends_with(".tar.zst");
     let job = Job {
         read: &data.store,
         treaty: &treaty_bytes,
         profile: &profile_bytes,
-        selection: args.what.selection(),
+        selection,
         form: if archive { Form::Archive } else { Form::Folder },
-        target: &args.target,
+        target: &made,
         resume: args.resume,
     };
     let mut shown = Progress::new(ctx.out.json);
@@ -109,8 +119,30 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     });
     shown.finish();
     let exported = exported.map_err(|error| failure(&error, args))?;
+    if args.html {
+        page(&made, &args.target)?;
+    }
     report(exported, args, ctx);
     Ok(())
+}
+
+/// The folder from which a page is made.
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".folder-{}", std::process::id()));
+    file.with_file_name(name)
+}
+
+/// Makes one page of a folder, which is removed.
+fn page(folder: &Path, file: &Path) -> Result<(), Failure> {
+    let carried = Carried::of_folder(folder);
+    let removed = std::fs::remove_dir_all(folder);
+    let carried = carried.map_err(|error| {
+        let hint = "write a folder instead, without --html";
+        Failure::new(Code::Input, format!("no page was written: {error}")).hint(hint)
+    })?;
+    removed.map_err(|error| Failure::new(Code::Disk, format!("{} was not removed: {error}", folder.display())))?;
+    files::create(file, ledger_page(&carried).as_bytes())
 }
 
 fn failure(error: &ExportError, args: &Args) -> Failure {

@@ -1,11 +1,10 @@
 // An evidence file (docs/format.md, section 15): every byte of it is checked, or it is refused.
-import { concat, decimal, hashOfBase64, hashOfHex, hex, need, textOf, unbase64, utf8, within } from "./bytes.js";
+import { Refused, concat, decimal, hashOfBase64, hashOfHex, hex, need, textOf, unbase64, utf8, within } from "./bytes.js";
 import { fields, list, parse, string } from "./canon.js";
 import { verifyFork, verifyReceipt, verifyReceiptedHead } from "./checkpoint.js";
 import { parseNote } from "./note.js";
-import { parseCredential, parseRecord } from "./record.js";
-import { Refused } from "./bytes.js";
 import { verifyOutside } from "./outside.js";
+import { parseCredential, parseRecord } from "./record.js";
 import { verifySilence } from "./silence.js";
 import { find } from "./treaty.js";
 import { verifyInclusion } from "./tree.js";

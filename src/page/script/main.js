@@ -4,13 +4,16 @@ import { checksList, wholeScript } from "./checks.js";
 import { copyable, download, h, shown } from "./dom.js";
 import { isAble } from "./ed25519.js";
 import { verifyEvidence } from "./evidence.js";
+import { ledgerData, verifyLedger } from "./ledger.js";
+import { LEDGER_GAPS, ledgerMatrix, ledgerNotes, ledgerSentences, ledgerTimeline } from "./ledgerview.js";
 import { carried, carriedHere, kindOf } from "./files.js";
 import { sha256 } from "./hash.js";
 import { letter } from "./letter.js";
+import { parseProfile } from "./profile.js";
 import { receiptsTable } from "./receipts.js";
 import { timeline } from "./timeline.js";
-import { Trace } from "./trace.js";
-import { nameOf, parseProfile, parseTreaty } from "./treaty.js";
+import { Tally, Trace } from "./trace.js";
+import { nameOf, parseTreaty } from "./treaty.js";
 import { asData, listed } from "./verdict.js";
 
 const EVIDENCE = "evidence.tlog-proof";
@@ -35,13 +38,24 @@ function banner(kind, word, ...lead) {
 /** Verifies everything anew and shows what follows. Only the last run shows anything. */
 async function run() {
   const number = (state.run += 1);
-  const trace = new Trace();
+  const whole = !state.files.has(EVIDENCE);
+  const trace = whole ? new Tally() : new Trace();
   let shownResult;
   banner("pending", "VERIFYING …", "Every signature, hash and proof is being checked in this browser.");
   try {
     const treaty = await within(TREATY, () => parseTreaty(fileNamed(TREATY)));
     state.treaty = treaty;
     const profile = state.files.has(PROFILE) ? await within(PROFILE, () => parseProfile(fileNamed(PROFILE), treaty)) : null;
+    if (whole && ![...state.files.keys()].some((name) => name.startsWith("logs/"))) fileNamed(EVIDENCE);
+    if (whole) {
+      need(profile !== null, "profile.toml is missing");
+      const report = await verifyLedger(state.files, treaty, profile, trace, progress);
+      if (number === state.run) {
+        showLedger(report, treaty, profile, trace);
+        await showFiles();
+      }
+      return;
+    }
     const verdict = await verifyEvidence(fileNamed(EVIDENCE), treaty, profile, trace);
     need(trace.checks.every((check) => check.ok || check.part === "the note"), "a check failed");
     shownResult = () => showVerdict(verdict, treaty, profile, trace);
@@ -51,6 +65,13 @@ async function run() {
   if (number !== state.run) return;
   shownResult();
   await showFiles();
+}
+
+function progress(done, total) {
+  const bar = element("progress");
+  bar.hidden = false;
+  bar.max = Math.max(total, 1);
+  bar.value = done;
 }
 
 function fileNamed(name) {
@@ -97,6 +118,9 @@ function showVerdict(verdict, treaty, profile, trace) {
   const lines = letter(verdict, treaty, profile);
   const none = h("p", {}, "The record cannot be read as a notification. Its bytes are among the checks below.");
   put("letter", lines === null ? none : h("pre", { class: "letter", tabindex: "0", "aria-label": "the note" }, lines.join("\n")));
+  if (profile?.kinds.get(verdict.kind)?.schema) {
+    element("letter").append(h("p", { class: "hint" }, "The profile has a JSON Schema for this kind beside its fields. This page does not look at it; verbale verify does."));
+  }
   put("proven", verdict.sentences.map((text) => h("li", {}, text)));
   put("not-proven", verdict.not_proven.map((text) => h("li", {}, text)));
   put("custody", timeline(verdict, treaty));
@@ -108,7 +132,39 @@ function showVerdict(verdict, treaty, profile, trace) {
     h("p", {}, "All of them again, as one script for a shell with OpenSSL 3: ", download("checks.sh", wholeScript(trace)), "."),
   );
   put("data", JSON.stringify(asData(verdict), null, 2));
-  for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = false;
+  for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = section.dataset.of === "ledger";
+}
+
+function showLedger(report, treaty, profile, trace) {
+  element("progress").hidden = true;
+  if (report.faults.length > 0) {
+    const { file, what } = report.faults[0];
+    const more = report.faults.length > 1 ? ` (and ${report.faults.length - 1} more faults)` : "";
+    showRefusal(new Refused(`${what}${more}`, file), trace);
+    put("data", JSON.stringify(ledgerData(report)));
+    return;
+  }
+  const { signature, hash, proof, rule } = trace.count;
+  const records = report.logs.reduce((sum, log) => sum + log.counts.records, 0);
+  if (report.sound) {
+    banner("verified", "VERIFIED", `All ${records} records hold, with their hashes, and ${signature + hash + proof + rule} signatures and proofs, all checked in this browser.`);
+  } else {
+    const against = report.forks.length > 0 ? "a log has forked" : "some logs are longer than what is here";
+    banner("reserved", "VERIFIED, WITH RESERVATIONS", `What is here verifies, but ${against}.`);
+  }
+  element("verdict").append(trusted(treaty));
+  document.title = shown(treaty.title);
+  put("title", treaty.title);
+  put("subtitle", `The ledger of ${report.logs.length} parties`);
+  put("treaty-title", "Export of a ledger");
+  put("proven", ledgerSentences(report).map((text) => h("li", {}, text)));
+  put("not-proven", LEDGER_GAPS.map((text) => h("li", {}, text)));
+  put("custody", ledgerTimeline(report, treaty));
+  put("receipts", ledgerMatrix(report, treaty));
+  put("quorum", h("p", {}, "The treaty's quorum, in the words of C2SP tlog-policy:"), h("pre", { tabindex: "0", "aria-label": "the quorum" }, treaty.quorumText.trim()));
+  put("notes", ledgerNotes(report, treaty, profile));
+  put("data", JSON.stringify(ledgerData(report), null, 2));
+  for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = section.dataset.of === "note";
 }
 
 function showRefusal(error, trace) {
@@ -134,7 +190,8 @@ async function showFiles() {
     items.push(h("li", {}, download(name, bytes), ` · ${bytes.length} bytes, ${from} · SHA-256 `, h("code", { class: "hash" }, hash)));
   }
   put("files", items);
-  const commands = `verbale verify ${EVIDENCE} --treaty ${TREATY}`;
+  const target = state.files.has(EVIDENCE) ? EVIDENCE : "FILE.html";
+  const commands = `verbale verify ${target} --treaty ${TREATY}`;
   put("commands", copyable(commands, "command for verbale"));
 }
 
@@ -148,6 +205,7 @@ async function take(list) {
       if (kind === "page") {
         const inside = carried(new TextDecoder().decode(bytes));
         need(inside.size > 0, "this page carries no evidence");
+        for (const name of state.files.keys()) if (!state.given.has(name)) state.files.delete(name);
         // The reader's own treaty file stays: it is the one that is trusted.
         for (const [name, content] of inside) if (!state.given.has(name)) state.files.set(name, content);
       } else {

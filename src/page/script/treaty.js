@@ -1,5 +1,5 @@
-// The treaty file and the profile (docs/format.md, section 6). The treaty file's SHA-256 is the ledger's identity.
-import { Refused, hashOfHex, hex, isCode, isKind, need, textOf, utf8, within } from "./bytes.js";
+// The treaty file (docs/format.md, section 6). The treaty file's SHA-256 is the ledger's identity.
+import { Refused, hashOfHex, hex, isCode, need, textOf, utf8, within } from "./bytes.js";
 import { isPlain } from "./canon.js";
 import { sha256 } from "./hash.js";
 import { COSIGNATURE, ED25519, parseKey } from "./note.js";
@@ -98,23 +98,4 @@ export function logOf(treaty, origin) {
 
 export function nameOf(treaty, code) {
   return treaty.parties.find((party) => party.code === code)?.name ?? code;
-}
-
-/** Reads a profile for a treaty: what its kinds of notes and their fields are called, and how they are to be filled in. */
-export async function parseProfile(bytes, treaty) {
-  need(bytes.length <= MAX_BYTES, `a profile is at most ${MAX_BYTES} bytes long`);
-  const hash = hex(await sha256(bytes));
-  need(hash === hex(treaty.profileHash), `its SHA-256 is ${hash}, and the treaty file names ${hex(treaty.profileHash)}`);
-  const table = parseToml(textOf(bytes, "the profile"));
-  const file = exactly(table, "the profile", ["version", "title", "acknowledgement", "kind"]);
-  need(file.version === 1, `\`version\` ${file.version} is not known`);
-  need(file.kind instanceof Map, "`kind` should be a table");
-  const kinds = new Map();
-  for (const [name, entry] of file.kind) {
-    need(isKind(name), `kind \`${name}\`: a kind's name is lower-case words with hyphens`);
-    const kind = exactly(entry, `kind \`${name}\``, ["title"], ["article", "to", "reply", "field"]);
-    const fields = (kind.field ?? []).map((item) => exactly(item, `a field of \`${name}\``, ["name", "title", "type"], ["required"]));
-    kinds.set(name, { title: kind.title, article: kind.article ?? "", fields });
-  }
-  return { bytes, title: file.title, kinds };
 }

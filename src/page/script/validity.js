@@ -1,34 +1,9 @@
 // What is to be said of a notification record (docs/format.md, section 14). A mark takes nothing away from the proof.
-import { Refused, isTime, same, utf8 } from "./bytes.js";
-import { isBy } from "./note.js";
-import { ED25519 } from "./note.js";
+import { Refused, same, utf8 } from "./bytes.js";
 import { verifies } from "./ed25519.js";
+import { faults } from "./form.js";
+import { ED25519, isBy } from "./note.js";
 import { parseNotification } from "./record.js";
-
-const FORMS = {
-  text: ["a text", (v) => typeof v === "string" && v !== ""],
-  integer: ["an integer", (v) => Number.isInteger(v)],
-  date: ["a date as 2021-12-18", (v) => typeof v === "string" && isTime(`${v}T00:00:00Z`)],
-  time: ["a time in UTC as 2021-06-18T09:00:00Z", isTime],
-  list: ["a list of texts", (v) => Array.isArray(v) && v.every((item) => typeof item === "string")],
-};
-
-/** What is wrong with a body of a kind, one sentence a fault. */
-function faults(kind, body) {
-  const out = [];
-  for (const field of kind.fields) {
-    const [expected, fits] = FORMS[field.type] ?? ["known to this page", () => false];
-    if (!body.has(field.name)) {
-      if (field.required) out.push(`the field \`${field.name}\` (${field.title}) is missing`);
-    } else if (!fits(body.get(field.name))) {
-      out.push(`the field \`${field.name}\` (${field.title}) is not ${expected}`);
-    }
-  }
-  for (const name of body.keys()) {
-    if (kind.fields.every((field) => field.name !== name)) out.push(`the field \`${name}\` is not one of this kind`);
-  }
-  return out;
-}
 
 /** Judges the payload of a record of the log of the party at `log`; `grants` are those before it. */
 export async function judge(record, log, grants, treaty, profile, trace) {
@@ -58,7 +33,7 @@ export async function judge(record, log, grants, treaty, profile, trace) {
   if (profile) {
     const kind = profile.kinds.get(value.kind);
     if (kind === undefined) mark("unknown-kind", `The treaty's profile does not know the kind \`${value.kind}\`.`);
-    else for (const fault of faults(kind, value.body)) mark("form", `Not in the treaty's form: ${fault}.`);
+    else for (const fault of faults(kind, value.body, profile)) mark("form", `Not in the treaty's form: ${fault}.`);
   }
   for (const line of note.signatures) {
     const grant = grants.find(({ key }) => isBy(line, key));

@@ -2,7 +2,6 @@
 import { hex } from "./bytes.js";
 import { write } from "./canon.js";
 import { isSatisfied } from "./policy.js";
-import { outsideSentences } from "./outside.js";
 import { nameOf } from "./treaty.js";
 
 /** `2020-05-22 14:00:00 UTC` */
@@ -68,7 +67,7 @@ export function weigh(parts, treaty, profile) {
     outside: parts.outside,
   };
   verdict.not_proven = gaps(verdict, treaty);
-  verdict.sentences = [...sentences(verdict, treaty, profile), ...outsideSentences(verdict.outside, utc)];
+  verdict.sentences = [...sentences(verdict, treaty, profile), ...outsideSentences(verdict.outside)];
   verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
   verdict.parts = parts;
   return verdict;
@@ -185,11 +184,18 @@ function silenceSentences(silence, name) {
   return out;
 }
 
+function outsideSentences(outside) {
+  return outside.map(
+    ({ key, time }) =>
+      `Somebody with the key of ${key.split("+")[0]} that this file names had seen the log with this note in it at ${utc(time)}, ` +
+      "by its own clock. That is worth as much as the key: name it with --witness if you know it.",
+  );
+}
+
 /** The verdict as data: what `verbale verify --json` says of it. */
 export function asData(verdict) {
   const { parts, sentences, sound, ...data } = verdict;
   if (data.silence === null) delete data.silence;
-  data.outside = data.outside.map(({ key, time, size }) => ({ key, time, size }));
   if (data.outside.length === 0) delete data.outside;
   return { sound, verdict: { ...data, body: plainData(data.body) } };
 }

@@ -1,0 +1,153 @@
+//! Golden exports of a whole ledger, and their tampered twins.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use verbale::audit::export;
+use verbale::ledger::RecordType;
+
+use crate::common::{self, CA, HU, Ledger, RU, US};
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A folder with what every verifier is to say of it.
+pub struct Folder {
+    pub name: String,
+    pub outcome: &'static str,
+    pub words: &'static str,
+    pub files: Files,
+}
+
+fn exported(ledger: &Ledger, by: usize) -> Files {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("export");
+    let (treaty, profile) = (common::treaty_text(), common::PROFILE);
+    export(&ledger.nodes[by].disk, treaty.as_bytes(), profile.as_bytes(), &folder, &mut |_, _| {}).unwrap();
+    let mut files = Files::new();
+    let mut open = vec![folder.clone()];
+    while let Some(at) = open.pop() {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Each frame of a file with its line.
+fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = bytes;
+    let mut out = Vec::new();
+    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+        let line = std::str::from_utf8(&rest[..end]).unwrap();
+        let length: usize = line.rsplit(' ').next().unwrap().parse().unwrap();
+        let (frame, tail) = rest.split_at(end + 1 + length + 1);
+        out.push(frame.to_vec());
+        rest = tail;
+    }
+    out
+}
+
+pub fn folders() -> Vec<Folder> {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.online(&[CA, RU, US]);
+    ledger.remark(RU, 2);
+    ledger.remark(RU, 3);
+    ledger.online(&[CA, HU, RU, US]);
+    let stranger = ledger.note(US, 5, "stranger");
+    ledger.log_anyway(US, RecordType::Notification, &stranger);
+    ledger.log_anyway(US, RecordType::Credential, b"no credential\n");
+    ledger.remark(HU, 4);
+    let good = exported(&ledger, CA);
+
+    let mut out = Vec::new();
+    let mut put = |name: &str, outcome, words, files: Files| {
+        assert!(name == "good" || files != good, "{name}");
+        out.push(Folder { name: format!("ledger/{name}"), outcome, words, files });
+    };
+    put("good", "sound", "VERIFIED", good.clone());
+    let mut forked = Ledger::new();
+    forked.remark(CA, 1);
+    let before = forked.nodes[HU].disk.clone();
+    forked.remark(HU, 6);
+    let note = forked.note(HU, 7, "minister");
+    forked.equivocate(HU, before, note, CA);
+    put("forked", "reserved", "a log has forked", exported(&forked, RU));
+    let mut shorter = good.clone();
+    for (name, least) in [("records", "records.txt"), ("checkpoints", "checkpoints.txt")] {
+        let mut parts = frames(&shorter[&format!("logs/HU/{least}")]);
+        parts.pop();
+        shorter.insert(format!("logs/HU/{name}.txt"), parts.concat());
+    }
+    put("a-log-cut-short", "reserved", "longer than what is in the folder", shorter);
+
+    let mut bend = |name: &str, words, file: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut files = good.clone();
+        change(files.get_mut(file).unwrap());
+        put(name, "refused", words, files);
+    };
+    let swap = |bytes: &mut Vec<u8>, from: &str, to: &str| {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(text.contains(from), "{from}");
+        *bytes = text.replacen(from, to, 1).into_bytes();
+    };
+    let cut = |bytes: &mut Vec<u8>, change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+        let mut parts = frames(bytes);
+        change(&mut parts);
+        *bytes = parts.concat();
+    };
+    let (records, heads, receipts) = ("logs/RU/records.txt", "logs/RU/checkpoints.txt", "logs/RU/receipts.txt");
+    bend("text-changed", records, records, &|b| swap(b, "remark 2", "remark 9"));
+    bend("logged-earlier", records, records, &|b| swap(b, "\"time\":\"2021", "\"time\":\"2020"));
+    bend("record-taken-out", records, records, &|b| cut(b, &|frames| drop(frames.remove(4))));
+    bend("record-twice", records, records, &|b| cut(b, &|frames| frames.insert(4, frames[4].clone())));
+    bend("records-swapped", records, records, &|b| cut(b, &|frames| frames.swap(4, 5)));
+    bend("last-record-changed", records, records, &|b| {
+        let at = b.len() - 12;
+        b[at] ^= 1;
+    });
+    bend("last-head-taken-out", records, heads, &|b| cut(b, &|frames| drop(frames.pop())));
+    bend("head-signature-changed", heads, heads, &|b| {
+        let at = b.len() - 30;
+        b[at] = if b[at] == b'A' { b'B' } else { b'A' };
+    });
+    bend("heads-swapped", heads, heads, &|b| cut(b, &|frames| frames.swap(0, 1)));
+    bend("head-of-another-log", heads, heads, &|b| swap(b, "trial/RU\n", "trial/US\n"));
+    bend("receipt-left-out", receipts, receipts, &|b| {
+        let end = b.iter().position(|byte| *byte == b'\n').unwrap();
+        b.drain(..=end);
+    });
+    bend("receipt-at-another-time", receipts, receipts, &|b| swap(b, "time 2021", "time 2020"));
+    bend("receipt-made-up", receipts, receipts, &|b| {
+        let line = b.split_inclusive(|byte| *byte == b'\n').next().unwrap().to_vec();
+        let line = String::from_utf8(line).unwrap().replace("record 1", "record 2").replace("record 3", "record 4");
+        b.splice(..0, line.into_bytes());
+    });
+    bend("policy-changed", "policy.txt", "policy.txt", &|b| swap(b, "quorum both", "quorum others"));
+    bend("profile-changed", "profile.toml", "profile.toml", &|b| swap(b, "Remark", "Demand"));
+    bend("treaty-changed", "another ledger", "treaty.toml", &|b| swap(b, "A trial", "A trail"));
+    bend("not-a-frame", records, records, &|b| swap(b, "record 3 bytes", "record 03 bytes"));
+    let mut without = good.clone();
+    without.remove("logs/US/receipts.txt");
+    put("a-file-missing", "refused", "logs/US/receipts.txt", without);
+    let mut more = good.clone();
+    more.insert("logs/US/more.txt".into(), b"more\n".to_vec());
+    put("a-file-more", "refused", "logs/US/more.txt", more);
+    out
+}
+
+/// Writes a folder's files.
+pub fn write(folder: &Path, files: &Files) {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
