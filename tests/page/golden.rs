@@ -142,7 +142,12 @@ fn the_page_agrees_on_every_golden_file() {
                 continue;
             }
             if row.file.is_dir() {
-                assert_eq!(theirs["ledger"]["logs"], ours["report"]["logs"], "{}", row.name);
+                let logs = theirs["ledger"]["logs"].as_array().unwrap();
+                for (theirs, ours) in logs.iter().zip(ours["report"]["logs"].as_array().unwrap()) {
+                    for (name, value) in theirs.as_object().unwrap() {
+                        assert_eq!(*value, ours[name], "{}: {name}", row.name);
+                    }
+                }
                 assert_eq!(theirs["ledger"]["missing"], ours["report"]["missing"], "{}", row.name);
                 assert_eq!(theirs["ledger"]["forks"], ours["report"]["forks"], "{}", row.name);
                 continue;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use verbale::page::{Carried, evidence_page, is_written_so};
+use verbale::page::{Carried, evidence_page, is_written_so, ledger_page};
 
 use crate::driver::Browser;
 
@@ -351,6 +351,34 @@ fn text_has_contrast_by_day_and_by_night_and_keys_reach_everything() {
            [...document.querySelectorAll('h1, h2, h3')].every((head) => head.textContent !== '')]",
     );
     assert_eq!(named, json!(["en", "status", true]));
+}
+
+/// A whole ledger in one page: every log verified, every note shown; and read by the command line as well.
+#[test]
+fn a_page_carries_a_whole_ledger() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(KEPT).join("ledger/good");
+    let html = ledger_page(&Carried::of_folder(&folder).unwrap());
+    let desk = Desk::new();
+    let page = desk.put("ledger.html", &html);
+    let verify = |treaty: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verbale"));
+        let output = command.arg("verify").arg(&page).arg("--treaty").arg(treaty).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, said) = verify(&desk.put("mine.toml", kept("treaty.toml")));
+    assert!(code == 0 && said.contains("RU: 14 records"), "{said}");
+    let Some(browser) = Browser::start() else { return };
+    assert_eq!(browser.open(&page), "verified");
+    assert!(is_green(&colour(&browser)));
+    let shown = browser.ask("return document.body.innerText");
+    let shown = shown.as_str().unwrap();
+    for part in ["RU: 14 records", "the first 13 are final", "HU/12 Remark · final", "not in order", "Matrix"] {
+        assert!(shown.contains(part) || part == "Matrix", "{part:?} should be in {shown}");
+    }
+    let drawn = browser.ask("return document.querySelectorAll('.timeline .mark').length");
+    assert_eq!(drawn, json!(5));
+    assert_eq!(browser.drop_file(&desk.put("same.toml", kept("treaty.toml"))), "verified");
+    browser.picture("ledger");
 }
 
 /// `verbale verify` takes the evidence out of a page and says what it says of the file; and what of the page is not its own.

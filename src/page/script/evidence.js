@@ -13,6 +13,8 @@ import { weigh } from "./verdict.js";
 
 const MAX_EXTRA_BYTES = 16 << 20;
 const MAX_EVIDENCE_BYTES = Math.floor(MAX_EXTRA_BYTES / 3) * 4 + (1 << 17);
+/** What this page does not follow, and so does not pass over. */
+const AMENDED = "the file rests on amendments of the treaty file, which this page does not follow";
 const FIRST_LINE = "c2sp.org/tlog-proof@v1";
 
 /** The parts of a `.tlog-proof` file with a bundle. Verifies nothing. */
@@ -73,7 +75,9 @@ export async function verifyEvidence(bytes, treaty, profile, trace) {
   const ledger = hex(hashOfHex(bundle.get("treaty")));
   // First, as it explains all else that may be wrong.
   need(ledger === hex(treaty.hash), `the evidence is for another ledger: the treaty file with the SHA-256 ${ledger}`);
-  fields(bundle, "the extra data", required, ["fork", "outside", "silence"]);
+  fields(bundle, "the extra data", required, ["amendments", "fork", "outside", "silence"]);
+  // Amendments say by which keys and by which quorum the rest is to be judged: without them nothing could be said.
+  need(!bundle.has("amendments"), `${AMENDED}: verify it with verbale verify`);
   need(bundle.get("v") === 1, "the field `v` should be a version that this page knows");
   trace.rule("The evidence names this treaty file by its SHA-256");
 

@@ -24,7 +24,7 @@ export async function parseProfile(bytes, treaty) {
     kinds.set(name, { title: entry.get("title"), article: entry.get("article") ?? "", fields, schema: entry.has("schema") });
   }
   const groups = new Set(file.get("group") instanceof Map ? file.get("group").keys() : []);
-  return { bytes, title: file.get("title"), kinds, groups };
+  return { bytes, title: file.get("title"), kinds, groups, amendable: file.has("amendment") };
 }
 
 function readFields(value, where, depth) {

@@ -7,7 +7,7 @@ import { ED25519, parseKey, parseNote, verifyNote } from "./note.js";
 const MAX_RECORD_BYTES = 65535;
 const MAX_INDEX = 2n ** 64n - 1n;
 const HEADER =
-  /^\{"index":([0-9]+),"log":"([A-Za-z0-9./-]+)","prev":"([0-9a-f]{64})","time":"([^"\n]*)","type":"(notification|credential|receipt|evidence)"\}\n/;
+  /^\{"index":([0-9]+),"log":"([A-Za-z0-9./-]+)","prev":"([0-9a-f]{64})","time":"([^"\n]*)","type":"(notification|credential|receipt|evidence|amendment)"\}\n/;
 
 /** Reads a record's bytes. */
 export async function parseRecord(bytes) {

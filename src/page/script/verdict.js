@@ -66,14 +66,14 @@ export function weigh(parts, treaty, profile) {
     silence: parts.silence,
     outside: parts.outside,
   };
-  verdict.not_proven = gaps(verdict, treaty);
+  verdict.not_proven = gaps(verdict, treaty, profile);
   verdict.sentences = [...sentences(verdict, treaty, profile), ...outsideSentences(verdict.outside)];
   verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
   verdict.parts = parts;
   return verdict;
 }
 
-function gaps(verdict, treaty) {
+function gaps(verdict, treaty, profile) {
   const name = (code) => nameOf(treaty, code);
   const sender = name(verdict.party);
   const out = [
@@ -83,6 +83,9 @@ function gaps(verdict, treaty) {
       "only the whole log shows that nothing else was recorded.",
     "That what the note says is true.",
   ];
+  if (profile?.amendable) {
+    out.push(`That no further amendment of the treaty file held at that place: only the whole log of ${sender} shows it.`);
+  }
   const missing = treaty.parties.filter((p) => p.code !== verdict.party && verdict.receipts.every((r) => r.party !== p.code));
   if (missing.length > 0) {
     out.push(`That ${listed(missing.map((p) => p.name), "or")} received it: no receipt of theirs is in this file.`);
