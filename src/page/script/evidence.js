@@ -1,5 +1,5 @@
 // An evidence file (docs/format.md, section 15): every byte of it is checked, or it is refused.
-import { Refused, concat, decimal, hashOfBase64, hashOfHex, hex, need, textOf, unbase64, utf8, within } from "./bytes.js";
+import { Beyond, Refused, concat, decimal, hashOfBase64, hashOfHex, hex, need, textOf, unbase64, utf8, within } from "./bytes.js";
 import { fields, list, parse, string } from "./canon.js";
 import { verifyFork, verifyReceipt, verifyReceiptedHead } from "./checkpoint.js";
 import { parseNote } from "./note.js";
@@ -148,7 +148,7 @@ async function verifyCredentials(bundle, note, main, treaty, trace) {
         grants.push(await parseCredential(record, treaty.parties[main.log], treaty, trace));
       } catch (error) {
         // It stays in the log, and grants nothing.
-        if (!(error instanceof Refused)) throw error;
+        if (!(error instanceof Refused) || error instanceof Beyond) throw error;
       }
     });
   }

@@ -1,5 +1,5 @@
 // The export of a whole ledger (docs/format.md, section 16): every byte of each log, its heads, and who received what.
-import { Refused, base64, decimal, hex, need, same, textOf, within } from "./bytes.js";
+import { Beyond, Refused, base64, decimal, hex, need, same, textOf, within } from "./bytes.js";
 import { verifyForkBytes, verifyHead, verifyReceipt } from "./checkpoint.js";
 import { parseNote } from "./note.js";
 import { isSatisfied } from "./policy.js";
@@ -110,10 +110,11 @@ class Log {
       } else {
         this.counts.evidence += 1;
         const fork = await verifyForkBytes(record.payload, treaty, false, trace);
-        forked.set(treaty.parties[fork.log].code, `the proof is record ${record.index} of the log of ${this.party.name}`);
+        const { code } = treaty.parties[fork.log];
+        if (!forked.has(code)) forked.set(code, `the proof is record ${record.index} of the log of ${this.party.name}`);
       }
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof Refused) || error instanceof Beyond) throw error;
       // It stands in the log, and counts for nothing.
       this.counts.void += 1;
     }

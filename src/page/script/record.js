@@ -1,5 +1,5 @@
 // Records, and the notes in them: notifications and credentials (docs/format.md, sections 7 to 9).
-import { decimal, hashOfHex, hex, isCode, isKind, isTime, need, same, textOf, utf8 } from "./bytes.js";
+import { Beyond, decimal, hashOfHex, hex, isCode, isKind, isTime, need, same, textOf, utf8 } from "./bytes.js";
 import { fields, list, natural, parseLine, string } from "./canon.js";
 import { leafHash } from "./hash.js";
 import { ED25519, parseKey, parseNote, verifyNote } from "./note.js";
@@ -70,6 +70,9 @@ function attachment(item) {
 /** Reads a credential of a party and verifies that its root key signed it for this ledger. */
 export async function parseCredential(record, party, treaty, trace) {
   const note = parseNote(record.payload);
+  const action = /"action":"([^"]*)"/.exec(note.text)?.[1];
+  // Other actions say which keys hold, and which no longer: whoever does not follow them judges by the wrong ones.
+  if (action !== "grant") throw new Beyond(`a credential with the action “${action}”, which this page does not follow: verify it with verbale verify`);
   const required = ["action", "issued", "key", "kinds", "ledger", "party", "title", "v"];
   await verifyNote(note, party.root, trace, `${party.name} granted a key in record ${record.index}`);
   const value = Object.fromEntries(fields(parseLine(note.text, 16384, true), "the credential", required));
