@@ -63,7 +63,7 @@ fn exchange(treaty: &Treaty, n: u64) -> (Vec<u8>, Option<Vec<u8>>, Seen) {
     let ask = record(0, note(0, "ask", Vec::new(), at), n, at);
     let later = Timestamp::from_posix(at.posix() + 900);
     let re = vec![Reference { index: n, leaf: Hash([1; 32]), log: "P0".into() }];
-    let answer = (n % 100 != 0).then(|| record(1, note(1, "ack", re, later), n, later));
+    let answer = (!n.is_multiple_of(100)).then(|| record(1, note(1, "ack", re, later), n, later));
     (ask, answer, Seen { size: n + 1, index: n, time: Timestamp::from_posix(at.posix() + 60) })
 }
 

@@ -127,10 +127,10 @@ impl Law<'_> {
         self.docket.treaty().find(code).ok_or_else(|| LawError::Unknown(format!("no party has the code {code}")))
     }
 
-    fn view(&self, code: &String) -> PartyView {
+    fn view(&self, code: &str) -> PartyView {
         let treaty = self.docket.treaty();
-        let name = treaty.find(code).map_or(code.clone(), |at| treaty.party(at).name.clone());
-        PartyView { code: code.clone(), name }
+        let name = treaty.find(code).map_or_else(|| code.to_owned(), |at| treaty.party(at).name.clone());
+        PartyView { code: code.to_owned(), name }
     }
 
     fn follows(&self, note: Place, as_of: Timestamp) -> Vec<ItemView> {

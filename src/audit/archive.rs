@@ -34,7 +34,9 @@ pub(super) fn header(root: &str, name: &str, size: u64) -> io::Result<tar::Heade
     header.set_path(format!("{root}/{name}"))?;
     header.set_size(size);
     header.set_mode(0o644);
-    (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_entry_type(tar::EntryType::Regular);
     header.set_cksum();
     Ok(header)

@@ -258,7 +258,7 @@ impl Run<'_> {
                 for_each(self.read, log, (from, to), treaty, &mut |index, bytes| {
                     receipt_of((log, index, &bytes), treaty, keys, &mut spool, forks);
                     done += 1;
-                    if done % super::choose::PAGE_RECORDS == 0 || done == total {
+                    if done.is_multiple_of(super::choose::PAGE_RECORDS) || done == total {
                         progress(Stage::Receipts, done, total);
                     }
                     Ok(())

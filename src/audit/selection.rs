@@ -81,7 +81,7 @@ pub enum SelectionError {
     /// Not `part.json` in its canonical form.
     #[error("it does not state a selection in its canonical form: {0}")]
     Form(String),
-    /// Over [`MAX_ITEMS`].
+    /// Too many items in one of its lists.
     #[error("a selection names at most {MAX_ITEMS} parties, kinds, threads, ranges or redactions")]
     TooMany,
     /// A party that the treaty does not have.
@@ -123,9 +123,16 @@ impl Selection {
     /// Puts lists in order, so that what is asked for in another order is written alike.
     #[must_use]
     pub fn sorted(mut self) -> Self {
+        fn in_order<T: Ord>(list: &mut Vec<T>) {
+            list.sort();
+            list.dedup();
+        }
         let Self { kinds, parties, ranges, redact, threads, .. } = &mut self;
-        (kinds.sort(), parties.sort(), ranges.sort(), redact.sort(), threads.sort());
-        (kinds.dedup(), parties.dedup(), ranges.dedup(), redact.dedup(), threads.dedup());
+        in_order(kinds);
+        in_order(parties);
+        in_order(ranges);
+        in_order(redact);
+        in_order(threads);
         self
     }
 

@@ -48,7 +48,7 @@ pub(super) enum Source {
     /// A folder of files.
     Folder(PathBuf),
     /// An archive: read three times side by side, as the three files of a log are.
-    Archive { path: PathBuf, lanes: [Option<Lane>; 3] },
+    Archive { path: PathBuf, lanes: Box<[Option<Lane>; 3]> },
 }
 
 /// The files of a log, in the order of the archive.
@@ -63,7 +63,7 @@ impl Source {
             [README, TREATY, PROFILE, POLICY, PART].map(|name| (name.to_owned(), name != PART)).into();
         first.extend((1..=MAX_AMENDMENTS).map(|number| (amendments::name(number), false)));
         let lane = || Lane::open(path, first.clone()).map(Some);
-        Ok(Self::Archive { path: path.to_owned(), lanes: [lane()?, lane()?, lane()?] })
+        Ok(Self::Archive { path: path.to_owned(), lanes: Box::new([lane()?, lane()?, lane()?]) })
     }
 
     /// A file that is read whole; `None` if it is not there. In an archive they are read in its order.
@@ -136,8 +136,10 @@ impl Source {
     pub fn finish(self) -> io::Result<()> {
         match self {
             Self::Folder(_) => Ok(()),
-            Self::Archive { lanes: [.., Some(lane)], .. } => lane.finish(),
-            Self::Archive { .. } => Err(gone()),
+            Self::Archive { lanes, .. } => {
+                let [.., last] = *lanes;
+                last.map_or_else(|| Err(gone()), Lane::finish)
+            }
         }
     }
 }

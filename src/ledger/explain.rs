@@ -146,7 +146,8 @@ impl<'a> Left<'a> {
                     }
                     None => {
                         let lost = head.signatures().iter().filter_map(|line| self.witness(line)).collect();
-                        (self.evidence.heads.remove(at), self.heads.remove(at));
+                        self.evidence.heads.remove(at);
+                        self.heads.remove(at);
                         self.aside(
                             place,
                             "a head of the sender's log with receipts, which covers the note",
@@ -160,7 +161,8 @@ impl<'a> Left<'a> {
             }
             "credentials" if at < self.credentials.len() => {
                 let place = FaultPlace::part(format!("credentials[{}]", self.credentials[at]));
-                (self.evidence.credentials.remove(at), self.credentials.remove(at));
+                self.evidence.credentials.remove(at);
+                self.credentials.remove(at);
                 let means = "It does not show that the sender's root had granted this key when the note was logged.";
                 self.aside(
                     place,
@@ -173,7 +175,8 @@ impl<'a> Left<'a> {
             }
             "anchors" if at < self.anchors.len() => {
                 let place = FaultPlace::part(format!("anchors[{}]", self.anchors[at]));
-                (self.evidence.anchors.remove(at), self.anchors.remove(at));
+                self.evidence.anchors.remove(at);
+                self.anchors.remove(at);
                 let means = "It does not show that the note is younger than this record of another party.";
                 self.aside(
                     place,
@@ -311,7 +314,8 @@ impl<'a> Left<'a> {
             fault.means = means.join(" ");
         }
         let mut gone: Vec<String> = self.lost.concat().into_iter().filter(|code| !received(code)).collect();
-        (gone.sort(), gone.dedup());
+        gone.sort();
+        gone.dedup();
         let authentic = if verdict.signers.is_empty() {
             format!("The note stands in the log of {}", party_name(treaty, &verdict.party))
         } else {

@@ -114,9 +114,9 @@ impl<'a> Play<'a> {
             next: 0,
             turns: turns(scenario, treaty),
         };
-        for log in 0..keys.len() {
-            let titles = [&keys[log].title, "Official of another party, for notes that both sign"];
-            for (key, title) in [&keys[log].official, &keys[log].cosigner].into_iter().zip(titles) {
+        for (log, own) in keys.iter().enumerate() {
+            let titles = [&own.title, "Official of another party, for notes that both sign"];
+            for (key, title) in [&own.official, &own.cosigner].into_iter().zip(titles) {
                 play.grant(log, start, key, title)?;
             }
         }

@@ -53,6 +53,6 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         key.name(),
         path.display()
     ));
-    out.line("What was logged with it before stays valid.".to_owned());
+    out.line("What was logged with it before stays valid.");
     Ok(())
 }

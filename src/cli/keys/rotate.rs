@@ -81,7 +81,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     out.line(format!("Made a new {job} key: {}", path.display()));
-    out.line("Bring it into the node's keys folder, and start the node again so that it has it.".to_owned());
+    out.line("Bring it into the node's keys folder, and start the node again so that it has it.");
     out.line(format!("It takes the old one's place when the node has logged it: verbale submit {}", output.display()));
     Ok(())
 }

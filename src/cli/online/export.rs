@@ -78,7 +78,6 @@ impl What {
             since: self.since,
             threads: self.thread.clone(),
             until: self.until,
-            ..Selection::default()
         }
     }
 }
