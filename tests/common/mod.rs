@@ -53,6 +53,15 @@ pub fn key(party: usize, job: &str) -> SigningKey {
     SigningKey::from_seed(&name, kind, &seed).unwrap()
 }
 
+/// The key that a rotation puts in the place of a party's first one.
+#[allow(dead_code)]
+pub fn later_key(party: usize, job: &str) -> SigningKey {
+    let first = key(party, job);
+    let mut seed = *first.seed();
+    seed[31] ^= 0xff;
+    SigningKey::from_seed(first.public().name(), first.public().kind(), &seed).unwrap()
+}
+
 /// A depositary and two more parties make the quorum.
 pub fn treaty_text() -> String {
     let mut text = format!(
@@ -331,8 +340,8 @@ fn node(party: usize, treaty: &Arc<Treaty>, profile: &Arc<Profile>, disk: Memory
         treaty: treaty.clone(),
         profile: profile.clone(),
         me: party,
-        log_keys: vec![key(party, "log")],
-        witness_keys: vec![key(party, "witness")],
+        log_keys: vec![key(party, "log"), later_key(party, "log")],
+        witness_keys: vec![key(party, "witness"), later_key(party, "witness")],
         high_water: None,
         head_interval_ms: 5_000,
         settle_ms: 0,
