@@ -13,6 +13,7 @@
 //! | 1 | [`tlog`] | Merkle tree, proofs, checkpoints, cosignatures, policy, tiles |
 //! | 2 | [`ledger`] | records, notifications, credentials, treaty file, profile, validity, evidence |
 //! | 2 | [`law`] | what is due, by when, and how that was counted; effects, standings, quotas |
+//! | 2 | [`message`] | notifications in the message format of a treaty's network, written and read |
 //! | 3 | [`node`] | the protocol engine: inputs in, effects out |
 //! | 3 | [`scenario`] | what was sent and when, as data; played through engines in a simulated clock |
 //! | 4 | `store` | RocksDB, the high-water mark, fsck |
@@ -40,6 +41,7 @@ pub mod daemon;
 pub mod keys;
 pub mod law;
 pub mod ledger;
+pub mod message;
 #[cfg(feature = "node")]
 pub mod net;
 pub mod node;
