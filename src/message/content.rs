@@ -295,8 +295,12 @@ impl Reader<'_> {
                     Some(self.group(field, &item.entries, (&way, &label), end))
                 }
                 FieldType::List if field.repeatable => {
-                    let texts = item.entries.iter().map(|item| self.text(&self.joined(&item.said.text.clone(), item)));
-                    Some(texts.collect())
+                    let mut texts = Vec::new();
+                    for item in &item.entries {
+                        let text = self.joined(&item.said.text, item);
+                        texts.push(self.text(&text));
+                    }
+                    Some(Value::Array(texts))
                 }
                 _ => {
                     let text = self.joined(&item.said.text, item);

@@ -30,7 +30,8 @@ mod who;
 pub use draft::{Draft, MAX_MESSAGE_BYTES, read};
 pub use fault::{Fault, MAX_FAULTS, Weight};
 
-use crate::ledger::{Attachment, Notification, Numbered, Pattern, Profile, Timestamp, Treaty};
+use crate::ledger::profile::{Numbered, Pattern};
+use crate::ledger::{Attachment, Notification, Profile, Timestamp, Treaty};
 use sheet::{Item, Said, Sheet};
 use value::{NONE, write_text};
 use who::{ALL, Names};
