@@ -1,24 +1,223 @@
-//! The Open Skies profile. The story that is told with it has its own tests, in `story.rs`.
+//! The profiles: every kind has an example that fits it, a message, and an explanation in plain words. The story that is
+//! told with that of Open Skies has its own tests, in `tests/story`.
+//!
+//! With `VERBALE_BLESS=1` messages and explanations are written anew: look at the difference before it is kept.
 
-use verbale::ledger::{FieldType, Profile, is_party_code};
+use std::fmt::Write;
+use std::path::PathBuf;
 
-fn profile() -> Profile {
-    Profile::parse(include_bytes!("../config/open-skies/profile.toml")).unwrap()
+use serde_json::{Map, Value};
+use verbale::ledger::profile::Explained;
+use verbale::ledger::{FieldType, NoteId, Notification, Profile, Reference, Role, Timestamp, Treaty};
+use verbale::message::{self, Logged};
+use verbale::note::{KeyType, SigningKey};
+use verbale::tlog::Hash;
+
+/// Each profile, and the parties with which its examples are written.
+const PROFILES: [(&str, &[(&str, &str, &[Role])]); 6] = [
+    ("open-skies", OPEN_SKIES),
+    ("vienna-document", OPEN_SKIES),
+    ("hague-code", &[("DE", "Germany", PARTY), ("RU", "Russian Federation", PARTY), ("AT", "Austria", BOTH)]),
+    ("cfe", &[("RU", "Russian Federation", PARTY), ("DE", "Germany", PARTY), ("NL", "Netherlands", BOTH)]),
+    (
+        "npt",
+        &[("DE", "Germany", PARTY), ("GB", "United Kingdom", BOTH), ("UNSC", "Security Council", &[Role::Observer])],
+    ),
+    ("ottawa", &[("EE", "Estonia", PARTY), ("LV", "Latvia", PARTY), ("UN", "Secretary-General", &[Role::Depositary])]),
+];
+const PARTY: &[Role] = &[Role::StateParty];
+const BOTH: &[Role] = &[Role::StateParty, Role::Depositary];
+const OPEN_SKIES: &[(&str, &str, &[Role])] = &[
+    ("DE", "Germany", PARTY),
+    ("RU", "Russian Federation", PARTY),
+    ("CA", "Canada", BOTH),
+    ("HU", "Hungary", BOTH),
+    ("FR", "France", PARTY),
+    ("PL", "Poland", PARTY),
+    ("BY", "Belarus", PARTY),
+    ("BE", "Belgium", PARTY),
+    ("NL", "Netherlands", PARTY),
+    ("LU", "Luxembourg", PARTY),
+];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn profile(name: &str) -> Profile {
+    let path = folder().join("config").join(name).join("profile.toml");
+    Profile::parse(&std::fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn examples(name: &str) -> Map<String, Value> {
+    let path = folder().join("tests/profiles").join(name).join("examples.toml");
+    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A treaty file with these parties.
+fn treaty(parties: &[(&str, &str, &[Role])]) -> Treaty {
+    let mut text = format!(
+        "version = 1\nname = \"trial\"\ntitle = \"A trial\"\nprofile_sha256 = \"{}\"\nquorum = \"quorum none\"\n",
+        Hash::digest(b"").to_hex()
+    );
+    for (at, (code, name, roles)) in parties.iter().enumerate() {
+        let key = |job: &str| {
+            let kind = if job == "witness" { KeyType::Cosignature } else { KeyType::Ed25519 };
+            let name = if job == "log" { format!("trial/{code}") } else { format!("trial/{code}/{job}") };
+            SigningKey::from_seed(&name, kind, &Hash::digest(name.as_bytes()).0).unwrap().public().to_string()
+        };
+        let roles: Vec<_> = roles.iter().map(|role| serde_json::to_string(role).unwrap()).collect();
+        let peer = format!("12D3KooWTriedOut{}", "x".repeat(30 - at / 10)) + &at.to_string();
+        write!(
+            text,
+            "[[party]]\ncode = \"{code}\"\nname = \"{name}\"\nroles = [{}]\nroot = \"{}\"\nlog = \"{}\"\n\
+             witness = \"{}\"\npeer = \"{peer}\"\naddresses = []\n",
+            roles.join(", "),
+            key("root"),
+            key("log"),
+            key("witness")
+        )
+        .unwrap();
+    }
+    Treaty::parse(text.as_bytes()).unwrap()
+}
+
+/// A note of a kind with a body, from the treaty's first party to the second and to all.
+fn note(kind: &str, body: &Value, treaty: &Treaty, refers: bool) -> Notification {
+    let [from, other] = [0, 1].map(|at| treaty.party(at).code.clone());
+    Notification {
+        attachments: vec![],
+        body: body.as_object().unwrap().clone(),
+        from,
+        id: NoteId([7; 16]),
+        issued: Timestamp::parse("2021-06-18T09:00:00Z").unwrap(),
+        kind: kind.into(),
+        ledger: treaty.hash(),
+        re: if refers { vec![Reference { index: 12, leaf: Hash([1; 32]), log: other.clone() }] } else { vec![] },
+        to: vec![other, "*".into()],
+    }
+}
+
+/// Compares with what is kept, or keeps it.
+fn golden(name: &str, file: &str, text: &str) {
+    let path = folder().join("tests/profiles").join(name).join(file);
+    if std::env::var_os("VERBALE_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = kept.lines().zip(text.lines()).position(|(kept, now)| kept != now);
+    assert!(kept == text, "{} is not what is written now, from line {:?}", path.display(), differs.map(|at| at + 1));
 }
 
 #[test]
-fn the_profile_is_in_form_and_addresses_only_parties() {
-    let profile = profile();
-    assert_eq!(profile.acknowledgement, "acknowledgement");
-    for (name, kind) in &profile.kind {
-        assert!(!kind.title.is_empty(), "{name} has no title");
-        assert!(
-            kind.to.iter().map(ToString::to_string).all(|to| to == "*" || is_party_code(&to)),
-            "{name}: {:?}",
-            kind.to
-        );
-        assert!(kind.fields.iter().all(|field| !field.title.is_empty()), "{name} has a field without title");
+fn every_kind_has_an_example_that_fits_it() {
+    for (name, parties) in PROFILES {
+        let (profile, examples) = (profile(name), examples(name));
+        treaty(parties);
+        assert!(profile.kind.keys().eq(examples.keys()), "{name}: examples are of other kinds than the profile's");
+        for (kind, body) in &examples {
+            assert_eq!(profile.faults(kind, body.as_object().unwrap()), Vec::<String>::new(), "{name}: {kind}");
+            for field in profile.kind[kind].fields.iter().filter(|field| field.required) {
+                let mut less = body.as_object().unwrap().clone();
+                less.remove(&field.name);
+                assert_eq!(profile.faults(kind, &less).len(), 1, "{name}: {kind} without {}", field.name);
+            }
+        }
     }
+}
+
+#[test]
+fn titles_tell_kinds_apart() {
+    for (name, _) in PROFILES {
+        let profile = profile(name);
+        let mut titles: Vec<_> = profile.kind.values().map(|kind| kind.title.to_lowercase()).collect();
+        titles.sort();
+        titles.dedup();
+        assert_eq!(titles.len(), profile.kind.len(), "{name}: a message's SUBJECT would mean two kinds");
+    }
+}
+
+#[test]
+fn every_kind_is_written_as_a_message_that_reads_back_without_a_word() {
+    for (name, parties) in PROFILES {
+        let (profile, treaty) = (profile(name), treaty(parties));
+        let mut all = String::new();
+        for (kind, body) in &examples(name) {
+            let note = note(kind, body, &treaty, !profile.kind[kind].after.is_empty());
+            let logged = Logged { index: 23, time: note.issued };
+            let text = message::write(&note, Some(logged), &profile, &treaty);
+            let draft = message::read(&text, None, &profile, &treaty);
+            assert_eq!(draft.faults, [], "{name}: {kind}\n{text}");
+            assert_eq!(draft.kind.as_deref(), Some(kind.as_str()), "{text}");
+            assert_eq!(
+                (&draft.body, &draft.to, &draft.from),
+                (&note.body, &note.to, &Some(note.from.clone())),
+                "{text}"
+            );
+            assert_eq!((draft.issued, draft.references.len()), (Some(note.issued), note.re.len()), "{text}");
+            write!(all, "{text}\n").unwrap();
+        }
+        golden(name, "messages.txt", &all);
+    }
+}
+
+#[test]
+fn every_kind_is_explained_in_plain_words() {
+    for (name, _) in PROFILES {
+        let profile = profile(name);
+        let mut all = String::new();
+        for kind in profile.kind.keys() {
+            write!(all, "{}\n", sentences(&profile.explain(kind).unwrap())).unwrap();
+        }
+        for word in ["`", "field:", "received-by", "{", "  \u{201c}\u{201d}"] {
+            assert!(!all.contains(word), "{name}: an explanation says {word:?}");
+        }
+        golden(name, "explained.txt", &all);
+    }
+}
+
+fn sentences(of: &Explained) -> String {
+    let mut out = format!("{} ({}, {})\n", of.title, of.kind, if of.article.is_empty() { "-" } else { &of.article });
+    for (part, sentences) in [
+        ("Who", &of.who),
+        ("To whom", &of.to),
+        ("What", &of.what),
+        ("By when", &of.when),
+        ("Then", &of.then),
+        ("Unconfirmed", &of.unconfirmed),
+    ] {
+        for sentence in sentences {
+            writeln!(out, "  {part}: {sentence}").unwrap();
+        }
+    }
+    out
+}
+
+/// Everything that is known from memory only is unconfirmed in the profile, and shown so.
+#[test]
+fn what_is_unconfirmed_says_so() {
+    let profile = profile("open-skies");
+    for (kind, word) in [
+        ("flight-intent", "weekends"),
+        ("flight-intent", "number of the paragraph"),
+        ("mission-plan", "may then decline"),
+        ("mission-plan-change", "may then decline"),
+        ("declination", "7 days"),
+        ("deviation", "mission report"),
+        ("certification-notice", "60 days"),
+        ("site-change", "not found"),
+        ("hazardous-airspace-source", "not found"),
+    ] {
+        let explained = profile.explain(kind).unwrap();
+        assert!(explained.unconfirmed.iter().any(|what| what.contains(word)), "{kind}: {:?}", explained.unconfirmed);
+    }
+    assert!(profile.message.unwrap().unconfirmed.is_some());
+}
+
+#[test]
+fn open_skies_has_every_notification_that_practice_knows() {
+    let profile = profile("open-skies");
+    assert_eq!(profile.acknowledgement, "acknowledgement");
     for name in [
         "flight-intent",
         "flight-acknowledgement",
@@ -54,9 +253,11 @@ fn the_profile_is_in_form_and_addresses_only_parties() {
         assert!(profile.kind.contains_key(name), "the kind {name} is missing");
     }
     let withdrawal = &profile.kind["withdrawal"];
-    assert_eq!((withdrawal.article.as_str(), withdrawal.to.len()), ("XV.2", 3));
     let effective = withdrawal.fields.iter().find(|field| field.name == "effective").unwrap();
     assert!(effective.required && effective.kind == FieldType::Date);
     // What starts no clock asks for no answer.
-    assert_eq!(profile.kind["statement"].reply, None);
+    assert!(!profile.kind["statement"].notice && profile.kind["statement"].reply.is_none());
+    let passive = &profile.quota.as_ref().unwrap().passive;
+    assert_eq!((passive["US"], passive["russia-belarus"], passive["benelux"], passive["PT"]), (42, 42, 6, 2));
+    assert_eq!((passive["czech-slovak"], passive.len()), (4, 21));
 }

@@ -57,7 +57,8 @@ fn write_fields(fields: &[Field], body: &Map<String, Value>, level: usize, names
     let mut entries = Vec::new();
     for (at, slot) in slots.iter().enumerate() {
         let label = Label { level, ordinal: at + 1 };
-        let there: Vec<_> = slot.fields.iter().enumerate().filter_map(|(at, f)| Some((at, *f, body.get(&f.name)?))).collect();
+        let there: Vec<_> =
+            slot.fields.iter().enumerate().filter_map(|(at, f)| Some((at, *f, body.get(&f.name)?))).collect();
         match slot.heading {
             Some(heading) if !there.is_empty() => {
                 let below = there.into_iter().map(|(at, field, value)| {
@@ -68,10 +69,15 @@ fn write_fields(fields: &[Field], body: &Map<String, Value>, level: usize, names
             _ => entries.extend(there.into_iter().map(|(_, field, value)| write_field(field, value, label, names))),
         }
     }
-    let known = |key: &String| fields.iter().any(|field| field.name == *key && !(is_remarks(field) && !body[key].is_string()));
+    let known =
+        |key: &String| fields.iter().any(|field| field.name == *key && !(is_remarks(field) && !body[key].is_string()));
     for (at, (key, value)) in body.iter().filter(|(key, _)| !known(key)).enumerate() {
         let label = Label { level, ordinal: slots.len() + at + 1 };
-        entries.push(entry(label, format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), write_text)), vec![]));
+        entries.push(entry(
+            label,
+            format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), write_text)),
+            vec![],
+        ));
     }
     entries
 }
@@ -158,7 +164,10 @@ impl Reader<'_> {
                 (None, [field]) => self.field(field, rest, entry, (way, &label), next, body),
                 (_, fields) => {
                     if !rest.is_empty() {
-                        self.faults.wrong(entry.said.line, format!("`{rest}` was not taken: it stands under no number of `{label}`"));
+                        self.faults.wrong(
+                            entry.said.line,
+                            format!("`{rest}` was not taken: it stands under no number of `{label}`"),
+                        );
                     }
                     let fields: Vec<Field> = fields.iter().map(|f| Field { under: None, ..(*f).clone() }).collect();
                     self.fields(&fields.iter().collect::<Vec<_>>(), &entry.entries, (way, &label), next, body);
@@ -172,7 +181,9 @@ impl Reader<'_> {
             for field in slot.fields.iter().filter(|field| field.required) {
                 let text = format!(
                     "the field `{way}{}` is missing: `{label} {}:` should stand before this line, with {}",
-                    field.name, field.title, field.expected()
+                    field.name,
+                    field.title,
+                    field.expected()
                 );
                 self.faults.add_for(Weight::Missing, line, Some(&format!("{way}{}", field.name)), text);
             }
@@ -192,11 +203,15 @@ impl Reader<'_> {
         let by_title = slots.iter().enumerate().find_map(|(at, slot)| Some((at, strip_heading(text, slot.title())?)));
         if let Some((at, rest)) = by_title {
             let title = slots[at].title();
-            self.faults.noted(entry.said.line, format!("`{title}` stands as `{label}`, which the format gives to something else"));
+            self.faults.noted(
+                entry.said.line,
+                format!("`{title}` stands as `{label}`, which the format gives to something else"),
+            );
             return Some((at, rest));
         }
         let Some(at) = by_label else {
-            self.faults.wrong(entry.said.line, format!("`{label} {text}` was not taken: there is no such item in this kind"));
+            self.faults
+                .wrong(entry.said.line, format!("`{label} {text}` was not taken: there is no such item in this kind"));
             return None;
         };
         let title = slots[at].title();
@@ -228,7 +243,8 @@ impl Reader<'_> {
             self.several(field, rest, entry, (&way, label), end)
         } else if field.kind == FieldType::Group {
             if !rest.is_empty() {
-                self.faults.wrong(entry.said.line, format!("`{rest}` was not taken: it stands under no label of `{label}`"));
+                self.faults
+                    .wrong(entry.said.line, format!("`{rest}` was not taken: it stands under no label of `{label}`"));
             }
             Some(self.group(field, &entry.entries, (&way, label), end))
         } else {
@@ -254,7 +270,14 @@ impl Reader<'_> {
     }
 
     /// The values of a list or a repeatable field: one below each number.
-    fn several(&mut self, field: &Field, rest: &str, entry: &Entry, (way, label): (&str, &str), end: usize) -> Option<Value> {
+    fn several(
+        &mut self,
+        field: &Field,
+        rest: &str,
+        entry: &Entry,
+        (way, label): (&str, &str),
+        end: usize,
+    ) -> Option<Value> {
         let (line, below) = (entry.said.line, &entry.entries);
         if below.is_empty() {
             if rest.is_empty() {
@@ -264,7 +287,12 @@ impl Reader<'_> {
                 return Some(Value::Array(vec![]));
             }
             if field.kind == FieldType::Group {
-                self.faults.add_for(Weight::Wrong, line, Some(way), format!("`{rest}` was not taken: `{label}` has items below it"));
+                self.faults.add_for(
+                    Weight::Wrong,
+                    line,
+                    Some(way),
+                    format!("`{rest}` was not taken: `{label}` has items below it"),
+                );
                 return None;
             }
             self.faults.noted(line, format!("`{label}` was taken as a list whose items are separated by semicolons"));

@@ -128,7 +128,9 @@ impl<'a> Making<'a> {
     fn sender(&mut self) {
         let name = self.name(Item::From);
         let Some((line, text)) = self.said(Item::From) else {
-            return self.faults.missing(self.line_for(Item::From), format!("`{name}:` is missing or empty: who sends the note"));
+            return self
+                .faults
+                .missing(self.line_for(Item::From), format!("`{name}:` is missing or empty: who sends the note"));
         };
         let found = self.names.read(text).filter(|code| self.names.treaty.find(code).is_some());
         if found.is_none() {
@@ -157,7 +159,8 @@ impl<'a> Making<'a> {
         each.sort_by_key(|code| code == "*");
         if each.is_empty() {
             let text = format!("`{}:` is missing or names nobody: to whom the note goes", self.name(Item::To));
-            self.faults.missing(self.sheet.item(Item::To).map_or_else(|| self.line_for(Item::To), |said| said.line), text);
+            self.faults
+                .missing(self.sheet.item(Item::To).map_or_else(|| self.line_for(Item::To), |said| said.line), text);
         }
         self.draft.to = each;
     }
@@ -165,7 +168,8 @@ impl<'a> Making<'a> {
     fn kind(&mut self, given: Option<&str>) {
         let subject = self.said(Item::Subject);
         let article = self.said(Item::Treaty);
-        let found = self.by_subject(subject.map(|(_, text)| text)).or_else(|| self.by_article(article.map(|(_, text)| text)));
+        let found =
+            self.by_subject(subject.map(|(_, text)| text)).or_else(|| self.by_article(article.map(|(_, text)| text)));
         let line = subject.map_or_else(|| self.line_for(Item::Subject), |(line, _)| line);
         let name = self.name(Item::Subject);
         if let Some((given, known)) = given.and_then(|given| self.profile.kind.get_key_value(given)) {
@@ -277,7 +281,8 @@ impl<'a> Making<'a> {
                 }
                 Some(_) => {}
                 None => {
-                    let text = format!("`{}`: `{number}` is not the number of a party's note", self.name(Item::References));
+                    let text =
+                        format!("`{}`: `{number}` is not the number of a party's note", self.name(Item::References));
                     self.faults.wrong(line, text);
                 }
             }
@@ -302,12 +307,18 @@ impl<'a> Making<'a> {
                 body.insert(field.name.clone(), text.into());
             }
             (Some((line, text)), None) => {
-                let text = format!("`{}: {text}` was not taken: this kind has no field for remarks", self.name(Item::Remarks));
+                let text =
+                    format!("`{}: {text}` was not taken: this kind has no field for remarks", self.name(Item::Remarks));
                 self.faults.wrong(line, text);
             }
             (None, Some(field)) if field.required => {
                 let line = remarks.map_or_else(|| self.line_for(Item::Remarks), |said| said.line);
-                self.faults.add_for(Weight::Missing, line, Some(&field.name), format!("the remarks ({}) are missing", field.title));
+                self.faults.add_for(
+                    Weight::Missing,
+                    line,
+                    Some(&field.name),
+                    format!("the remarks ({}) are missing", field.title),
+                );
             }
             (None, _) => {}
         }
@@ -340,7 +351,8 @@ impl<'a> Making<'a> {
             match attachment(&said.text) {
                 Some(file) if self.draft.attachments.len() < MAX_ITEMS => self.draft.attachments.push(file),
                 _ => {
-                    let text = format!("the attachment `{}` does not read SIZE bytes, TYPE, SHA-256 HASH, NAME", said.text);
+                    let text =
+                        format!("the attachment `{}` does not read SIZE bytes, TYPE, SHA-256 HASH, NAME", said.text);
                     self.faults.wrong(said.line, text);
                 }
             }
@@ -356,7 +368,9 @@ fn is_title(text: &str, kind: &Kind) -> bool {
 fn plain_article(text: &str) -> String {
     let upper = text.to_uppercase();
     let words = upper.split(|c: char| !c.is_alphanumeric());
-    let words = words.filter(|word| !["", "ART", "ARTICLE", "ARTICLES", "PARA", "PARAGRAPH", "SECTION", "OF", "THE", "TREATY", NONE].contains(word));
+    let words = words.filter(|word| {
+        !["", "ART", "ARTICLE", "ARTICLES", "PARA", "PARAGRAPH", "SECTION", "OF", "THE", "TREATY", NONE].contains(word)
+    });
     words.collect::<Vec<_>>().join(".")
 }
 

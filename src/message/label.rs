@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn what_is_no_label_is_none_and_what_may_be_a_sentence_is_doubtful() {
-        for line in ["", "A", "(1", "()", "(0) x", "(01) x", "1. x", "(A) x", "a. x", "(ab1) x", "(note) x", "É. x", ")"] {
+        for line in
+            ["", "A", "(1", "()", "(0) x", "(01) x", "1. x", "(A) x", "a. x", "(ab1) x", "(note) x", "É. x", ")"]
+        {
             assert_eq!(Label::read(line), None, "{line}");
         }
         for line in ["A.B", "(1)x", "(the) x", "U.S. aircraft"] {

@@ -66,7 +66,8 @@ impl Form {
 
     /// The number of a note; `US/12`, if the pattern asks for more than is known.
     fn number(&self, numbered: &Numbered) -> String {
-        let plain = || format!("{}/{}", numbered.from.as_deref().unwrap_or_default(), numbered.number.unwrap_or_default());
+        let plain =
+            || format!("{}/{}", numbered.from.as_deref().unwrap_or_default(), numbered.number.unwrap_or_default());
         self.number.as_ref().and_then(|pattern| pattern.write(numbered)).unwrap_or_else(plain)
     }
 
@@ -92,14 +93,17 @@ pub fn write(note: &Notification, logged: Option<Logged>, profile: &Profile, tre
     let names = Names { treaty, profile };
     let kind = profile.kind.get(&note.kind);
     let mut sheet = Sheet::default();
-    let number = logged.map_or_else(|| UNNUMBERED.to_owned(), |logged| {
-        form.number(&Numbered {
-            from: Some(note.from.clone()),
-            year: year(logged.time),
-            kind: Some(note.kind.clone()),
-            number: Some(logged.index),
-        })
-    });
+    let number = logged.map_or_else(
+        || UNNUMBERED.to_owned(),
+        |logged| {
+            form.number(&Numbered {
+                from: Some(note.from.clone()),
+                year: year(logged.time),
+                kind: Some(note.kind.clone()),
+                number: Some(logged.index),
+            })
+        },
+    );
     let named: Vec<_> = note.to.iter().map(String::as_str).filter(|to| *to != "*").collect();
     let all = note.to.iter().any(|to| to == "*");
     let (to, info) = match (named.as_slice(), all) {

@@ -45,13 +45,14 @@ pub(super) fn begins_something(text: &str, mark: &str) -> bool {
 /// The text's lines, whatever ends them: LF, CR LF, CR, form feed, or one of Unicode's own.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    text.split_inclusive(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']).scan(false, |after_cr, piece| {
-        // The LF of a CR LF is no line of its own.
-        let of_cr = *after_cr && piece == "\n";
-        *after_cr = piece.ends_with('\r');
-        Some((!of_cr).then(|| piece.trim_end_matches(['\n', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'])))
-    })
-    .flatten()
+    text.split_inclusive(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'])
+        .scan(false, |after_cr, piece| {
+            // The LF of a CR LF is no line of its own.
+            let of_cr = *after_cr && piece == "\n";
+            *after_cr = piece.ends_with('\r');
+            Some((!of_cr).then(|| piece.trim_end_matches(['\n', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'])))
+        })
+        .flatten()
 }
 
 /// The line in the characters of which a note may be made.
@@ -131,7 +132,8 @@ impl Reader<'_> {
             return None;
         }
         if number != item.number() {
-            self.faults.noted(at, format!("`{}` stands there without its number, or with another", item.name(self.mark)));
+            self.faults
+                .noted(at, format!("`{}` stands there without its number, or with another", item.name(self.mark)));
         }
         Some((item, rest))
     }

@@ -67,7 +67,12 @@ pub(super) fn write(field: &Field, value: &Value, names: &Names) -> String {
 }
 
 /// Reads a single value. `Err` says what it should be; a note says how something unusual was understood.
-pub(super) fn read(field: &Field, text: &str, names: &Names, note: &mut Option<String>) -> Result<Option<Value>, String> {
+pub(super) fn read(
+    field: &Field,
+    text: &str,
+    names: &Names,
+    note: &mut Option<String>,
+) -> Result<Option<Value>, String> {
     let Some(said) = read_text(text) else { return Ok(None) };
     let plain = said.trim();
     let read = match field.kind {
@@ -118,7 +123,18 @@ fn integer(text: &str, unit: Option<&str>, note: &mut Option<String>) -> Option<
 }
 
 const MONTHS: [&str; 12] = [
-    "JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER", "OCTOBER", "NOVEMBER", "DECEMBER",
+    "JANUARY",
+    "FEBRUARY",
+    "MARCH",
+    "APRIL",
+    "MAY",
+    "JUNE",
+    "JULY",
+    "AUGUST",
+    "SEPTEMBER",
+    "OCTOBER",
+    "NOVEMBER",
+    "DECEMBER",
 ];
 
 /// A month by its English name or its first three letters.

@@ -9,8 +9,20 @@ use crate::ledger::{Profile, Role, Treaty, is_party_code};
 pub(super) const ALL: &str = "ALL STATES PARTIES";
 /// The words of which others make the same: `ALL OTHER PARTIES`, `ALL PARTICIPATING STATES`.
 const ALL_WORDS: &[&str] = &[
-    "ALL", "AND", "OTHER", "PARTICIPATING", "PARTIES", "PARTY", "SIGNATORY", "SP", "SPS", "STATE", "STATES", "SUBSCRIBING",
-    "THE", "TO",
+    "ALL",
+    "AND",
+    "OTHER",
+    "PARTICIPATING",
+    "PARTIES",
+    "PARTY",
+    "SIGNATORY",
+    "SP",
+    "SPS",
+    "STATE",
+    "STATES",
+    "SUBSCRIBING",
+    "THE",
+    "TO",
 ];
 
 /// The names that a treaty and its profile give to parties and groups.

@@ -9,6 +9,7 @@ use super::clock::{Count, Point, Reading, Start};
 use super::field::{Field, FieldType, MAX_NESTING};
 use super::kind::Kind;
 use super::locate::Way;
+use super::number::Pattern;
 use super::{MAX_PROFILE_ITEMS, Profile};
 use crate::ledger::notification::is_kind_name;
 use crate::ledger::treaty::is_party_code;
@@ -79,14 +80,8 @@ impl Check<'_> {
                 }
             }
         }
-        for (at, place) in profile.message.iter().flat_map(|m| placeholders(&m.number)).enumerate() {
-            if !["{party}", "{year}", "{index}", "{kind}"].contains(&place) {
-                let what = format!(
-                    "`number`: its part {} is {place}; known are {{party}}, {{year}}, {{index}}, {{kind}}",
-                    at + 1
-                );
-                self.fault(way(&["message", "number"]), what);
-            }
+        if let Some(Err(what)) = profile.message.as_ref().map(|message| Pattern::parse(&message.number)) {
+            self.fault(way(&["message", "number"]), format!("the pattern of a message's `number` {what}"));
         }
     }
 
@@ -328,9 +323,4 @@ impl Check<'_> {
 /// That the first length is not longer than the second; months are compared as 30.44 days.
 pub(super) fn ordered(first: Count, second: Count) -> bool {
     first.about_hours() <= second.about_hours()
-}
-
-fn placeholders(pattern: &str) -> Vec<&str> {
-    let starts = pattern.match_indices('{').map(|(at, _)| &pattern[at..]);
-    starts.map(|rest| rest.find('}').map_or(rest, |end| &rest[..=end])).collect()
 }

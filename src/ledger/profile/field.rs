@@ -45,6 +45,9 @@ pub struct Field {
     /// What it holds.
     #[serde(rename = "type")]
     pub kind: FieldType,
+    /// The heading that it shares with its neighbours in a message, where the treaty's form lists them under one letter.
+    #[serde(default)]
+    pub under: Option<String>,
     /// Whether a note is incomplete without it.
     #[serde(default)]
     pub required: bool,

@@ -9,15 +9,19 @@
 //! - `quota`: groups of parties, and what is counted by year
 //! - `order`: what a note's addressees, sender, signatures and references have to be
 //! - `check`, `check_rules`: a profile that contradicts itself
+//! - `number`: how messages are numbered
+//! - `explain`: a kind in plain sentences
 //! - `locate`: the line of a fault
 
 mod address;
 mod check;
 mod check_rules;
 mod clock;
+mod explain;
 mod field;
 mod kind;
 mod locate;
+mod number;
 mod order;
 mod quota;
 
@@ -31,9 +35,11 @@ pub use clock::{
     Count, Counting, Deemed, Due, Effect, Ends, MAX_COUNT, Nth, Periodic, Point, Reading, Standing, Start, Statement,
     Unit, YearDay,
 };
+pub use explain::Explained;
 pub use field::{Field, FieldType};
 pub use kind::{Kind, OneOf};
 pub use locate::Fault;
+pub use number::{Numbered, Pattern};
 pub use quota::{Allocation, Group, Message, Quota, Transfer, Use};
 
 use super::amendment::AmendmentRule;
