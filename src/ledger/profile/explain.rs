@@ -316,7 +316,10 @@ impl Words<'_> {
 
     fn reading(&self, reading: &Reading) -> String {
         let mut ways = Vec::new();
-        ways.extend(reading.start.as_ref().map(|start| format!("counted from when {}", self.start(start, true))));
+        ways.extend(reading.start.as_ref().map(|start| match self.start(start, true) {
+            field if field.starts_with('“') => format!("counted from {field}"),
+            moment => format!("counted from when {moment}"),
+        }));
         ways.extend(reading.length.map(|length| format!("{length}")));
         ways.extend(reading.counting.map(|counting| match counting {
             Counting::Exclusive => "the first day does not count".to_owned(),
