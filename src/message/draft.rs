@@ -128,13 +128,17 @@ impl<'a> Making<'a> {
     fn sender(&mut self) {
         let name = self.name(Item::From);
         let Some((line, text)) = self.said(Item::From) else {
-            return self
-                .faults
-                .missing(self.line_for(Item::From), format!("`{name}:` is missing or empty: who sends the note"));
+            let what = format!("`{name}:` is missing or empty: who sends the note");
+            return self.faults.add_for(Weight::Missing, self.line_for(Item::From), Some("FROM"), what);
         };
         let found = self.names.read(text).filter(|code| self.names.treaty.find(code).is_some());
         if found.is_none() {
-            self.faults.wrong(line, format!("`{name}: {text}` names no party to the treaty"));
+            self.faults.add_for(
+                Weight::Wrong,
+                line,
+                Some("FROM"),
+                format!("`{name}: {text}` names no party to the treaty"),
+            );
         }
         self.draft.from = found;
     }
@@ -145,7 +149,8 @@ impl<'a> Making<'a> {
             let Some((line, text)) = self.said(item) else { continue };
             let found = self.names.read_all(text);
             for word in found.unknown {
-                self.faults.wrong(line, format!("`{}`: `{word}` names no party to the treaty", self.name(item)));
+                let text = format!("`{}`: `{word}` names no party to the treaty", self.name(item));
+                self.faults.add_for(Weight::Wrong, line, Some("TO"), text);
             }
             to.extend(found.codes);
         }
@@ -159,8 +164,8 @@ impl<'a> Making<'a> {
         each.sort_by_key(|code| code == "*");
         if each.is_empty() {
             let text = format!("`{}:` is missing or names nobody: to whom the note goes", self.name(Item::To));
-            self.faults
-                .missing(self.sheet.item(Item::To).map_or_else(|| self.line_for(Item::To), |said| said.line), text);
+            let line = self.sheet.item(Item::To).map_or_else(|| self.line_for(Item::To), |said| said.line);
+            self.faults.add_for(Weight::Missing, line, Some("TO"), text);
         }
         self.draft.to = each;
     }
@@ -194,7 +199,12 @@ impl<'a> Making<'a> {
                     Some((_, text)) => format!("`{name}: {text}` is not the title of one of the treaty's kinds"),
                     None => format!("`{name}:` is missing or empty"),
                 };
-                self.faults.missing(line, format!("{what}: which kind of note it is"));
+                self.faults.add_for(
+                    Weight::Missing,
+                    line,
+                    Some("SUBJECT"),
+                    format!("{what}: which kind of note it is"),
+                );
             }
         }
     }

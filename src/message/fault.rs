@@ -24,7 +24,7 @@ pub struct Fault {
     pub line: usize,
     /// How much it matters.
     pub weight: Weight,
-    /// The field of the note's kind that it is about, if it is about one.
+    /// The field of the note's kind that it is about, if it is about one; of the header `FROM`, `TO` or `SUBJECT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// One sentence, without the line.

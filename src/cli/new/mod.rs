@@ -3,6 +3,7 @@
 mod addressees;
 mod attachment;
 pub mod body;
+mod message;
 mod reference;
 
 use std::path::PathBuf;
@@ -11,13 +12,15 @@ use serde_json::json;
 
 use super::{Code, Context, Failure, clock, draft, files, prompt};
 use crate::ledger::{Kind, NoteId, Notification, Profile, Timestamp, Treaty};
+use crate::message::Draft;
 use crate::tlog::Hash;
 
 /// Draft a notification: fields are asked for on a terminal, or given with --set or --from-json.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The kind of notification, as the treaty's profile names it.
-    kind: String,
+    /// The kind of notification, as the treaty's profile names it. A message read with --from-text may say it itself.
+    #[arg(required_unless_present = "from_text")]
+    kind: Option<String>,
     /// Addressees, separated by commas: codes, `depositaries`, `state-parties`, `observers`, or * for all. By default
     /// those of the kind.
     #[arg(long, value_delimiter = ',', value_name = "CODES")]
@@ -31,6 +34,9 @@ pub struct Args {
     /// A JSON file with an object of fields.
     #[arg(long, value_name = "FILE")]
     from_json: Option<PathBuf>,
+    /// A message in the treaty's message format; each thing that is missing in it is told with its line.
+    #[arg(long, value_name = "FILE", conflicts_with = "from_json")]
+    from_text: Option<PathBuf>,
     /// A file that goes with the note, which fixes it by its SHA-256; may be given several times.
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
@@ -49,31 +55,56 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let treaty = context.treaty()?;
     let profile = context.profile(&treaty)?;
-    let kind = find_kind(&args.kind, &profile)?;
-    let from = context.identity(None, args.party.as_deref())?.party;
+    let draft = match &args.from_text {
+        Some(path) => message::read(path, args, &profile, &treaty, context)?,
+        None => Draft::default(),
+    };
+    let name = args.kind.clone().or(draft.kind.clone()).unwrap_or_default();
+    let kind = find_kind(&name, &profile)?;
+    let from = match (&args.party, &draft.from) {
+        (None, Some(from)) => from.clone(),
+        (party, _) => context.identity(None, party.as_deref())?.party,
+    };
     let id = random_id()?;
-    let output = args.output.clone().unwrap_or_else(|| format!("{}-{}.draft", args.kind, &id.to_string()[..8]).into());
+    let output = args.output.clone().unwrap_or_else(|| format!("{name}-{}.draft", &id.to_string()[..8]).into());
     files::absent(&output)?;
 
     let mut faults = Vec::new();
     let mut body = body::given(kind, args.from_json.as_deref(), &args.set, &mut faults)?;
+    body.extend(draft.body.clone());
     if prompt::is_interactive() && faults.is_empty() {
         body::ask(kind, &mut body)?;
     }
-    let usual = || profile.addressees(&args.kind, &from, &body, &treaty);
-    let to = if args.to.is_empty() { usual() } else { args.to.clone() };
+    let usual = || profile.addressees(&name, &from, &body, &treaty);
+    let to = match (args.to.is_empty(), draft.to.is_empty()) {
+        (false, _) => args.to.clone(),
+        (true, false) => draft.to.clone(),
+        (true, true) => usual(),
+    };
+    let mut attachments = draft.attachments.clone();
+    for path in &args.attach {
+        let file = attachment::describe(path)?;
+        // The file itself says what the message says of it.
+        attachments.retain(|other| other.name != file.name);
+        attachments.push(file);
+    }
+    let references = references(&message::references(&draft, &args.re), &treaty, context)?;
     let note = Notification {
-        attachments: args.attach.iter().map(|path| attachment::describe(path)).collect::<Result<_, _>>()?,
+        attachments,
         from: from.clone(),
         id,
-        issued: issued(args.issued.as_deref())?,
-        kind: args.kind.clone(),
+        issued: match (&args.issued, draft.issued) {
+            (None, Some(time)) => time,
+            (text, _) => issued(text.as_deref())?,
+        },
+        kind: name.clone(),
         ledger: treaty.hash(),
-        re: references(&args.re, &treaty, context)?,
+        re: references,
         to: addressees::resolve(&to, &from, &treaty)?,
         body,
     };
     faults.extend(body::invisible(&note.body));
+    faults.extend(message::exposed(&kind.fields, &note.body));
     faults.extend(draft::faults(&note, &treaty, &profile));
     if !faults.is_empty() {
         return Err(draft::refuse("the draft", &faults).hint("nothing was written"));
@@ -85,7 +116,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 
     let out = &context.out;
     if out.json {
-        out.value(&json!({ "file": output, "id": note.id.to_string(), "kind": note.kind, "to": note.to }));
+        let noted = &draft.faults;
+        out.value(
+            &json!({ "file": output, "id": note.id.to_string(), "kind": note.kind, "to": note.to, "noted": noted }),
+        );
         return Ok(());
     }
     draft::present(&note, &treaty, &profile, context);

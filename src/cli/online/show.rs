@@ -7,6 +7,8 @@ use crate::api::view::{NoteDetail, RecordView};
 use crate::cli::display::time;
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig};
+use crate::ledger::Notification;
+use crate::message::{self, Logged};
 
 /// Show a note in full: what it says, who signed it, who has received it, what answers it
 #[derive(Debug, clap::Args)]
@@ -16,6 +18,9 @@ pub struct Args {
     /// The signed note itself, byte for byte
     #[arg(long)]
     raw: bool,
+    /// The note in the message format of the treaty's practice, to print
+    #[arg(long, conflicts_with = "raw")]
+    message: bool,
 }
 
 /// Runs the command.
@@ -35,7 +40,14 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    if ctx.out.json {
+    if args.message {
+        let text = message(&detail, ctx)?;
+        if ctx.out.json {
+            ctx.out.value(&serde_json::json!({ "number": detail.note.number, "message": text }));
+        } else {
+            ctx.out.line(text.trim_end());
+        }
+    } else if ctx.out.json {
         ctx.out.value(&detail);
     } else if args.raw {
         ctx.out.line(detail.signed.trim_end_matches('\n'));
@@ -71,6 +83,16 @@ fn print_what_follows(number: &Number, ctx: &Context) -> Result<(), Failure> {
     }
     out.line(out.dim(&format!("How it was computed: verbale timeline {number} --explain")));
     Ok(())
+}
+
+/// The signed note, as a message.
+fn message(detail: &NoteDetail, ctx: &Context) -> Result<String, Failure> {
+    let treaty = ctx.treaty()?;
+    let profile = ctx.profile(&treaty)?;
+    let (_, note) = Notification::of_note(detail.signed.as_bytes())
+        .map_err(|e| Failure::new(Code::Refused, format!("{} is no note: {e}", detail.note.number)))?;
+    let logged = Logged { index: detail.note.index, time: detail.note.logged };
+    Ok(message::write(&note, Some(logged), &profile, &treaty))
 }
 
 fn print(detail: &NoteDetail, ctx: &Context) {

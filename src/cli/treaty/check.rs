@@ -9,12 +9,12 @@ use super::add_party::check_party;
 use crate::ledger::{MAX_TREATY_BYTES, Party, Treaty, TreatyError, TreatyFile};
 use crate::tlog::PolicyError;
 
-/// Check a treaty file and the profile that it names; list every fault.
+/// Check a treaty file and the profile that it names, or a profile by itself; list every fault.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The treaty file; by default that of the home folder.
     file: Option<PathBuf>,
-    /// The profile; by default profile.toml beside the treaty file.
+    /// The profile; by default profile.toml beside the treaty file. Where there is no treaty file yet, it is checked alone.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
 }
@@ -23,12 +23,15 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let path = args.file.clone().unwrap_or_else(|| context.treaty_path());
     let profile = args.profile.clone().unwrap_or_else(|| path.with_file_name("profile.toml"));
+    if args.file.is_none() && args.profile.is_some() && !path.exists() {
+        return alone(&profile, context);
+    }
     let text = files::read_text(&path, MAX_TREATY_BYTES)?;
     let mut faults: Vec<String> =
         file_faults(&text).into_iter().map(|fault| format!("{}, {fault}", path.display())).collect();
     let treaty = Treaty::parse(text.as_bytes()).ok();
     match read_profile(&profile) {
-        Err(failure) => faults.push(failure.message),
+        Err(failure) => faults.push(by_line(&profile, &failure.message)),
         Ok((_, hash)) => {
             let expected = treaty.as_ref().map_or(hash, |treaty| treaty.file().profile_sha256);
             if expected != hash {
@@ -47,6 +50,47 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     report(&path, &treaty, context);
     Ok(())
+}
+
+/// A profile by itself, as somebody writes it.
+fn alone(path: &Path, context: &Context) -> Result<(), Failure> {
+    let (profile, hash) = read_profile(path).map_err(|failure| {
+        let message = by_line(path, &failure.message);
+        Failure { message, ..failure }
+    })?;
+    let unconfirmed: Vec<_> = profile.kind.keys().filter_map(|name| profile.explain(name)).collect();
+    let open: usize = unconfirmed.iter().map(|kind| kind.unconfirmed.len()).sum();
+    let out = &context.out;
+    if out.json {
+        out.value(&json!({ "file": path, "sha256": hash, "kinds": profile.kind.len(), "unconfirmed": open }));
+        return Ok(());
+    }
+    let kinds = display::count(profile.kind.len(), "kind of note", "kinds of notes");
+    out.line(format!("{}: in order, with {kinds}.", path.display()));
+    if open > 0 {
+        let points = display::count(open, "point is", "points are");
+        out.line(format!(
+            "{points} unconfirmed: `verbale treaty explain KIND --profile {}` shows them.",
+            path.display()
+        ));
+    }
+    out.line(format!("SHA-256: {}", hash.to_hex()));
+    Ok(())
+}
+
+/// Each of a profile's faults with the file's name.
+fn by_line(path: &Path, message: &str) -> String {
+    let name = path.display().to_string();
+    let message = message.replacen(&format!("{name}: "), "", 1);
+    let named = |line: &str| match line.starts_with("line ") {
+        true => format!("{name}, {line}"),
+        false => line.to_owned(),
+    };
+    let lines: Vec<_> = message.lines().map(named).collect();
+    match lines.first() {
+        Some(first) if !first.starts_with(&name) => format!("{name}: {}", lines.join("\n")),
+        _ => lines.join("\n"),
+    }
 }
 
 fn report(path: &Path, treaty: &Treaty, context: &Context) {

@@ -4,6 +4,7 @@ mod add_party;
 mod amend;
 mod changes;
 mod check;
+mod explain;
 mod join;
 mod new;
 mod quorum;
@@ -30,6 +31,7 @@ enum Command {
     Amend(amend::Args),
     Sign(sign::Args),
     Join(join::Args),
+    Explain(explain::Args),
 }
 
 /// Runs the command.
@@ -42,5 +44,6 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Command::Amend(args) => amend::run(args, context),
         Command::Sign(args) => sign::run(args, context),
         Command::Join(args) => join::run(args, context),
+        Command::Explain(args) => explain::run(args, context),
     }
 }
