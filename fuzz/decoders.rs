@@ -37,6 +37,7 @@ pub const ALL: &[Decoder] = &[
     ("treaty_file", treaty_file),
     ("party_file", party_file),
     ("profile", profile),
+    ("message", message),
     ("evidence", evidence),
     ("request", request),
     ("response", response),
@@ -214,6 +215,14 @@ pub fn profile(bytes: &[u8]) -> bool {
         docket.quotas(2020, as_of);
     }
     true
+}
+
+/// A message of people: there is a draft for every text. It is one if it says which kind of note it is, and lacks nothing.
+pub fn message(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let draft = verbale::message::read(text, None, golden_profile(), treaty());
+    assert!(draft.faults.len() <= verbale::message::MAX_FAULTS);
+    draft.is_complete() && draft.kind.is_some()
 }
 
 pub fn evidence(bytes: &[u8]) -> bool {

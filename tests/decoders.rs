@@ -52,6 +52,12 @@ fn messages(evidence: &Evidence) -> Vec<Vec<u8>> {
     ]
 }
 
+/// A message in the treaty's form.
+const MESSAGE: &str = "PRECEDENCE: NONE\nFROM: Russia (RU)\nTO: Canada (CA)\nINFO: ALL STATES PARTIES\nSUBJECT: Remark\n\
+    1. MESSAGE NUMBER: RU/7\n2. MESSAGE DATE AND TIME: 2021-06-18 09:00:00 UTC\n3. TREATY REFERENCE: NONE\n\
+    4. MESSAGE REFERENCE: US/2; CA/1\n5. CONTENT:\n   A. Text: (1) one (a) two\n6. REMARKS: NONE\n\
+    7. END OF MESSAGE NUMBER: RU/7\n";
+
 /// Files, records and what is signed in them.
 fn texts(evidence: &Evidence) -> Vec<Vec<u8>> {
     let treaty_file = include_str!("vectors/treaty.toml");
@@ -62,6 +68,7 @@ fn texts(evidence: &Evidence) -> Vec<Vec<u8>> {
         decoders::treaty().party(0).log.to_string().into_bytes(),
         decoders::treaty().policy_text().into_bytes(),
         b"2021-06-18T09:00:00Z".to_vec(),
+        MESSAGE.as_bytes().to_vec(),
         "[0,-1,\"é\\n\",{\"a\":true,\"b\":[false]}]".as_bytes().to_vec(),
         evidence.checkpoint.text().as_bytes().to_vec(),
         evidence.checkpoint.to_bytes(),
