@@ -154,6 +154,10 @@ impl<'a> Making<'a> {
             }
             to.extend(found.codes);
         }
+        if self.sheet.item(Item::To).is_none() && !to.is_empty() {
+            let text = format!("`{}:` is missing before this line", self.name(Item::To));
+            self.faults.noted(self.line_for(Item::To), text);
+        }
         let mut each: Vec<String> = Vec::new();
         for code in to {
             if Some(&code) != self.draft.from.as_ref() && !each.contains(&code) {
