@@ -70,7 +70,7 @@ fn write_fields(fields: &[Field], body: &Map<String, Value>, level: usize, names
         }
     }
     let known =
-        |key: &String| fields.iter().any(|field| field.name == *key && !(is_remarks(field) && !body[key].is_string()));
+        |key: &String| fields.iter().any(|field| field.name == *key && (!is_remarks(field) || body[key].is_string()));
     for (at, (key, value)) in body.iter().filter(|(key, _)| !known(key)).enumerate() {
         let label = Label { level, ordinal: slots.len() + at + 1 };
         entries.push(entry(

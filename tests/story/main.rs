@@ -4,4 +4,4 @@
 mod facts;
 mod fixture;
 mod history;
-// mod law;
+mod law;
