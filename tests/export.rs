@@ -203,7 +203,7 @@ fn no_line_of_a_part_can_be_altered_left_out_or_moved() {
         let path = folder.join(&name);
         let mut twin = |bent: &[u8]| {
             fs::write(&path, bent).unwrap();
-            let found = verify_export(&path.ancestors().find(|p| p.ends_with("part")).unwrap(), None, &mut |_, _| {});
+            let found = verify_export(path.ancestors().find(|p| p.ends_with("part")).unwrap(), None, &mut |_, _| {});
             assert!(!found.is_ok_and(|report| report.is_sound()), "{}", name.display());
             tried += 1;
         };

@@ -13,8 +13,11 @@ use verbale::message::{self, Logged};
 use verbale::note::{KeyType, SigningKey};
 use verbale::tlog::Hash;
 
+/// Code, name and roles of each.
+type States = &'static [(&'static str, &'static str, &'static [Role])];
+
 /// Each profile, and the parties with which its examples are written.
-const PROFILES: [(&str, &[(&str, &str, &[Role])]); 6] = [
+const PROFILES: [(&str, States); 6] = [
     ("open-skies", OPEN_SKIES),
     ("vienna-document", OPEN_SKIES),
     ("hague-code", &[("DE", "Germany", PARTY), ("RU", "Russian Federation", PARTY), ("AT", "Austria", BOTH)]),
@@ -155,7 +158,7 @@ fn every_kind_is_written_as_a_message_that_reads_back_without_a_word() {
                 "{text}"
             );
             assert_eq!((draft.issued, draft.references.len()), (Some(note.issued), note.re.len()), "{text}");
-            write!(all, "{text}\n").unwrap();
+            writeln!(all, "{text}").unwrap();
         }
         golden(name, "messages.txt", &all);
     }
@@ -167,7 +170,7 @@ fn every_kind_is_explained_in_plain_words() {
         let profile = profile(name);
         let mut all = String::new();
         for kind in profile.kind.keys() {
-            write!(all, "{}\n", sentences(&profile.explain(kind).unwrap())).unwrap();
+            writeln!(all, "{}", sentences(&profile.explain(kind).unwrap())).unwrap();
         }
         for word in ["`", "field:", "received-by", "{", "  \u{201c}\u{201d}"] {
             assert!(!all.contains(word), "{name}: an explanation says {word:?}");

@@ -65,7 +65,10 @@ impl Played {
 }
 
 /// Each of the two withdrawals: its day, the first and last day for the conference, the conference, its day's number.
-const WITHDRAWALS: [(&str, &str, &str, &str, &str, &str, &str, u32); 2] = [
+type Withdrawal =
+    (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str, u32);
+
+const WITHDRAWALS: [Withdrawal; 2] = [
     ("us", "US", "2020-05-22", "2020-11-22", "2020-06-21", "2020-07-21", "2020-07-06", 45),
     ("ru", "RU", "2021-06-18", "2021-12-18", "2021-07-18", "2021-08-17", "2021-07-20", 32),
 ];
