@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words_and_never_before_a_label() {
         let mut out = String::new();
-        let text = format!("{} (a) stays, and so does  this gap", "word ".repeat(13).trim_end());
+        let text = format!("{} (a) stays, and so does  this gap", "word ".repeat(14).trim_end());
         wrap(&mut out, 3, "A.", &text, "OS");
         let lines: Vec<_> = out.lines().collect();
         assert_eq!(lines.len(), 2, "{out}");
