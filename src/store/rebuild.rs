@@ -109,7 +109,8 @@ impl Store {
     pub(super) fn scan_keyring(&self) -> Result<Keyring, StoreError> {
         let treaty = self.treaty();
         let mut keys = Keyring::new(&treaty);
-        for log in 0..self.sizes.len() {
+        // There is room for more logs than parties: for those that accede.
+        for log in 0..keys.len() {
             let mut scan = self.scan_all(Column::Records, &record_key(log, 0), &after(record_key(log, u64::MAX)))?;
             while let Some((_, bytes)) = scan.next()? {
                 if let Ok(record) = Record::parse(bytes)

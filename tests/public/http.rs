@@ -144,7 +144,7 @@ fn whoever_asks_too_much_is_told_to_wait_and_others_are_served() {
     configure(&ledger, 0, "[public]\nlisten = \"127.0.0.1:0\"\nrequests_per_second = 1\nmax_connections = 4\n");
     ledger.start(0, &["--sign-without-peers"]);
     let base = address(&ledger, 0);
-    // A hundred at once, of which ten and one more a second are answered.
+    // A hundred in a row, of which ten and one more a second are answered.
     let url = format!("{base}/bench/logs.json");
     let statuses = statuses(&url, 100);
     assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
