@@ -21,7 +21,7 @@ title = "Acknowledgement"
 [kind.withdrawal]
 title = "Notice of withdrawal"
 article = "Article XV"
-to = ["depositaries", "*"]
+to = ["depositary", "*"]
 [[kind.withdrawal.field]]
 name = "effective"
 title = "Intended date"
