@@ -11,7 +11,7 @@
 //! script/*.js     one subject a file; `bundle` joins them
 //! ```
 //!
-//! docs/format.md, section 17, has the form in which a page carries files.
+//! docs/format.md, section 18, has the form in which a page carries files.
 
 mod bundle;
 mod carry;

@@ -56,7 +56,7 @@ fn by_command(folder: &Path, file: &Path) -> (String, String, Value) {
     let outcome = match (code, &value) {
         (0, _) => "sound",
         (1, Value::Null) => "refused",
-        (1, value) if !value["report"]["faults"].as_array().is_none_or(Vec::is_empty) => "refused",
+        (1, value) if [&value["faults"], &value["report"]["faults"]].iter().any(|f| f[0].is_object()) => "refused",
         (1, _) => "reserved",
         _ => panic!("{}: exit code {code}: {err}", file.display()),
     };

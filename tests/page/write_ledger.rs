@@ -86,7 +86,7 @@ pub fn folders() -> Vec<Folder> {
         parts.pop();
         shorter.insert(format!("logs/HU/{name}.txt"), parts.concat());
     }
-    put("a-log-cut-short", "reserved", "longer than what is in the folder", shorter);
+    put("a-log-cut-short", "reserved", "longer than what is", shorter);
 
     let mut bend = |name: &str, words, file: &str, change: &dyn Fn(&mut Vec<u8>)| {
         let mut files = good.clone();
