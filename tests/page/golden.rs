@@ -136,8 +136,8 @@ fn the_page_agrees_on_every_golden_file() {
             let (_, said, ours) = by_command(&folder, &row.file);
             let theirs: Value = serde_json::from_str(data.as_str().unwrap()).unwrap();
             if row.outcome == "refused" {
-                // The same part is named by both.
-                let part = theirs["part"].as_str().unwrap();
+                // The same part is named by both. Of a ledger each names the file where it noticed first.
+                let part = theirs["part"].as_str().unwrap_or_default();
                 assert!(part.is_empty() || said.contains(part), "{}: {said}\n{theirs}", row.name);
                 continue;
             }
