@@ -114,5 +114,5 @@ export function ledgerNotes(report, treaty, profile) {
     return details;
   });
   const more = notes.length - items.length;
-  return [...items, more > 0 ? h("p", { class: "hint" }, `${more} more notes were checked and are not listed.`) : null];
+  return more > 0 ? [...items, h("p", { class: "hint" }, `${more} more notes were checked and are not listed.`)] : items;
 }
