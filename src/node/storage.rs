@@ -119,6 +119,21 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Takes in what was to be written after it, so that both are written at once.
+    pub fn append(&mut self, later: Self) {
+        let Self { records, tiles, heads, cosigned, forks, receipts, refuted, high_water } = later;
+        // What an earlier one found, and a later one refutes, is not to be found again.
+        self.receipts.retain(|receipt| !refuted.contains(receipt));
+        self.records.extend(records);
+        self.tiles.extend(tiles);
+        self.heads.extend(heads);
+        self.cosigned.extend(cosigned);
+        self.forks.extend(forks);
+        self.receipts.extend(receipts);
+        self.refuted.extend(refuted);
+        self.high_water = high_water.or(self.high_water);
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.heads.is_empty() && self.forks.is_empty() && self.cosigned.is_empty()

@@ -1,5 +1,6 @@
 //! `verbale demo --story`: the whole history in a simulated clock, written as real ledgers that stay.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use crate::cli::online::{data, due, timeline};
 use crate::cli::{Code, Context, Failure, progress, read_profile, read_treaty};
 use crate::keys::{self, Passphrase};
 use crate::ledger::Treaty;
-use crate::node::prove;
+use crate::node::{Batch, LogId, prove};
 use crate::note::KeyType;
-use crate::scenario::{Basis, Keys, Play, Scenario, Step, Told};
+use crate::scenario::{Basis, Keys, Play, Scenario, Step, Told, Written};
 use crate::store::Store;
 use crate::store::high_water::HighWater;
 
@@ -217,11 +218,15 @@ fn place<'a>(told: &'a [(String, Told)], id: &str) -> Result<&'a Told, Failure> 
     found.map(|(_, at)| at).ok_or_else(|| Failure::new(Code::Other, format!("the story has no step {id}")))
 }
 
-/// Writes what the nodes have written, batch by batch, synced as a node does it.
+/// Writes what the nodes have written, synced as a node does it: what one wrote at one time is one batch.
 fn write(play: &mut Play, disks: &mut [Disk]) -> Result<(), Box<dyn std::error::Error>> {
-    for written in play.nodes.take_written() {
-        if let Some(disk) = disks.get(written.party) {
-            disk.store.commit(&written.batch, written.at_ms)?;
+    let mut waiting: BTreeMap<(LogId, u64), Batch> = BTreeMap::new();
+    for Written { party, at_ms, batch } in play.nodes.take_written() {
+        waiting.entry((party, at_ms)).or_default().append(batch);
+    }
+    for ((party, at_ms), batch) in waiting {
+        if let Some(disk) = disks.get(party) {
+            disk.store.commit(&batch, at_ms)?;
         }
     }
     for (party, disk) in disks.iter_mut().enumerate() {

@@ -45,29 +45,57 @@ fn code(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
-    let list = law::due(args.as_of, args.party.as_deref(), args.all, ctx)?;
+    let mut list = law::due(args.as_of, args.party.as_deref(), args.all, ctx)?;
+    let count = list.items.len();
+    if !args.all {
+        list.items.retain(|item| is_recent(item, list.as_of));
+    }
+    let left_out = count - list.items.len();
     if args.ics {
         ctx.out.raw(&ics(&list));
     } else if ctx.out.json {
         ctx.out.value(&list);
     } else {
-        print(&list, args, ctx);
+        print(&list, left_out, args, ctx);
     }
     Ok(())
 }
 
-fn print(list: &DueList, args: &Args, ctx: &Context) {
+fn print(list: &DueList, left_out: usize, args: &Args, ctx: &Context) {
     let out = &ctx.out;
     out.line(format!("{}  as of {}", out.bold(&list.treaty), time(list.as_of)));
     if list.items.is_empty() {
         out.line(if args.all { "No rule of the treaty applies to any note." } else { "Nothing is due." });
-        return;
-    }
-    if args.explain {
+    } else if args.explain {
         list.items.iter().for_each(|item| explain(item, out));
-        return;
+    } else {
+        print_table(list, ctx);
     }
-    let rows: Vec<_> = list.items.iter().map(|item| row(item, out)).collect();
+    if left_out > 0 {
+        let items = display::count(left_out, "item", "items");
+        out.line(format!("\n{items} whose time had run more than a year before: --all lists them."));
+    }
+}
+
+/// What is outstanding for more than a year is no longer what somebody looks for in the morning.
+pub fn is_recent(item: &ItemView, as_of: Timestamp) -> bool {
+    item.until.is_none_or(|until| until.posix() + YEAR >= as_of.posix())
+}
+
+/// In seconds.
+const YEAR: u64 = 366 * 86_400;
+
+fn print_table(list: &DueList, ctx: &Context) {
+    let out = &ctx.out;
+    // The same thing, due from several parties at the same time, is one row.
+    let mut rows: Vec<(&ItemView, Vec<PartyView>)> = Vec::new();
+    for item in &list.items {
+        match rows.last_mut() {
+            Some((first, by)) if is_same(first, item) => by.extend(item.by.iter().cloned()),
+            _ => rows.push((item, item.by.clone())),
+        }
+    }
+    let rows: Vec<_> = rows.into_iter().map(|(item, by)| row(item, &by, out)).collect();
     display::table(out, &["when (UTC)", "who", "what", "from", "state"], &rows);
     if list.items.iter().any(|item| item.unconfirmed.is_some()) {
         out.line(format!("{UNCONFIRMED} the rule has a point that was not checked against the treaty's text."));
@@ -78,6 +106,12 @@ fn print(list: &DueList, args: &Args, ctx: &Context) {
     if list.items.iter().any(|item| item.unconfirmed.is_some() || is_disputed(item)) {
         out.line("--explain says what.");
     }
+}
+
+fn is_same(a: &ItemView, b: &ItemView) -> bool {
+    let key = |item: &ItemView| (item.from, item.until, item.answered);
+    let words = |item: &ItemView| [&item.rule, &item.note, &item.state_text].map(String::clone);
+    a.by.len() == 1 && b.by.len() == 1 && key(a) == key(b) && words(a) == words(b)
 }
 
 /// Marks an item whose rule is not confirmed.
@@ -101,13 +135,15 @@ pub fn marks(item: &ItemView) -> String {
     marks
 }
 
-fn row(item: &ItemView, out: &Output) -> Vec<String> {
+fn row(item: &ItemView, by: &[PartyView], out: &Output) -> Vec<String> {
     let state = match item.state.as_str() {
         "missed" | "late" | "early" => out.bad(&item.state_text),
         "met" | "in-effect" => out.good(&item.state_text),
         _ => item.state_text.clone(),
     };
-    vec![when(item), names(item), format!("{}{}", item.title, marks(item)), item.note.clone(), state]
+    let codes: Vec<_> = by.iter().map(|party| party.code.clone()).collect();
+    let who = if by.len() == item.by.len() { names(item) } else { display::join(&codes, "and") };
+    vec![when(item), who, format!("{}{}", item.title, marks(item)), item.note.clone(), state]
 }
 
 /// When: by a time, from one to another, at one.
@@ -142,7 +178,7 @@ pub fn names(item: &ItemView) -> String {
 pub fn explain(item: &ItemView, out: &Output) {
     let article = if item.article.is_empty() { String::new() } else { format!("  (article {})", item.article) };
     out.line(format!("\n{}{article}", out.bold(&item.title)));
-    let row = |name: &str, text: &str| out.line(format!("  {name:<12}{text}"));
+    let row = |name: &str, text: &str| out.line(format!("  {name:<14}{text}"));
     if !item.note.is_empty() {
         row("follows from", &format!("{}  {}", item.note, item.note_title));
     }
@@ -225,8 +261,10 @@ fn ics(list: &DueList) -> String {
         let article = if item.article.is_empty() { String::new() } else { format!(" (article {})", item.article) };
         let note = if item.note.is_empty() { String::new() } else { format!(" [{}]", item.note) };
         let codes: Vec<_> = item.by.iter().map(|party| party.code.as_str()).collect();
+        // What is due every year follows from no note: its day tells one year's from another's.
+        let year = item.until.filter(|_| item.note.is_empty()).map_or(String::new(), |until| until.to_string());
         Entry {
-            identity: format!("{}/{}/{}/{}", list.ledger, item.note, item.rule, codes.join("+")),
+            identity: format!("{}/{}{year}/{}/{}", list.ledger, item.note, item.rule, codes.join("+")),
             summary: format!("{}: {}{article}{note}", full_names(&item.by, and(item)), item.title),
             description: text.join("\n"),
             from: item.from,

@@ -51,7 +51,7 @@ pub fn show(number: &Number, as_of: Option<Timestamp>, explain: bool, ctx: &Cont
             due::explain(item, out);
         } else {
             out.line(format!("{}{}", out.bold(&item.title), due::marks(item)));
-            out.line(format!("    {}: {}", due::names(item), item.text));
+            out.line(format!("    {}, {}: {}", due::names(item), due::when(item), item.text));
             for reading in item.readings.iter().filter(|reading| reading.differs) {
                 out.line(format!("    {} {}", out.dim("another reading:"), due::reading(reading)));
             }
