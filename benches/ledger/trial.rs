@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use verbale::cli::online::loopback::free_port;
 use verbale::daemon::{Daemon, Settings, now_ms};
 use verbale::keys::{self, TransportKey};
 use verbale::ledger::{Grant, NoteId, Notification, Profile, Timestamp, Treaty};
@@ -65,7 +65,7 @@ impl Trial {
              quorum = \"\"\"\n{rule}\n\"\"\"\n"
         );
         for party in 0..parties {
-            let port = free_port();
+            let port = free_port().unwrap();
             write!(
                 text,
                 "[[party]]\ncode = \"P{party}\"\nname = \"Party {party}\"\nroles = [\"state-party\"]\nroot = \"{}\"\n\
@@ -222,14 +222,5 @@ impl Trial {
             written = end;
         }
         bytes
-    }
-}
-
-fn free_port() -> u16 {
-    loop {
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }

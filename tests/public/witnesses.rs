@@ -120,7 +120,7 @@ fn an_outside_witness_is_in_the_evidence_and_counts_for_whoever_knows_it() {
     let witness = outside_key(&theirs, 0, "witness.example/university");
     let log = ours.trial.treaty().party(0).log.to_string();
     // An address of its own, so that it can go away and come back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = verbale::cli::online::loopback::free_port().unwrap();
     configure(
         &theirs,
         0,

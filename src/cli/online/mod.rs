@@ -9,6 +9,7 @@ mod export;
 mod fsck;
 mod inbox;
 mod law;
+pub mod loopback;
 mod mirror;
 mod monitor;
 mod node;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::story::PROFILE;
 use crate::api::view::StatusView;
 use crate::cli::online::client::Client;
+use crate::cli::online::loopback::free_port;
 use crate::cli::{Code, Failure};
 use crate::ledger::Role;
 use crate::scenario::{Player, Scenario};
@@ -59,19 +59,6 @@ fn output<S: AsRef<OsStr>>(home: &Path, args: &[S]) -> Result<Output, Failure> {
 
 fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|error| Failure::new(Code::Other, format!("this program's own file: {error}")))
-}
-
-/// A port that is free for TCP and UDP on loopback now.
-fn free_port() -> Result<u16, Failure> {
-    let fail = |error| Failure::new(Code::Listen, format!("no free port on 127.0.0.1: {error}"));
-    for _ in 0..64 {
-        let tcp = TcpListener::bind(("127.0.0.1", 0)).map_err(fail)?;
-        let port = tcp.local_addr().map_err(fail)?.port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err(Failure::new(Code::Listen, "no port on 127.0.0.1 is free for TCP and UDP"))
 }
 
 impl Nodes {
@@ -202,7 +189,7 @@ impl Drop for Nodes {
 /// Makes a party's keys; says where its node is to listen.
 fn keys(home: &Path, party: &Player) -> Result<[String; 2], Failure> {
     fs::create_dir_all(home).map_err(|error| io(home, &error))?;
-    let port = free_port()?;
+    let port = free_port().map_err(|error| Failure::new(Code::Listen, error.to_string()))?;
     let (quic, tcp) = (format!("/ip4/127.0.0.1/udp/{port}/quic-v1"), format!("/ip4/127.0.0.1/tcp/{port}"));
     let mut args =
         vec!["keys", "new", "--plain", "--ledger", "open-skies", "--party", &party.code, "--name", &party.name];
