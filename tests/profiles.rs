@@ -264,3 +264,58 @@ fn open_skies_has_every_notification_that_practice_knows() {
     assert_eq!((passive["US"], passive["russia-belarus"], passive["benelux"], passive["PT"]), (42, 42, 6, 2));
     assert_eq!((passive["czech-slovak"], passive.len()), (4, 21));
 }
+
+/// The indented blocks of a page, without their indentation.
+fn blocks(page: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in page.lines() {
+        match (line.strip_prefix("    "), blocks.last_mut()) {
+            (Some(code), Some(block)) => *block += &format!("{code}\n"),
+            (None, Some(block)) if line.is_empty() && !block.is_empty() => block.push('\n'),
+            (None, Some(block)) if !block.is_empty() => blocks.push(String::new()),
+            _ => {}
+        }
+    }
+    blocks
+}
+
+/// What the page for authors shows is a profile in order, and what it quotes is what the program says.
+#[test]
+fn the_page_for_authors_is_true() {
+    let page = std::fs::read_to_string(folder().join("docs/profiles.md")).unwrap();
+    let blocks = blocks(&page);
+    let starting = |with: &str| {
+        let of = blocks.iter().find(|block| block.starts_with(with));
+        of.unwrap_or_else(|| panic!("the page shows no {with}"))
+    };
+    let first = starting("version = 1\n");
+    assert!(Profile::parse(first.as_bytes()).is_ok());
+    let wrong = first.replace("answer = [\"inspection-reply\"]", "answer = [\"inspection-replay\"]");
+    let fault = Profile::parse(wrong.as_bytes()).unwrap_err().to_string();
+    assert!(page.contains(&format!("profile.toml, {fault}\n")), "{fault}");
+
+    // Whatever else the page shows fits into one profile.
+    let whole = format!(
+        "{first}\n{}\n{}\n{}\n\
+         [group.benelux]\ntitle = \"Benelux\"\nmembers = [\"BE\", \"NL\", \"LU\"]\n[kind.refusal]\ntitle = \"Refusal\"\n\
+         [kind.withdrawal]\ntitle = \"Withdrawal\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
+         [kind.depositary-circular]\ntitle = \"Circular\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
+         [kind.quota-decision]\ntitle = \"Decision\"\nfield = [{{ name = \"year\", title = \"Year\", type = \"integer\" }},\n\
+         {{ name = \"distribution\", title = \"Rows\", type = \"group\", repeatable = true, field = [\n\
+         {{ name = \"observing\", title = \"Who\", type = \"party\" }}, {{ name = \"observed\", title = \"Whom\", type = \"party\" }},\n\
+         {{ name = \"flights\", title = \"How often\", type = \"integer\" }}] }}]\n",
+        starting("[quota]\n"),
+        starting("[[kind.withdrawal.effect]]\n"),
+        starting("[message]\n"),
+    );
+    Profile::parse(whole.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{whole}"));
+
+    // Quoted sentences, where the page has not cut them short.
+    let explained = profile("cfe").explain("withdrawal").unwrap();
+    let said = format!("{} {}", explained.to.join(" "), explained.then.join(" "));
+    let quoted = starting("$ verbale treaty check").replace('\n', " ");
+    let quoted = quoted.split_once("To whom").unwrap().1.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in quoted.replace(" Then ", " … ").split(" … ").map(|part| part.trim_matches(['…', ' '])) {
+        assert!(said.contains(part), "{part:?} is not said: {said}");
+    }
+}

@@ -97,4 +97,112 @@ fn the_story_is_played_into_folders_that_answer_with_the_historical_dates() {
     for args in [&["due", "--as-of", "2021-07-01", "--all"][..], &["timeline", &withdrawal, "--as-of", "2021-07-01"]] {
         assert_eq!(json(&hungary, args), json(&dir.join("DE"), args), "{args:?}");
     }
+
+    for_people(&hungary, &withdrawal);
+    bad_questions(&hungary);
+    a_message_becomes_a_draft(&hungary);
+    a_running_node_says_the_same(&hungary, &withdrawal);
+}
+
+/// What several owe alike is one row; who has left owes nothing more; what is long past is only counted.
+fn for_people(home: &Path, withdrawal: &str) {
+    let due = text(home, &["due", "--as-of", "2021-07-01"]);
+    let plans: Vec<_> = due.lines().filter(|line| line.contains("planned for the next year")).collect();
+    let rows: Vec<Vec<_>> = plans.iter().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 2, "{due}");
+    assert_eq!(rows[0][..2], ["by 2020-11-01 23:59:59", "US, RU, DE, CA, HU, PL, BY, GE and TR"]);
+    assert_eq!(rows[1][..2], ["by 2021-11-01 23:59:59", "RU, DE, CA, HU, PL, BY, GE and TR"]);
+    assert!(due.contains("items whose time had run more than a year before: --all lists them."), "{due}");
+    assert!(text(home, &["due", "--as-of", "2021-07-01", "--all"]).lines().count() > due.lines().count());
+    let explained = text(home, &["due", "--as-of", "2021-07-01", "--explain"]);
+    assert!(explained.contains("each of 9 parties") && explained.contains("each other"), "{explained}");
+    assert!(explained.contains("Canada received RU/48 at 2021-06-18 09:00:01 UTC.  [RU/48, CA/48]"), "{explained}");
+
+    let parties = text(home, &["parties", "--as-of", "2021-07-01"]);
+    assert!(parties.contains("US\tUnited States of America\tformer state party\t2020-11-22 00:00:00 UTC"), "{parties}");
+    assert!(parties.contains("russia-belarus\tRussia and Belarus\t0 of 42"), "{parties}");
+    assert!(!parties.contains("0 of 42\t\t\t\t\t\nUS"), "no quota of who has left: {parties}");
+    let flown = text(home, &["parties", "--as-of", "2019-12-31", "--year", "2019"]);
+    assert!(flown.contains("DE\trussia-belarus\t1"), "{flown}");
+
+    let thread = text(home, &["timeline", withdrawal]);
+    for words in [
+        "not a notice: starts no clock",
+        "received by Canada, depositary, 2020-05-22 14:00:01 UTC (CA/40)",
+        "CA or HU, 2020-06-21 00:00:00 – 2020-07-21 23:59:59: Met by CA/43",
+        "former state party, since 2020-11-22 00:00:00 UTC",
+    ] {
+        assert!(thread.contains(words), "{words}: {thread}");
+    }
+}
+
+/// Each says what was wrong, and how it is asked right.
+fn bad_questions(home: &Path) {
+    for (args, what) in [
+        (&["due", "--as-of", "2020-13-45"][..], "a day is written as 2021-06-18"),
+        (&["due", "--party", "XX"], "no party has the code XX"),
+        (&["timeline", "US/4000"], "US/4000 is no notification"),
+        (&["timeline", "XX/1"], "no party has the code XX"),
+        (&["parties", "--year", "20000"], "--year"),
+        (&["treaty", "explain", "withdrawl"], "did you mean withdrawal (Notice of withdrawal)"),
+        (&["new", "flight"], "did you mean flight-intent"),
+        (&["new", "--from-text", "nowhere.txt", "-o", "x"], "there is no file nowhere.txt"),
+    ] {
+        let output = run(home, args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(what), "{args:?}: {said}");
+    }
+}
+
+/// What a node's own words say, read back; with what is missing told by its line.
+fn a_message_becomes_a_draft(home: &Path) {
+    let file = home.join("message.txt");
+    let message = "PRECEDENCE: ROUTINE\nFROM: HU\nTO: ALL STATES PARTIES\nINFO: NONE\n\
+                   SUBJECT: Statement or announcement (not a notice)\n1. OS MESSAGE NUMBER: OS/HU/1\n\
+                   2. OS MESSAGE DATE AND TIME: 2021-07-01 14:00:00 UTC\n3. TREATY REFERENCE: NONE\n4. MESSAGE REFERENCE: NONE\n\
+                   5. CONTENT:\n   A. Subject: The archive\n6. REMARKS: NONE\n7. END OF OS MESSAGE NUMBER: OS/HU/1\n";
+    std::fs::write(&file, message).unwrap();
+    let (file, draft) = (file.to_str().unwrap(), home.join("statement.draft"));
+    let ask = ["new", "--from-text", file, "-o", draft.to_str().unwrap()];
+    let output = run(home, &ask);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("line 12: the field `text` is missing: `B. Text or summary:`"), "{said}");
+    assert!(said.contains("nothing was written") && !draft.exists(), "{said}");
+    let said = text(home, &[&ask[..], &["--set", "text=Where it is kept"]].concat());
+    assert!(said.contains("Subject: The archive") && said.contains("Issued: 2021-07-01 14:00:00 UTC"), "{said}");
+    assert!(std::fs::read_to_string(&draft).unwrap().contains("\"text\":\"Where it is kept\""));
+}
+
+/// The node answers from what it keeps up record by record; a folder at rest, from all its records.
+fn a_running_node_says_the_same(home: &Path, withdrawal: &str) {
+    let questions: [&[&str]; 4] = [
+        &["due", "--as-of", "2020-06-25"],
+        &["due", "--as-of", "2021-07-01", "--all"],
+        &["timeline", withdrawal, "--as-of", "2021-07-01"],
+        &["parties", "--as-of", "2021-07-01", "--year", "2019"],
+    ];
+    let at_rest = questions.map(|args| json(home, args));
+    let mut node = Command::new(env!("CARGO_BIN_EXE_verbale"));
+    let log = std::fs::File::create(home.join("node.log")).unwrap();
+    let mut node = node.arg("--home").arg(home).arg("node").stderr(log).spawn().unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !run(home, &["status"]).status.success() {
+        let ended = node.try_wait().unwrap();
+        let said = || std::fs::read_to_string(home.join("node.log")).unwrap();
+        assert!(ended.is_none() && std::time::Instant::now() < end, "{}", said());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let running = questions.map(|args| json(home, args));
+    let message = text(home, &["show", withdrawal, "--message"]);
+    let shown = text(home, &["show", withdrawal]);
+    let unknown = run(home, &["timeline", "US/4000"]);
+    node.kill().unwrap();
+    node.wait().unwrap();
+    assert_eq!(running, at_rest);
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(lines[1..3], ["FROM: United States of America (US)", "TO: Canada (CA); Hungary (HU)"]);
+    assert!(lines.contains(&"   A. Intended date of withdrawal: 2020-11-22"), "{message}");
+    assert_eq!(lines.last(), Some(&"7. END OF OS MESSAGE NUMBER: OS/US/40"));
+    assert!(shown.contains("In effect since 2020-11-22 00:00:00 UTC, as computed."), "{shown}");
+    assert!(!unknown.status.success());
 }

@@ -112,10 +112,13 @@ impl Law<'_> {
             let mut holders = self.docket.quotas(year, as_of);
             // Holders that are not in the treaty file are of no concern here.
             holders.retain(|of| !profile.members(&of.holder, treaty).is_empty() || !of.charged.is_empty());
+            let (distribution, distribution_year) = self.docket.allocation(year, as_of).unzip();
             QuotasView {
                 title: quota.title.clone(),
                 article: quota.article.clone(),
                 year,
+                distribution,
+                distribution_year,
                 holders,
                 unconfirmed: quota.unconfirmed.clone(),
             }

@@ -180,6 +180,10 @@ pub struct QuotasView {
     pub article: String,
     /// Which year.
     pub year: i16,
+    /// The note whose distribution of active quota counts, if one does.
+    pub distribution: Option<String>,
+    /// The year that this note names, which may be an earlier one.
+    pub distribution_year: Option<i64>,
     /// The holders.
     pub holders: Vec<QuotaView>,
     /// What of it could not be checked against the treaty's text.

@@ -11,6 +11,7 @@ mod failure;
 pub mod files;
 mod home;
 mod keys;
+mod kind;
 mod new;
 #[cfg(feature = "node")]
 pub mod online;

@@ -45,6 +45,8 @@ pub struct Docket {
     pub(super) treaty: Arc<Treaty>,
     pub(super) profile: Arc<Profile>,
     pub(super) notes: BTreeMap<Place, Fact>,
+    /// The notes of each kind.
+    of_kind: BTreeMap<Arc<str>, BTreeSet<Place>>,
     /// Notes that refer to a place, in order.
     pub(super) referrers: HashMap<Place, Vec<Place>>,
     /// Which keys are in force where, by the records taken in.
@@ -55,7 +57,6 @@ pub struct Docket {
     used: BTreeMap<String, BTreeSet<String>>,
     /// The profile has rules: without any, no fact is worth keeping.
     has_rules: bool,
-    kinds: BTreeMap<String, Arc<str>>,
     pub(super) live: Mutex<Live>,
 }
 
@@ -83,13 +84,13 @@ impl Docket {
             treaty,
             profile,
             notes: BTreeMap::new(),
+            of_kind: BTreeMap::new(),
             referrers: HashMap::new(),
             receipts: vec![vec![Vec::new(); parties]; parties],
             keys,
             sizes: vec![0; parties],
             used,
             has_rules,
-            kinds: BTreeMap::new(),
             live: Mutex::default(),
         }
     }
@@ -138,7 +139,9 @@ impl Docket {
         }
         let used = self.used.get(&note.kind);
         let body = note.body.into_iter().filter(|(name, _)| used.is_some_and(|used| used.contains(name))).collect();
-        let kind = self.kinds.entry(note.kind).or_insert_with_key(|kind| kind.as_str().into()).clone();
+        let known = self.of_kind.get_key_value(note.kind.as_str()).map(|(kind, _)| kind.clone());
+        let kind: Arc<str> = known.unwrap_or_else(|| note.kind.into());
+        self.of_kind.entry(kind.clone()).or_default().insert((log, index));
         self.notes.insert((log, index), Fact { kind, sent: record.time, to: note.to, re, body });
     }
 
@@ -160,9 +163,17 @@ impl Docket {
             receipts.retain(|other| *other != seen);
         }
         // What it had done is undone.
-        let due = |fact: &Fact| self.profile.kind.get(&*fact.kind).is_some_and(|kind| !kind.due.is_empty());
-        let all = self.notes.iter().filter(|(_, fact)| due(fact)).map(|(place, _)| *place).collect();
+        let due = |name: &str| self.profile.kind.get(name).is_some_and(|kind| !kind.due.is_empty());
+        let all = self.of_kinds(due).into_iter().map(|(place, _)| place).collect();
         *self.live() = Live { notes: all, as_of: Timestamp::default() };
+    }
+
+    /// The notes of the kinds that are asked for, by place.
+    pub(super) fn of_kinds(&self, is: impl Fn(&str) -> bool) -> Vec<(Place, &Fact)> {
+        let of = self.of_kind.iter().filter(|(kind, _)| is(kind)).flat_map(|(_, places)| places);
+        let mut notes: Vec<_> = of.filter_map(|place| Some((*place, self.notes.get(place)?))).collect();
+        notes.sort_unstable_by_key(|(place, _)| *place);
+        notes
     }
 
     pub(super) fn live(&self) -> MutexGuard<'_, Live> {

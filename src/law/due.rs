@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::calendar::{Event, Manner, end, length, start_of_day, zone};
+use super::calendar::{Event, Manner, end, length, zone};
 use super::docket::{Docket, Fact, Place};
+use super::effect::Bound;
 use super::moment::counted;
 use super::view::{Act, Item, Other, State, Step};
-use crate::ledger::profile::{Address, Count, Counting, Due, Ends, Point, Reading, Start, Unit};
+use crate::ledger::profile::{Address, Count, Counting, Due, Ends, Point, Reading, Start, Unit, Who};
 use crate::ledger::{Role, Timestamp};
-
-/// Most years for which it is told what was due in each.
-const MAX_YEARS: i16 = 200;
 
 /// Which items are wanted; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +45,7 @@ impl Docket {
     /// then what is due every year. Records with a later time than that count for nothing.
     pub fn items(&self, as_of: Timestamp, query: &Query) -> Vec<Item> {
         let mut items = Vec::new();
+        let bound = self.bound(as_of);
         // A later time than was ever asked about: what was done by then is done.
         let only_live = query.outstanding && query.note.is_none() && self.live().as_of <= as_of;
         let places: Vec<Place> = match query.note {
@@ -59,7 +58,7 @@ impl Docket {
             let Some(kind) = self.profile.kind.get(&*fact.kind) else { continue };
             let before = items.len();
             for due in &kind.due {
-                self.rule(place, fact, due, as_of, &mut items);
+                self.rule(place, fact, due, &bound, as_of, &mut items);
             }
             let is_done = |item: &Item| !item.state.is_outstanding() && !matches!(item.state, State::Deemed { .. });
             if only_live && items[before..].iter().all(is_done) {
@@ -69,7 +68,7 @@ impl Docket {
             }
         }
         if query.note.is_none() {
-            self.periodic(as_of, &mut items);
+            self.periodic(as_of, &bound, &mut items);
         }
         if let Some(party) = query.party {
             let code = self.code(party);
@@ -81,13 +80,13 @@ impl Docket {
         items
     }
 
-    fn rule(&self, place: Place, fact: &Fact, due: &Due, as_of: Timestamp, items: &mut Vec<Item>) {
+    fn rule(&self, place: Place, fact: &Fact, due: &Due, bound: &Bound, as_of: Timestamp, items: &mut Vec<Item>) {
         if due.itself {
             return items.push(self.item(place, fact, due, &[place.0], as_of));
         }
         let mut told = BTreeSet::new();
         for address in &due.by {
-            let debtors = self.debtors(place, fact, address);
+            let debtors = self.debtors(place, fact, address, bound);
             match address.any {
                 true if !debtors.is_empty() => items.push(self.item(place, fact, due, &debtors, as_of)),
                 true => {}
@@ -100,16 +99,18 @@ impl Docket {
         }
     }
 
-    /// Whom an address means as those who owe: not observers, and the sender only where it is named.
-    fn debtors(&self, place: Place, fact: &Fact, address: &Address) -> Vec<usize> {
+    /// Whom an address means as those who owe: not observers, nor whom the treaty did not bind when the note was sent, and
+    /// the sender only where it is named.
+    fn debtors(&self, place: Place, fact: &Fact, address: &Address, bound: &Bound) -> Vec<usize> {
         let observer = |party: &usize| self.treaty.party(*party).roles == [Role::Observer];
         let mut parties = address.parties(self.said(place, fact), &self.profile, &self.treaty);
         parties.retain(|party| !observer(party));
-        if matches!(address.who, crate::ledger::profile::Who::Role(_) | crate::ledger::profile::Who::Addressee)
-            && parties.len() > 1
-        {
+        if matches!(address.who, Who::All | Who::Role(Role::StateParty)) {
+            parties.retain(|party| bound.at(*party, fact.sent));
+        }
+        if matches!(address.who, Who::Role(_) | Who::Addressee) && parties.len() > 1 {
             // A depositary that gives a notice itself still informs the others; a state party owes itself nothing.
-            let depositary = address.who == crate::ledger::profile::Who::Role(Role::Depositary);
+            let depositary = address.who == Who::Role(Role::Depositary);
             parties.retain(|party| depositary || *party != place.0);
         }
         parties
@@ -259,7 +260,7 @@ impl Docket {
         due.to.iter().flat_map(|to| to.parties(said, &self.profile, &self.treaty)).collect()
     }
 
-    fn done(&self, place: Place, fact: &Fact, event: Event) -> Option<Act> {
+    pub(super) fn done(&self, place: Place, fact: &Fact, event: Event) -> Option<Act> {
         let time = event.moment(&zone(self.profile.zone.as_deref()))?;
         Some(Act { number: self.number(place), title: self.profile.title_of(&fact.kind).to_owned(), time })
     }
@@ -290,96 +291,6 @@ impl Docket {
         };
         let own = self.answers(place, as_of).filter(|(other, by)| other.0 == place.0 && revokes(&by.kind));
         own.map(|(other, by)| (other, by.sent)).min_by_key(|(other, sent)| (*sent, *other))
-    }
-
-    /// What is due every year, from the first year that is known to that of `as_of`.
-    fn periodic(&self, as_of: Timestamp, items: &mut Vec<Item>) {
-        let first_note = self.notes.values().map(|fact| fact.sent).min();
-        for rule in &self.profile.periodic {
-            let zone = zone(rule.zone.as_deref().or(self.profile.zone.as_deref()));
-            let year_of = |time| Event::Moment(time).day(&zone).map(|day| day.year());
-            let Some(now) = year_of(as_of) else { continue };
-            let Some(first) = rule.since.or_else(|| first_note.and_then(year_of).map(|year| year + 1)) else {
-                continue;
-            };
-            // Whoever asks about the year 9998 is not told of each year until then.
-            let now = now.min(first.saturating_add(MAX_YEARS));
-            let nobody = Map::new();
-            let said = crate::ledger::profile::Said { from: usize::MAX, to: &[], body: &nobody };
-            let parties = |addresses: &[Address]| -> Vec<usize> {
-                let all = addresses.iter().flat_map(|address| address.parties(said, &self.profile, &self.treaty));
-                let owing = all.filter(|party| self.treaty.party(*party).roles != [Role::Observer]);
-                owing.collect::<BTreeSet<_>>().into_iter().collect()
-            };
-            let (by, to) = (parties(&rule.by), parties(&rule.to));
-            let mut sent: Vec<(Timestamp, Place, Option<i64>)> = Vec::new();
-            for (place, fact) in self.notes.iter().filter(|(_, fact)| fact.sent <= as_of) {
-                if rule.answer.iter().any(|kind| **kind == *fact.kind) {
-                    let year = rule.year.as_ref().and_then(|field| fact.body.get(field)?.as_i64());
-                    sent.push((fact.sent, *place, year));
-                }
-            }
-            sent.sort_unstable();
-            let mut days: Vec<_> = (first - 1..=now)
-                .flat_map(|year| rule.days.iter().map(move |day| (year, *day)))
-                .filter_map(|(year, day)| {
-                    let date = jiff::civil::Date::new(year, day.month, day.day).ok()?;
-                    Some((year, date, start_of_day(date.tomorrow().ok()?, &zone)?))
-                })
-                .collect();
-            days.sort_by_key(|(_, date, _)| *date);
-            for pair in days.windows(2) {
-                let [(_, _, opens), (year, date, ends)] = pair else { continue };
-                if *year < first {
-                    continue;
-                }
-                for debtor in &by {
-                    let until = Timestamp::from_posix(ends.posix().saturating_sub(1));
-                    let about = i64::from(*year) + i64::from(rule.ahead);
-                    let act = sent.iter().find(|(time, place, named)| {
-                        place.0 == *debtor
-                            && match (&rule.year, named) {
-                                (Some(_), named) => *named == Some(about),
-                                (None, _) => time > opens && time < ends || time >= ends && pair[1].0 == now,
-                            }
-                    });
-                    let state = match act {
-                        Some((time, ..)) if *time <= until => State::Met,
-                        Some((time, ..)) => State::Late { by_s: time.posix() - until.posix() },
-                        None if until < as_of => State::Missed { by_s: as_of.posix() - until.posix() },
-                        None => State::Open,
-                    };
-                    let act = act.and_then(|(_, place, _)| {
-                        self.done(*place, &self.notes[place], Event::Moment(self.notes[place].sent))
-                    });
-                    let text = format!("Due every year by the end of {date}; this is that of {about}.");
-                    let mut item = Item {
-                        number: String::new(),
-                        kind: String::new(),
-                        about: about.to_string(),
-                        sender: String::new(),
-                        sent: None,
-                        rule: rule.id.clone(),
-                        title: rule.title.clone(),
-                        article: rule.article.clone(),
-                        owed_by: vec![self.code(*debtor)],
-                        owed_to: to.iter().filter(|party| *party != debtor).map(|party| self.code(*party)).collect(),
-                        answers: rule.answer.iter().map(|kind| self.profile.title_of(kind).to_owned()).collect(),
-                        state,
-                        from: None,
-                        until: Some(until),
-                        steps: vec![Step { text, records: act.iter().map(|act| act.number.clone()).collect() }],
-                        act,
-                        text: String::new(),
-                        then: rule.then.clone(),
-                        readings: Vec::new(),
-                        unconfirmed: rule.unconfirmed.clone(),
-                    };
-                    item.text = sentence(&item);
-                    items.push(item);
-                }
-            }
-        }
     }
 }
 
@@ -449,7 +360,7 @@ fn judge(act: &(Event, Act, Step), from: Option<Timestamp>, until: Option<Timest
     }
 }
 
-fn sentence(item: &Item) -> String {
+pub(super) fn sentence(item: &Item) -> String {
     let time = |time: Option<Timestamp>| time.map_or("no time".to_owned(), Timestamp::display);
     let by = item.owed_by.join(" or ");
     let did = item.act.as_ref().map(|act| format!("{} at {}", act.number, act.time.display())).unwrap_or_default();

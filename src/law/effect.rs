@@ -16,15 +16,20 @@ impl Docket {
 
     fn effects_of(&self, as_of: Timestamp, of: Option<Place>) -> Vec<(Vec<usize>, &Effect, EffectView)> {
         let mut views = Vec::new();
-        for (place, fact) in self.notes.iter().filter(|(place, _)| of.is_none_or(|of| of == **place)) {
+        let has_effect = |kind: &str| self.profile.kind.get(kind).is_some_and(|kind| !kind.effect.is_empty());
+        let notes = match of {
+            Some(place) => self.notes.get(&place).map(|fact| (place, fact)).into_iter().collect(),
+            None => self.of_kinds(has_effect),
+        };
+        for (place, fact) in notes {
             let Some(kind) = self.profile.kind.get(&*fact.kind).filter(|_| fact.sent <= as_of) else { continue };
             for effect in &kind.effect {
                 if effect.when.iter().all(|(name, value)| fact.body.get(name) == Some(value)) {
                     let parties = match &effect.of {
                         None => vec![place.0],
-                        Some(address) => address.parties(self.said(*place, fact), &self.profile, &self.treaty),
+                        Some(address) => address.parties(self.said(place, fact), &self.profile, &self.treaty),
                     };
-                    let view = self.effect(*place, fact, effect, &parties, as_of);
+                    let view = self.effect(place, fact, effect, &parties, as_of);
                     views.push((parties, effect, view));
                 }
             }
@@ -237,9 +242,33 @@ impl Docket {
         standings
     }
 
+    /// When the treaty bound which party, as of a time.
+    pub(super) fn bound(&self, as_of: Timestamp) -> Bound {
+        let mut bound = Bound(vec![None; self.treaty.parties().len()]);
+        for standing in self.standings(as_of) {
+            if let Some(of) = self.treaty.find(&standing.party).and_then(|party| bound.0.get_mut(party)) {
+                *of = Some(standing.changes);
+            }
+        }
+        bound
+    }
+
     /// A note's place by its number, as `US/15`.
     pub fn place(&self, number: &str) -> Option<Place> {
         let (code, index) = number.split_once('/')?;
         Some((self.treaty.find(code)?, index.parse().ok()?))
+    }
+}
+
+/// When the treaty bound which party.
+pub(super) struct Bound(Vec<Option<Vec<Change>>>);
+
+impl Bound {
+    /// Whether it bound a party at a time. What has no standing that could change, as a depositary that is no state party,
+    /// is taken for bound.
+    pub fn at(&self, party: usize, time: Timestamp) -> bool {
+        let Some(Some(changes)) = self.0.get(party) else { return true };
+        let last = changes.iter().rev().find(|change| change.from.is_none_or(|from| from <= time));
+        last.is_some_and(|last| matches!(last.standing, Standing::StateParty | Standing::NoticeGiven))
     }
 }

@@ -10,7 +10,7 @@
 //! - `docket`: the facts, kept up record by record
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
-//! - `due`, `effect`, `quota`: what follows
+//! - `due`, `periodic`, `effect`, `quota`: what follows
 //! - `view`: how it is told
 
 pub mod calendar;
@@ -18,10 +18,11 @@ mod docket;
 mod due;
 mod effect;
 mod moment;
+mod periodic;
 mod quota;
 mod used;
 mod view;
 
 pub use docket::{Docket, Place, Seen};
 pub use due::Query;
-pub use view::{Act, Change, EffectView, Force, Item, Other, PartyStanding, QuotaView, State, Step};
+pub use view::{Act, Change, EffectView, Force, Item, Other, OverView, PartyStanding, QuotaView, State, Step};

@@ -1,18 +1,19 @@
 //! Quotas counted: what was used of them in a year, by whom and of whom, what was handed over, what was not charged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::calendar::{Event, zone};
+use super::calendar::{Event, start_of_day, zone};
 use super::docket::{Docket, Fact, Place};
 use super::moment::event_of;
 use super::view::QuotaView;
 use crate::ledger::Timestamp;
-use crate::ledger::profile::{Address, Quota, Who};
+use crate::ledger::profile::{Address, Allocation, Quota, Who};
 
 impl Docket {
-    /// Each holder's quota in a calendar year as of a time, by holder's name. Empty if the profile counts none.
+    /// Each holder's quota in a calendar year as of a time, by holder's name; without those whom the treaty no longer bound
+    /// in that year and who used nothing. Empty if the profile counts none.
     pub fn quotas(&self, year: i16, as_of: Timestamp) -> Vec<QuotaView> {
         let Some(quota) = &self.profile.quota else { return Vec::new() };
         let mut views: BTreeMap<String, QuotaView> = BTreeMap::new();
@@ -23,11 +24,46 @@ impl Docket {
             self.view(&mut views, holder).active = Some(*count);
         }
         self.allocate(quota, year, as_of, &mut views);
-        for (place, fact) in self.notes.iter().filter(|(_, fact)| fact.sent <= as_of) {
+        let counts = |kind: &str| {
+            quota.uses.iter().any(|of| of.kind == kind) || quota.transfer.as_ref().is_some_and(|of| of.kind == kind)
+        };
+        for (place, fact) in self.of_kinds(counts).into_iter().filter(|(_, fact)| fact.sent <= as_of) {
             self.transfer(quota, year, fact, &mut views);
-            self.charge(quota, year, *place, fact, as_of, &mut views);
+            self.charge(quota, year, place, fact, as_of, &mut views);
         }
+        let (bound, start) = (self.bound(as_of), first_moment(year));
+        views.retain(|holder, view| {
+            let members = self.profile.members(holder, &self.treaty);
+            let is_bound = |party: &usize| start.is_none_or(|start| bound.at(*party, start) || bound.at(*party, as_of));
+            let unused = QuotaView { holder: String::new(), title: String::new(), ..view.clone() };
+            let unused = unused == QuotaView { passive: view.passive, active: view.active, ..QuotaView::default() };
+            !unused || members.is_empty() || members.iter().any(is_bound)
+        });
         views.into_values().collect()
+    }
+
+    /// The number of the note whose distribution of active quota counts for a year, and the year that it names.
+    pub fn allocation(&self, year: i16, as_of: Timestamp) -> Option<(String, i64)> {
+        let allocation = self.profile.quota.as_ref()?.allocation.as_ref()?;
+        self.allocated(allocation, i64::from(year), as_of).map(|(year, place, _)| (self.number(place), year))
+    }
+
+    /// Who holds active quota of a year; nothing if no note says so.
+    pub(super) fn holders(&self, year: i64, as_of: Timestamp) -> Option<BTreeSet<usize>> {
+        let quota = self.profile.quota.as_ref()?;
+        let year = i16::try_from(year).ok()?;
+        self.allocation(year, as_of)?;
+        let mut views = BTreeMap::new();
+        self.allocate(quota, year, as_of, &mut views);
+        for (_, fact) in self.of_kinds(|kind| quota.transfer.as_ref().is_some_and(|of| of.kind == kind)) {
+            if fact.sent <= as_of {
+                self.transfer(quota, year, fact, &mut views);
+            }
+        }
+        let active = views.values().filter(|view| {
+            u64::from(view.active.unwrap_or(0)) + u64::from(view.received) > u64::from(view.handed_over)
+        });
+        Some(active.flat_map(|view| self.profile.members(&view.holder, &self.treaty)).collect())
     }
 
     fn view<'a>(&self, views: &'a mut BTreeMap<String, QuotaView>, holder: &str) -> &'a mut QuotaView {
@@ -93,6 +129,9 @@ impl Docket {
                     true => view.not_charged += 1,
                     false => {
                         view.active_used += 1;
+                        if let Some(passive) = &passive {
+                            view.over.entry(passive.clone()).or_default().used += 1;
+                        }
                         view.charged.push(number.clone());
                     }
                 }
@@ -114,30 +153,50 @@ impl Docket {
         let (Some(count), Some(of)) = (count, number(&transfer.year)) else { return };
         if u64::try_from(year).ok() == Some(of) {
             let (from, to) = (self.holder(quota, from), self.holder(quota, to));
+            let observed = transfer.observed.as_deref().and_then(text).map(|name| self.holder(quota, name));
             let view = self.view(views, &from);
             view.handed_over = view.handed_over.saturating_add(count);
+            if let Some(observed) = &observed {
+                let over = view.over.entry(observed.clone()).or_default();
+                over.handed_over = over.handed_over.saturating_add(count);
+            }
             let view = self.view(views, &to);
             view.received = view.received.saturating_add(count);
-        }
-    }
-
-    /// The last note that allocates active quota for the year counts.
-    fn allocate(&self, quota: &Quota, year: i16, as_of: Timestamp, views: &mut BTreeMap<String, QuotaView>) {
-        let Some(allocation) = &quota.allocation else { return };
-        let is_for = |fact: &Fact| {
-            *fact.kind == *allocation.kind
-                && fact.sent <= as_of
-                && fact.body.get(&allocation.year).and_then(Value::as_i64) == Some(i64::from(year))
-        };
-        let last = self.notes.iter().filter(|(_, fact)| is_for(fact)).max_by_key(|(place, fact)| (fact.sent, **place));
-        let rows = last.and_then(|(_, fact)| fact.body.get(&allocation.rows)?.as_array());
-        for row in rows.into_iter().flatten() {
-            let holder = row.get(&allocation.holder).and_then(Value::as_str);
-            let count = row.get(&allocation.count).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
-            if let (Some(holder), Some(count)) = (holder, count) {
-                let view = self.view(views, &self.holder(quota, holder));
-                view.active = Some(view.active.unwrap_or(0).saturating_add(count));
+            if let Some(observed) = observed {
+                let over = view.over.entry(observed).or_default();
+                over.received = over.received.saturating_add(count);
             }
         }
     }
+
+    /// The last note that distributes active quota for the year; where the profile says that a distribution stands until
+    /// there is another, the last one for the last year before it that has one.
+    fn allocated(&self, allocation: &Allocation, year: i64, as_of: Timestamp) -> Option<(i64, Place, &Fact)> {
+        let notes = self.of_kinds(|kind| kind == allocation.kind).into_iter().filter(|(_, fact)| fact.sent <= as_of);
+        let named = notes.filter_map(|(place, fact)| Some((fact.body.get(&allocation.year)?.as_i64()?, place, fact)));
+        let counts = named.filter(|(of, ..)| *of == year || allocation.stands && *of < year);
+        counts.max_by_key(|(of, place, fact)| (*of, fact.sent, *place))
+    }
+
+    fn allocate(&self, quota: &Quota, year: i16, as_of: Timestamp, views: &mut BTreeMap<String, QuotaView>) {
+        let Some(allocation) = &quota.allocation else { return };
+        let note = self.allocated(allocation, i64::from(year), as_of);
+        let rows = note.and_then(|(_, _, fact)| fact.body.get(&allocation.rows)?.as_array());
+        for row in rows.into_iter().flatten() {
+            let text = |field: &str| row.get(field).and_then(Value::as_str).map(|name| self.holder(quota, name));
+            let count = row.get(&allocation.count).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
+            let (Some(holder), Some(count)) = (text(&allocation.holder), count) else { continue };
+            let view = self.view(views, &holder);
+            view.active = Some(view.active.unwrap_or(0).saturating_add(count));
+            if let Some(observed) = text(&allocation.observed) {
+                let over = view.over.entry(observed).or_default();
+                over.active = Some(over.active.unwrap_or(0).saturating_add(count));
+            }
+        }
+    }
+}
+
+/// The first moment of a year, UTC.
+fn first_moment(year: i16) -> Option<Timestamp> {
+    start_of_day(jiff::civil::Date::new(year, 1, 1).ok()?, &zone(None))
 }

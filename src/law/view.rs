@@ -1,5 +1,7 @@
 //! What is said of obligations, effects, standings and quotas: for screens, for the API, for scripts.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::calendar::length;
@@ -252,4 +254,19 @@ pub struct QuotaView {
     pub not_charged: u32,
     /// Notes that were charged to its active or passive quota.
     pub charged: Vec<String>,
+    /// Its active quota by whom it observes: a party's code, or a group's name.
+    pub over: BTreeMap<String, OverView>,
+}
+
+/// A holder's active quota over one other in a year.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverView {
+    /// How many it may carry out there; nothing if no note says.
+    pub active: Option<u32>,
+    /// How many it carried out there.
+    pub used: u32,
+    /// How many it received from others.
+    pub received: u32,
+    /// How many it handed over.
+    pub handed_over: u32,
 }

@@ -184,3 +184,79 @@ fn quotas_are_used_handed_over_and_given_back() {
     let views = w.docket.quotas(2020, time("2020-02-05T00:00:00Z"));
     assert_eq!(views.iter().find(|view| view.holder == "union").unwrap().passive_used, 2);
 }
+
+#[test]
+fn quota_is_distributed_by_who_is_observed_and_stands_until_there_is_another() {
+    let mut w = World::new(
+        "[quota]\ntitle = \"Flights\"\npassive = { US = 42, RU = 42, PL = 6 }\n\
+         use = [{ kind = \"flight\", active = \"sender\", passive = \"field:observed\" }]\n\
+         transfer = { kind = \"transfer\", from = \"giver\", to = \"taker\", count = \"flights\", year = \"year\", observed = \"observed\" }\n\
+         allocation = { kind = \"decision\", year = \"year\", rows = \"rows\", holder = \"observing\", observed = \"observed\", count = \"flights\", stands = true }\n\
+         [[periodic]]\nid = \"plan\"\ntitle = \"Plan\"\nby = [\"state-party\"]\nholders = true\nanswer = [\"plan\"]\n\
+         days = [\"11-01\"]\nyear = \"year\"\nahead = 1\nsince = 2020\n\
+         [kind.plan]\ntitle = \"Plan\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" }]\n\
+         [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\" }]\n\
+         [kind.decision]\ntitle = \"Decision\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" },\n\
+         { name = \"rows\", title = \"R\", type = \"group\", repeatable = true, field = [\n\
+         { name = \"observing\", title = \"A\", type = \"party\" }, { name = \"observed\", title = \"B\", type = \"party\" },\n\
+         { name = \"flights\", title = \"F\", type = \"integer\" }] }]\n\
+         [kind.transfer]\ntitle = \"Transfer\"\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
+         { name = \"taker\", title = \"T\", type = \"party\" }, { name = \"observed\", title = \"O\", type = \"party\" },\n\
+         { name = \"flights\", title = \"F\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n",
+    );
+    let owing = |w: &World, at: &str| -> Vec<String> {
+        let items = w.docket.items(time(at), &Default::default());
+        items.into_iter().filter(|item| item.rule == "plan").flat_map(|item| item.owed_by).collect()
+    };
+    // As long as nothing is distributed each may hold some.
+    assert_eq!(owing(&w, "2020-06-01T00:00:00Z"), ["CA", "HU", "RU", "US", "PL"]);
+    let rows = json!([{"observing": "US", "observed": "RU", "flights": 3}, {"observing": "PL", "observed": "RU", "flights": 1},
+        {"observing": "US", "observed": "PL", "flights": 1}]);
+    let decision = w.send(HU, "2020-01-10T00:00:00Z", "decision", &["*"], &[], json!({"year": 2020, "rows": rows}));
+    w.send(US, "2021-02-01T00:00:00Z", "flight", &["*"], &[], json!({"observed": "RU"}));
+    let body = json!({"giver": "US", "taker": "CA", "observed": "RU", "flights": 1, "year": 2021});
+    w.send(US, "2021-03-01T00:00:00Z", "transfer", &["*"], &[], body);
+    assert_eq!(w.docket.allocation(2021, time("2021-12-01T00:00:00Z")), Some((w.docket.number(decision), 2020)));
+    assert_eq!(w.docket.allocation(2019, time("2021-12-01T00:00:00Z")), None);
+    let views = w.docket.quotas(2021, time("2021-12-01T00:00:00Z"));
+    let over = |holder: &str, observed: &str| {
+        let view = views.iter().find(|view| view.holder == holder).unwrap();
+        let over = &view.over[observed];
+        (over.active, over.used, over.received, over.handed_over)
+    };
+    assert_eq!(over("US", "RU"), (Some(3), 1, 0, 1));
+    assert_eq!(over("US", "PL"), (Some(1), 0, 0, 0));
+    assert_eq!(over("PL", "RU"), (Some(1), 0, 0, 0));
+    assert_eq!(over("CA", "RU"), (None, 0, 1, 0));
+    let us = views.iter().find(|view| view.holder == "US").unwrap();
+    assert_eq!((us.active, us.active_used, us.handed_over), (Some(4), 1, 1));
+    // Who holds none of the year's plans nothing: 2021 by the distribution that stands, and what was handed over in it.
+    assert_eq!(owing(&w, "2020-12-01T00:00:00Z"), ["US", "PL"]);
+}
+
+#[test]
+fn who_has_left_owes_nothing_that_is_due_of_all_and_has_no_quota() {
+    let mut w = withdrawal(
+        "after = \"6 months\"\n[[periodic]]\nid = \"yearly\"\ntitle = \"Data\"\nby = [\"state-party\"]\nto = [\"*\"]\n\
+         answer = [\"statement\"]\ndays = [\"12-15\"]\nsince = 2020\n\
+         [quota]\ntitle = \"Flights\"\npassive = { US = 42, RU = 42 }\nuse = []\n\
+         [kind.ask]\ntitle = \"Ask\"\n[[kind.ask.due]]\nid = \"r\"\ntitle = \"R\"\nby = [\"state-party\"]\nanswer = [\"ack\"]\n\
+         start = \"sent\"\nwithin = \"7 days\"",
+    );
+    let note = notice(&mut w, US, "2020-05-22T14:00:00Z", "2020-11-22");
+    let before = w.send(RU, "2020-11-21T00:00:00Z", "ask", &["*"], &[], nothing());
+    let after = w.send(RU, "2020-11-23T00:00:00Z", "ask", &["*"], &[], nothing());
+    let as_of = time("2021-12-01T00:00:00Z");
+    let owing = |note: Option<(usize, u64)>, about: &str| -> Vec<String> {
+        let items = w.docket.items(as_of, &verbale::law::Query { note, ..Default::default() });
+        let of = items.into_iter().filter(|item| note.is_some() || item.rule == "yearly" && item.about == about);
+        of.flat_map(|item| item.owed_by).collect()
+    };
+    assert_eq!(owing(Some(before), ""), ["CA", "HU", "US", "PL"]);
+    assert_eq!(owing(Some(after), ""), ["CA", "HU", "PL"]);
+    for year in ["2020", "2021"] {
+        assert_eq!(owing(None, year), ["CA", "HU", "RU", "PL"], "{year}: {note:?}");
+    }
+    let holders = |year| w.docket.quotas(year, as_of).into_iter().map(|view| view.holder).collect::<Vec<_>>();
+    assert_eq!((holders(2020), holders(2021)), (vec!["RU".to_owned(), "US".to_owned()], vec!["RU".to_owned()]));
+}

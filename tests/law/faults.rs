@@ -58,6 +58,11 @@ fn each_contradiction_is_named_with_its_line() {
             "starts no clock",
         ),
         ("[quota]\ntitle = \"Q\"\nuse = []\npassive = { nobody = 3 }\n".into(), 9, "`nobody` is neither"),
+        (
+            "[[periodic]]\nid = \"p\"\ntitle = \"P\"\nby = [\"state-party\"]\nholders = true\nanswer = [\"ack\"]\ndays = [\"11-01\"]\n".into(),
+            10,
+            "no `quota.allocation`",
+        ),
     ] {
         let found = faults(&text);
         assert!(

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Code, Context, Failure, clock, draft, files, prompt};
-use crate::ledger::{Kind, NoteId, Notification, Profile, Timestamp, Treaty};
+use super::{Code, Context, Failure, clock, draft, files, kind, prompt};
+use crate::ledger::{NoteId, Notification, Timestamp, Treaty};
 use crate::message::Draft;
 use crate::tlog::Hash;
 
@@ -60,7 +60,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         None => Draft::default(),
     };
     let name = args.kind.clone().or(draft.kind.clone()).unwrap_or_default();
-    let kind = find_kind(&name, &profile)?;
+    let kind = kind::find(&name, &profile)?;
     let from = match (&args.party, &draft.from) {
         (None, Some(from)) => from.clone(),
         (party, _) => context.identity(None, party.as_deref())?.party,
@@ -126,14 +126,6 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     out.line("");
     out.line(format!("Wrote {}. To be signed by an official: verbale sign {0} --key NAME", output.display()));
     Ok(())
-}
-
-fn find_kind<'a>(name: &str, profile: &'a Profile) -> Result<&'a Kind, Failure> {
-    profile.kind.get(name).ok_or_else(|| {
-        let known: Vec<_> = profile.kind.keys().cloned().collect();
-        Failure::new(Code::Refused, format!("the kind {name:?} is not in the treaty's profile"))
-            .hint(format!("the profile's kinds: {}", known.join(", ")))
-    })
 }
 
 fn references(typed: &[String], treaty: &Treaty, context: &Context) -> Result<Vec<crate::ledger::Reference>, Failure> {

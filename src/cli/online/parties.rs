@@ -4,7 +4,7 @@ use super::law::{self, moment};
 use crate::api::law_view::{PartiesView, QuotasView, StandingView};
 use crate::cli::display::{self, time};
 use crate::cli::{Context, Failure};
-use crate::law::QuotaView;
+use crate::law::{OverView, QuotaView};
 use crate::ledger::Timestamp;
 
 /// Show what each party is to the treaty, since when, and what is used of the year's quotas
@@ -58,17 +58,20 @@ fn print_quota(quota: &QuotasView, ctx: &Context) {
         &["holder", "", "passive", "active", "received", "handed over", "not charged", "charged"],
         &rows,
     );
+    let over: Vec<_> = quota.holders.iter().flat_map(over_rows).collect();
+    if !over.is_empty() {
+        out.line(match (&quota.distribution, quota.distribution_year) {
+            (Some(note), Some(year)) => format!("\nActive quota as distributed by {note} for {year}:"),
+            _ => "\nActive quota by who is observed:".to_owned(),
+        });
+        display::table(out, &["holder", "over", "used", "received", "handed over"], &over);
+    }
     if let Some(what) = &quota.unconfirmed {
         out.line(format!("Not confirmed: {what}"));
     }
 }
 
 fn quota_row(holder: &QuotaView) -> Vec<String> {
-    let some = |count: u32| if count == 0 { String::new() } else { count.to_string() };
-    let used = |used: u32, of: Option<u32>| match of {
-        Some(of) => format!("{used} of {of}"),
-        None => some(used),
-    };
     vec![
         holder.holder.clone(),
         holder.title.clone(),
@@ -79,4 +82,20 @@ fn quota_row(holder: &QuotaView) -> Vec<String> {
         some(holder.not_charged),
         holder.charged.join(", "),
     ]
+}
+
+fn over_rows(holder: &QuotaView) -> Vec<Vec<String>> {
+    let row = |(observed, over): (&String, &OverView)| {
+        let (received, handed_over) = (some(over.received), some(over.handed_over));
+        vec![holder.holder.clone(), observed.clone(), used(over.used, over.active), received, handed_over]
+    };
+    holder.over.iter().map(row).collect()
+}
+
+fn some(count: u32) -> String {
+    if count == 0 { String::new() } else { count.to_string() }
+}
+
+fn used(used: u32, of: Option<u32>) -> String {
+    of.map_or_else(|| some(used), |of| format!("{used} of {of}"))
 }

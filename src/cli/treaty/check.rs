@@ -1,5 +1,6 @@
 //! `verbale treaty check`: everything that is wrong with a treaty file and its profile, each fault with its line.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -30,9 +31,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut faults: Vec<String> =
         file_faults(&text).into_iter().map(|fault| format!("{}, {fault}", path.display())).collect();
     let treaty = Treaty::parse(text.as_bytes()).ok();
+    let mut strangers = BTreeMap::new();
     match read_profile(&profile) {
         Err(failure) => faults.push(by_line(&profile, &failure.message)),
-        Ok((_, hash)) => {
+        Ok((read, hash)) => {
+            strangers = treaty.as_ref().map_or(BTreeMap::new(), |treaty| read.strangers(treaty));
             let expected = treaty.as_ref().map_or(hash, |treaty| treaty.file().profile_sha256);
             if expected != hash {
                 faults.push(format!(
@@ -48,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let Some(treaty) = treaty.filter(|_| faults.is_empty()) else {
         return Err(Failure::new(Code::Input, faults.join("\n")));
     };
-    report(&path, &treaty, context);
+    report(&path, &treaty, &strangers, context);
     Ok(())
 }
 
@@ -93,15 +96,26 @@ fn by_line(path: &Path, message: &str) -> String {
     }
 }
 
-fn report(path: &Path, treaty: &Treaty, context: &Context) {
+/// A profile may name parties that are not in this treaty file yet, or no more: that is told, and is no fault.
+fn report(path: &Path, treaty: &Treaty, strangers: &BTreeMap<String, BTreeSet<String>>, context: &Context) {
     let out = &context.out;
     if out.json {
-        out.value(&json!({ "file": path, "sha256": treaty.hash() }));
+        out.value(&json!({ "file": path, "sha256": treaty.hash(), "strangers": strangers }));
         return;
     }
     let parties = display::count(treaty.parties().len(), "party", "parties");
     out.line(format!("{}: in order, with {parties}.", path.display()));
     out.line(format!("SHA-256: {}", treaty.hash().to_hex()));
+    if !strangers.is_empty() {
+        let codes: Vec<_> = strangers.keys().cloned().collect();
+        let places: BTreeSet<_> = strangers.values().flatten().cloned().collect();
+        let places: Vec<_> = places.into_iter().collect();
+        out.line(format!(
+            "The profile also speaks of {}, of whom this treaty file knows nothing ({}).",
+            display::join(&codes, "and"),
+            places.join(", ")
+        ));
+    }
     out.line("Compare this number with every other party's, over another channel, before the ledger starts.");
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::super::{Code, Context, Failure, Output, display, read_profile};
+use super::super::{Context, Failure, Output, display, kind, read_profile};
 use crate::ledger::Profile;
 use crate::ledger::profile::Explained;
 
@@ -28,11 +28,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         list(&profile, out);
         return Ok(());
     };
-    let explained = profile.explain(name).ok_or_else(|| {
-        let known: Vec<_> = profile.kind.keys().cloned().collect();
-        Failure::new(Code::Refused, format!("the kind {name:?} is not in the profile {}", path.display()))
-            .hint(format!("the profile's kinds: {}", known.join(", ")))
-    })?;
+    kind::find(name, &profile)?;
+    let Some(explained) = profile.explain(name) else { return Ok(()) };
     if out.json {
         out.value(&json!({ "explained": explained, "schema": profile.schema(name) }));
     } else {

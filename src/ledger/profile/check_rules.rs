@@ -171,6 +171,10 @@ impl Check<'_> {
             }
             self.answers(&rule.answer, here("answer"), &what);
             self.zone(&rule.zone, here("zone"), &what);
+            if rule.holders && profile.quota.as_ref().is_none_or(|quota| quota.allocation.is_none()) {
+                let text = format!("{what}: `holders`, but no `quota.allocation` says who holds active quota");
+                self.fault(here("holders"), text);
+            }
             for (key, address) in rule.by.iter().map(|by| ("by", by)).chain(rule.to.iter().map(|to| ("to", to))) {
                 match &address.who {
                     Who::Field(_) | Who::Sender | Who::Addressee => {

@@ -464,6 +464,10 @@ pub struct Periodic {
     pub article: String,
     /// Who owes it: each of them.
     pub by: Vec<Address>,
+    /// Of these only who holds active quota of the year that the answer is about owes it; each of them as long as no
+    /// note says who does.
+    #[serde(default)]
+    pub holders: bool,
     /// To whom.
     #[serde(default)]
     pub to: Vec<Address>,

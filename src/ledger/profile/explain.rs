@@ -253,7 +253,8 @@ impl Words<'_> {
         };
         let then = if rule.then.is_empty() { String::new() } else { format!(" Then: {}", rule.then) };
         let (title, by, days) = (&rule.title, self.all(&rule.by, "and"), join(&days, "and"));
-        format!("{title}{article}: {by} to {to}, every year by {days}{about}.{then}")
+        let holders = if rule.holders { " that holds active quota of that year" } else { "" };
+        format!("{title}{article}: {by}{holders} to {to}, every year by {days}{about}.{then}")
     }
 
     fn start(&self, start: &Start, itself: bool) -> String {

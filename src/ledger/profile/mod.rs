@@ -25,7 +25,7 @@ mod number;
 mod order;
 mod quota;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -214,11 +214,11 @@ impl Profile {
     }
 
     /// Codes that the profile names and the treaty file does not have, each with where it stands; for `treaty check`.
-    pub fn strangers(&self, treaty: &Treaty) -> Vec<String> {
-        let mut found = Vec::new();
+    pub fn strangers(&self, treaty: &Treaty) -> BTreeMap<String, BTreeSet<String>> {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut look = |code: &str, place: String| {
             if treaty.find(code).is_none() {
-                found.push(format!("{place}: {code} is not a party of the treaty file"));
+                found.entry(code.to_owned()).or_default().insert(place);
             }
         };
         for (name, group) in &self.group {
@@ -238,7 +238,6 @@ impl Profile {
             let codes = rule.by.iter().chain(&rule.to).filter_map(Address::code);
             codes.for_each(|code| look(code, format!("periodic rule `{}`", rule.id)));
         }
-        found.dedup();
         found
     }
 }

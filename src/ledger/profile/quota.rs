@@ -106,6 +106,9 @@ pub struct Allocation {
     pub observed: String,
     /// Its integer field: how often.
     pub count: String,
+    /// A distribution stands in the years after it until there is another.
+    #[serde(default)]
+    pub stands: bool,
 }
 
 /// `[message]`: how notes are written in the treaty's own message format.

@@ -67,7 +67,10 @@ fn print(list: &DueList, left_out: usize, args: &Args, ctx: &Context) {
     if list.items.is_empty() {
         out.line(if args.all { "No rule of the treaty applies to any note." } else { "Nothing is due." });
     } else if args.explain {
-        list.items.iter().for_each(|item| explain(item, out));
+        for (item, by) in joined(&list.items) {
+            let several = Some(by).filter(|by| by.len() > item.by.len());
+            explain_for(item, several.as_deref(), out);
+        }
     } else {
         print_table(list, ctx);
     }
@@ -87,14 +90,7 @@ const YEAR: u64 = 366 * 86_400;
 
 fn print_table(list: &DueList, ctx: &Context) {
     let out = &ctx.out;
-    // The same thing, due from several parties at the same time, is one row.
-    let mut rows: Vec<(&ItemView, Vec<PartyView>)> = Vec::new();
-    for item in &list.items {
-        match rows.last_mut() {
-            Some((first, by)) if is_same(first, item) => by.extend(item.by.iter().cloned()),
-            _ => rows.push((item, item.by.clone())),
-        }
-    }
+    let rows = joined(&list.items);
     let rows: Vec<_> = rows.into_iter().map(|(item, by)| row(item, &by, out)).collect();
     display::table(out, &["when (UTC)", "who", "what", "from", "state"], &rows);
     if list.items.iter().any(|item| item.unconfirmed.is_some()) {
@@ -108,10 +104,23 @@ fn print_table(list: &DueList, ctx: &Context) {
     }
 }
 
+/// The same thing, due from several parties at the same time, is one entry, with all of them.
+fn joined(items: &[ItemView]) -> Vec<(&ItemView, Vec<PartyView>)> {
+    let mut rows: Vec<(&ItemView, Vec<PartyView>)> = Vec::new();
+    for item in items {
+        match rows.last_mut() {
+            Some((first, by)) if is_same(first, item) => by.extend(item.by.iter().cloned()),
+            _ => rows.push((item, item.by.clone())),
+        }
+    }
+    rows
+}
+
 fn is_same(a: &ItemView, b: &ItemView) -> bool {
     let key = |item: &ItemView| (item.from, item.until, item.answered);
     let words = |item: &ItemView| [&item.rule, &item.note, &item.state_text].map(String::clone);
-    a.by.len() == 1 && b.by.len() == 1 && key(a) == key(b) && words(a) == words(b)
+    let steps = || a.steps.iter().map(|step| &step.text).eq(b.steps.iter().map(|step| &step.text));
+    a.by.len() == 1 && b.by.len() == 1 && key(a) == key(b) && words(a) == words(b) && steps()
 }
 
 /// Marks an item whose rule is not confirmed.
@@ -176,18 +185,26 @@ pub fn names(item: &ItemView) -> String {
 
 /// An item in full.
 pub fn explain(item: &ItemView, out: &Output) {
+    explain_for(item, None, out);
+}
+
+/// An item in full, or the same of several, each of whom owes it.
+fn explain_for(item: &ItemView, several: Option<&[PartyView]>, out: &Output) {
     let article = if item.article.is_empty() { String::new() } else { format!("  (article {})", item.article) };
     out.line(format!("\n{}{article}", out.bold(&item.title)));
     let row = |name: &str, text: &str| out.line(format!("  {name:<14}{text}"));
     if !item.note.is_empty() {
         row("follows from", &format!("{}  {}", item.note, item.note_title));
     }
-    row("who", &full_names(&item.by, and(item)));
+    match several {
+        None => row("who", &full_names(&item.by, and(item))),
+        Some(by) => row("who", &format!("each of {}", full_names(by, "and"))),
+    }
     if !item.to.is_empty() {
-        row("to", &full_names(&item.to, "and"));
+        row("to", &to(item, several.unwrap_or_default()));
     }
     row("when", &format!("{} (UTC)", when(item)));
-    row("state", &item.text);
+    row("state", if several.is_some() { &item.state_text } else { &item.text });
     steps(&item.steps, out);
     if !item.then.is_empty() {
         row("then", &item.then);
@@ -200,6 +217,17 @@ pub fn explain(item: &ItemView, out: &Output) {
     }
     if let Some(what) = &item.unconfirmed {
         out.line(format!("  {} {what}", out.bold("Not confirmed:")));
+    }
+}
+
+/// To whom: of several who owe it to each other, that is said.
+fn to(item: &ItemView, several: &[PartyView]) -> String {
+    let owes = |party: &&PartyView| several.iter().any(|other| other.code == party.code);
+    let others: Vec<_> = item.to.iter().filter(|party| !owes(party)).cloned().collect();
+    match (item.to.iter().any(|party| owes(&party)), others.is_empty()) {
+        (false, _) => full_names(&item.to, "and"),
+        (true, true) => "each other".to_owned(),
+        (true, false) => format!("each other, and {}", full_names(&others, "and")),
     }
 }
 
