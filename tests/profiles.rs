@@ -233,6 +233,7 @@ fn open_skies_has_every_notification_that_practice_knows() {
         "deviation",
         "flight-completion",
         "mission-report",
+        "mission-report-signature",
         "data-request",
         "quota-review",
         "quota-transfer",

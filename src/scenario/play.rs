@@ -26,8 +26,6 @@ pub struct Keys {
     pub official: SigningKey,
     /// The official's title.
     pub title: String,
-    /// Signs beside the official where a note needs two: that of another party's official, which this party grants.
-    pub cosigner: SigningKey,
 }
 
 /// A step that was played: where its note stands.
@@ -115,10 +113,7 @@ impl<'a> Play<'a> {
             turns: turns(scenario, treaty),
         };
         for (log, own) in keys.iter().enumerate() {
-            let titles = [&own.title, "Official of another party, for notes that both sign"];
-            for (key, title) in [&own.official, &own.cosigner].into_iter().zip(titles) {
-                play.grant(log, start, key, title)?;
-            }
+            play.grant(log, start, &own.official, &own.title)?;
         }
         Ok(play)
     }
@@ -135,7 +130,7 @@ impl<'a> Play<'a> {
             until: None,
         };
         let id = format!("grant of {}", grant.party);
-        self.log(&id, log, &grant.to_text(), &[&self.keys[log].root]).map(|_| ())
+        self.log(&id, log, &grant.to_text(), &self.keys[log].root).map(|_| ())
     }
 
     /// Plays the next step; `None` if there is none.
@@ -145,10 +140,7 @@ impl<'a> Play<'a> {
         self.go_to(step.at)?;
         let Some(log) = self.treaty.find(&step.from) else { return Err(PlayError::Parties) };
         let text = self.notification(step).to_text();
-        let keys = &self.keys[log];
-        let mut signers = vec![&keys.official];
-        signers.extend(step.with.as_ref().map(|_| &keys.cosigner));
-        let (index, leaf) = self.log(&step.id, log, &text, &signers)?;
+        let (index, leaf) = self.log(&step.id, log, &text, &self.keys[log].official)?;
         self.told.insert(step.id.clone(), Told { log, party: step.from.clone(), index, leaf });
         Ok(Some(step))
     }
@@ -159,10 +151,10 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn log(&mut self, id: &str, log: LogId, text: &str, signers: &[&SigningKey]) -> Result<(u64, Hash), PlayError> {
+    fn log(&mut self, id: &str, log: LogId, text: &str, signer: &SigningKey) -> Result<(u64, Hash), PlayError> {
         let note = SignedNote::new(text.to_owned());
         let mut note = note.map_err(|why| PlayError::Note { step: id.to_owned(), why })?;
-        signers.iter().for_each(|key| note.sign(key));
+        note.sign(signer);
         match self.nodes.submit(log, note.to_bytes())? {
             Some(Ok(accepted)) => Ok((accepted.index, accepted.leaf)),
             Some(Err(why)) => {

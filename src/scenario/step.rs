@@ -81,9 +81,6 @@ pub struct Step {
     pub live: bool,
     /// Code of the sender.
     pub from: String,
-    /// Code of another party whose official signs it as well, with a key that the sender grants.
-    #[serde(default)]
-    pub with: Option<String>,
     /// Kind, as the profile names it.
     pub kind: String,
     /// Addressees: codes, or `*` for all.
@@ -178,7 +175,7 @@ impl Scenario {
         let (mut earlier, mut latest) = (BTreeSet::new(), Timestamp::default());
         for step in &self.steps {
             let id = step.id.as_str();
-            let named = step.with.iter().chain([&step.from]).chain(step.to.iter().filter(|to| *to != "*"));
+            let named = [&step.from].into_iter().chain(step.to.iter().filter(|to| *to != "*"));
             if let Some(code) = named.into_iter().find(unknown) {
                 return fail(id, format!("{code} is not a party of the scenario"));
             }

@@ -38,7 +38,6 @@ fn keys(code: &str) -> Keys {
         witness: key("witness", KeyType::Cosignature),
         official: key("ministry", KeyType::Ed25519),
         title: "Foreign Ministry".into(),
-        cosigner: key("liaison", KeyType::Ed25519),
     }
 }
 

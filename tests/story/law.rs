@@ -143,6 +143,7 @@ fn the_flight_of_2019_kept_its_times_and_is_charged_and_that_of_2016_was_not_agr
         ("mission-plan", "notice-time"),
         ("mission-plan", "reply"),
         ("mission-report", "report-time"),
+        ("mission-report", "signature"),
         ("tr-flight-intent", "acknowledgement"),
         ("tr-mission-plan", "reply"),
     ] {

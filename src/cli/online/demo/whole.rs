@@ -17,7 +17,6 @@ use crate::cli::{Code, Context, Failure, progress, read_profile, read_treaty};
 use crate::keys::{self, Passphrase};
 use crate::ledger::Treaty;
 use crate::node::{Batch, LogId, prove};
-use crate::note::KeyType;
 use crate::scenario::{Basis, Keys, Play, Scenario, Step, Told, Written};
 use crate::store::Store;
 use crate::store::high_water::HighWater;
@@ -90,7 +89,6 @@ impl Show<'_> {
                 witness: load("witness")?,
                 official: load("officials/ministry")?,
                 title: format!("Foreign Ministry, {}", party.name),
-                cosigner: keys::generate(&format!("{}/liaison", treaty.origin(at)), KeyType::Ed25519)?,
             })
         };
         (0..treaty.parties().len()).map(of).collect()
