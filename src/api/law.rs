@@ -87,7 +87,13 @@ impl Law<'_> {
         let (mut notes, mut items) = (Vec::new(), Vec::new());
         let places = threads.thread(place);
         for place in &places {
-            notes.extend(threads.view(*place, self.read, as_of)?);
+            let mut note = threads.view(*place, self.read, as_of)?;
+            if let Some((note, change)) = note.as_mut().zip(docket.sent_by_former_party(*place, as_of)) {
+                let since = change.from.map_or(String::new(), |from| format!(", which it is since {}", from.display()));
+                let by = change.number.map_or(String::new(), |number| format!(" ({number})"));
+                note.remarks.push(format!("sent by a {}{since}{by}", change.standing.words()));
+            }
+            notes.extend(note);
             items.extend(self.follows(*place, as_of));
         }
         notes.sort_by(|a, b| (a.logged, &a.number).cmp(&(b.logged, &b.number)));

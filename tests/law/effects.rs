@@ -247,16 +247,23 @@ fn who_has_left_owes_nothing_that_is_due_of_all_and_has_no_quota() {
     let before = w.send(RU, "2020-11-21T00:00:00Z", "ask", &["*"], &[], nothing());
     let after = w.send(RU, "2020-11-23T00:00:00Z", "ask", &["*"], &[], nothing());
     let as_of = time("2021-12-01T00:00:00Z");
-    let owing = |note: Option<(usize, u64)>, about: &str| -> Vec<String> {
+    let owing = |w: &World, note: Option<(usize, u64)>, about: &str| -> Vec<String> {
         let items = w.docket.items(as_of, &verbale::law::Query { note, ..Default::default() });
         let of = items.into_iter().filter(|item| note.is_some() || item.rule == "yearly" && item.about == about);
         of.flat_map(|item| item.owed_by).collect()
     };
-    assert_eq!(owing(Some(before), ""), ["CA", "HU", "US", "PL"]);
-    assert_eq!(owing(Some(after), ""), ["CA", "HU", "PL"]);
+    assert_eq!(owing(&w, Some(before), ""), ["CA", "HU", "US", "PL"]);
+    assert_eq!(owing(&w, Some(after), ""), ["CA", "HU", "PL"]);
     for year in ["2020", "2021"] {
-        assert_eq!(owing(None, year), ["CA", "HU", "RU", "PL"], "{year}: {note:?}");
+        assert_eq!(owing(&w, None, year), ["CA", "HU", "RU", "PL"], "{year}: {note:?}");
     }
+    // What it sends from that day on is shown as from a former party; its notice, and what it sent until then, is not.
+    let last = w.send(US, "2020-11-21T23:59:59Z", "statement", &["*"], &[], nothing());
+    let later = w.send(US, "2020-11-22T00:00:00Z", "statement", &["*"], &[], nothing());
+    let former = |place| w.docket.sent_by_former_party(place, as_of);
+    assert_eq!([former(note), former(last), former(before)], [None, None, None]);
+    let change = former(later).unwrap();
+    assert_eq!((change.from, change.number), (Some(time("2020-11-22T00:00:00Z")), Some(w.docket.number(note))));
     let holders = |year| w.docket.quotas(year, as_of).into_iter().map(|view| view.holder).collect::<Vec<_>>();
     assert_eq!((holders(2020), holders(2021)), (vec!["RU".to_owned(), "US".to_owned()], vec!["RU".to_owned()]));
 }
