@@ -24,6 +24,7 @@
 //! | 5 | `audit` | the export folder, written and verified |
 //! | 5 | `page` | the evidence page, which verifies itself in a browser |
 //! | 5 | `public` | the logs for everybody over HTTP and as static files; mirrors, outside witnesses, monitor |
+//! | 5 | `tables` | the ledger as tables for analysts: JSON Lines, CSV, Parquet |
 //! | 6 | `cli` | the commands |
 //!
 //! Without features there are floors 1 to 3; `cli` adds what needs no network and no database; `node` is everything.
@@ -53,4 +54,6 @@ pub mod public;
 pub mod scenario;
 #[cfg(feature = "node")]
 pub mod store;
+#[cfg(feature = "node")]
+pub mod tables;
 pub mod tlog;

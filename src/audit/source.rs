@@ -124,6 +124,21 @@ impl Source {
         })
     }
 
+    /// Opens a log's records alone.
+    pub fn records(&mut self, code: &str) -> io::Result<Input> {
+        let name = format!("{LOGS}/{code}/{RECORDS}");
+        match self {
+            Self::Folder(folder) => {
+                open(&folder.join(name)).map(|file| Input::File(BufReader::with_capacity(1 << 16, file)))
+            }
+            Self::Archive { lanes, .. } => {
+                let mut lane = lanes[2].take().ok_or_else(gone)?;
+                let size = lane.seek(&name)?.ok_or_else(gone)?;
+                Ok(Input::Entry(Box::new(Entry::new(lane, size))))
+            }
+        }
+    }
+
     /// A log's files were read: the archive goes on behind them.
     pub fn give_back(&mut self, which: usize, input: Input) -> io::Result<()> {
         if let (Self::Archive { lanes, .. }, Input::Entry(entry)) = (self, input) {

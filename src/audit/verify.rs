@@ -23,7 +23,7 @@ use crate::tlog::Hash;
 /// Longest README, in bytes: it names 256 parties.
 const MAX_README_BYTES: usize = 1 << 18;
 /// Longest list of changes of a log's keys, in bytes.
-const MAX_KEYS_BYTES: usize = 64 << 20;
+pub(super) const MAX_KEYS_BYTES: usize = 64 << 20;
 
 /// Why an export could not be audited at all.
 #[derive(Debug, thiserror::Error)]

@@ -145,6 +145,13 @@ impl Docket {
         self.notes.insert((log, index), Fact { kind, sent: record.time, to: note.to, re, body });
     }
 
+    /// The log is known to have so many records, also if not all of them were taken in: of a part of a ledger.
+    pub fn known_to(&mut self, log: usize, size: u64) {
+        if let Some(known) = self.sizes.get_mut(log) {
+            *known = (*known).max(size);
+        }
+    }
+
     /// Takes in a verified receipt of `log` by `by`; those of one party come in the order of its log.
     pub fn apply_receipt(&mut self, log: usize, by: usize, seen: Seen) {
         let Some(receipts) = self.receipts.get_mut(log).and_then(|of| of.get_mut(by)) else { return };

@@ -44,8 +44,12 @@ impl Docket {
     /// What is due, was done, was missed, as of a time: in the order of the notes (log, index) and of the profile's rules, and
     /// then what is due every year. Records with a later time than that count for nothing.
     pub fn items(&self, as_of: Timestamp, query: &Query) -> Vec<Item> {
+        self.items_among(as_of, query, &self.bound(as_of))
+    }
+
+    /// The same for who asks about many notes as of one time: who was bound when is computed once.
+    pub fn items_among(&self, as_of: Timestamp, query: &Query, bound: &Bound) -> Vec<Item> {
         let mut items = Vec::new();
-        let bound = self.bound(as_of);
         // A later time than was ever asked about: what was done by then is done.
         let only_live = query.outstanding && query.note.is_none() && self.live().as_of <= as_of;
         let places: Vec<Place> = match query.note {
@@ -58,7 +62,7 @@ impl Docket {
             let Some(kind) = self.profile.kind.get(&*fact.kind) else { continue };
             let before = items.len();
             for due in &kind.due {
-                self.rule(place, fact, due, &bound, as_of, &mut items);
+                self.rule(place, fact, due, bound, as_of, &mut items);
             }
             let is_done = |item: &Item| !item.state.is_outstanding() && !matches!(item.state, State::Deemed { .. });
             if only_live && items[before..].iter().all(is_done) {
@@ -68,7 +72,7 @@ impl Docket {
             }
         }
         if query.note.is_none() {
-            self.periodic(as_of, &bound, &mut items);
+            self.periodic(as_of, bound, &mut items);
         }
         if let Some(party) = query.party {
             let code = self.code(party);
@@ -77,6 +81,13 @@ impl Docket {
         if query.outstanding {
             items.retain(|item| item.state.is_outstanding());
         }
+        items
+    }
+
+    /// Of all that, what is due every year.
+    pub fn yearly(&self, as_of: Timestamp) -> Vec<Item> {
+        let mut items = Vec::new();
+        self.periodic(as_of, &self.bound(as_of), &mut items);
         items
     }
 

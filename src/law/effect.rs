@@ -252,7 +252,7 @@ impl Docket {
     }
 
     /// When the treaty bound which party, as of a time.
-    pub(super) fn bound(&self, as_of: Timestamp) -> Bound {
+    pub fn bound(&self, as_of: Timestamp) -> Bound {
         let mut bound = Bound(vec![None; self.treaty.parties().len()]);
         for standing in self.standings(as_of) {
             if let Some(of) = self.treaty.find(&standing.party).and_then(|party| bound.0.get_mut(party)) {
@@ -270,7 +270,7 @@ impl Docket {
 }
 
 /// When the treaty bound which party.
-pub(super) struct Bound(Vec<Option<Vec<Change>>>);
+pub struct Bound(Vec<Option<Vec<Change>>>);
 
 impl Bound {
     /// Whether it bound a party at a time. What has no standing that could change, as a depositary that is no state party,

@@ -25,4 +25,5 @@ mod view;
 
 pub use docket::{Docket, Place, Seen};
 pub use due::Query;
+pub use effect::Bound;
 pub use view::{Act, Change, EffectView, Force, Item, Other, OverView, PartyStanding, QuotaView, State, Step};

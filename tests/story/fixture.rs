@@ -44,35 +44,40 @@ fn keys(code: &str) -> Keys {
 impl Stage {
     /// A treaty of a scenario's parties, in which any of the depositaries and a majority make a note final.
     pub fn new(scenario: &Scenario, profile: &str) -> Self {
-        let codes: Vec<_> = scenario.parties.iter().map(|party| party.code.as_str()).collect();
-        let mut text = format!(
-            "version = 1\nname = \"open-skies\"\ntitle = \"Treaty on Open Skies\"\nprofile_sha256 = \"{}\"\nquorum = \"\"\"\n\
-             group parties {} {}\nquorum parties\n\"\"\"\n",
-            Hash::digest(profile.as_bytes()).to_hex(),
-            codes.len() / 2,
-            codes.join(" ")
-        );
-        for (at, party) in scenario.parties.iter().enumerate() {
-            let keys = keys(&party.code);
-            let roles = party.roles.iter().map(|role| serde_json::to_string(role).unwrap()).collect::<Vec<_>>();
-            let peer = format!("12D3KooWPlayed{at:038}").replace('0', "x");
-            write!(
-                text,
-                "[[party]]\ncode = \"{}\"\nname = \"{}\"\nroles = [{}]\nroot = \"{}\"\nlog = \"{}\"\nwitness = \"{}\"\n\
-                 peer = \"{peer}\"\naddresses = []\n",
-                party.code,
-                party.name,
-                roles.join(", "),
-                keys.root.public(),
-                keys.log.public(),
-                keys.witness.public()
-            )
-            .unwrap();
-        }
         Self {
-            treaty: Arc::new(Treaty::parse(text.as_bytes()).unwrap()),
+            treaty: Arc::new(Treaty::parse(treaty_text(scenario, profile).as_bytes()).unwrap()),
             profile: Arc::new(Profile::parse(profile.as_bytes()).unwrap()),
-            keys: codes.iter().map(|code| self::keys(code)).collect(),
+            keys: scenario.parties.iter().map(|party| keys(&party.code)).collect(),
         }
     }
+}
+
+/// The treaty file of such a treaty.
+pub fn treaty_text(scenario: &Scenario, profile: &str) -> String {
+    let codes: Vec<_> = scenario.parties.iter().map(|party| party.code.as_str()).collect();
+    let mut text = format!(
+        "version = 1\nname = \"open-skies\"\ntitle = \"Treaty on Open Skies\"\nprofile_sha256 = \"{}\"\nquorum = \"\"\"\n\
+             group parties {} {}\nquorum parties\n\"\"\"\n",
+        Hash::digest(profile.as_bytes()).to_hex(),
+        codes.len() / 2,
+        codes.join(" ")
+    );
+    for (at, party) in scenario.parties.iter().enumerate() {
+        let keys = keys(&party.code);
+        let roles = party.roles.iter().map(|role| serde_json::to_string(role).unwrap()).collect::<Vec<_>>();
+        let peer = format!("12D3KooWPlayed{at:038}").replace('0', "x");
+        write!(
+            text,
+            "[[party]]\ncode = \"{}\"\nname = \"{}\"\nroles = [{}]\nroot = \"{}\"\nlog = \"{}\"\nwitness = \"{}\"\n\
+                 peer = \"{peer}\"\naddresses = []\n",
+            party.code,
+            party.name,
+            roles.join(", "),
+            keys.root.public(),
+            keys.log.public(),
+            keys.witness.public()
+        )
+        .unwrap();
+    }
+    text
 }

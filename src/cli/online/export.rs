@@ -9,8 +9,9 @@ use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Timestamp, is_kind_name
 use crate::page::{Carried, ledger_page};
 
 use super::data::Data;
+use super::tables;
 
-/// Write the whole ledger or a part of it, as text files that anyone can read and verify
+/// Write the whole ledger or a part of it, as text files that anyone can read and verify, or as tables for analysts
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to write: a folder, or one file if its name ends in .tar.zst; must not exist yet
@@ -18,6 +19,9 @@ pub struct Args {
     /// Write one page that opens in any browser, without a network, and verifies itself there: of the whole ledger only
     #[arg(long, conflicts_with = "resume")]
     html: bool,
+    /// Tables for analysts instead of evidence
+    #[command(flatten)]
+    tables: tables::Tables,
     /// What is exported
     #[command(flatten)]
     what: What,
@@ -84,6 +88,9 @@ impl What {
 
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    if args.tables.is_wanted() {
+        return tables::run(&args.tables, &args.target, args.what.selection(), args.data.as_deref(), ctx);
+    }
     let treaty = ctx.treaty()?;
     // Before anything else: an export of a large ledger takes its time.
     files::absent(&args.target)?;

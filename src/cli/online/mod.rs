@@ -21,6 +21,7 @@ mod publish;
 mod show;
 mod status;
 mod submit;
+mod tables;
 mod timeline;
 mod watch;
 

@@ -1,0 +1,228 @@
+//! Reading a ledger's records one after another, for whoever makes something else of them: from stored data, or from an
+//! export that was verified before.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::choose::{Chosen, PAGE_BYTES, PAGE_RECORDS, choose, head_size};
+use super::frame::{Frame, Reader};
+use super::layout::{KEYS, LOGS, PART, PROFILE, RECORDS, TREATY};
+use super::selection::{MAX_PART_BYTES, Selection};
+use super::source::Source;
+use super::verify::MAX_KEYS_BYTES;
+use super::{AuditError, ExportError, Report, Stage, amendments};
+use crate::ledger::{Keyring, MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Profile, Record, Treaty};
+use crate::node::{LogId, Read, ReadError, load_keyring};
+use crate::tlog::{Hash, Tiles};
+
+/// What stands at a place of a log.
+#[derive(Debug)]
+pub enum Item {
+    /// A record's bytes.
+    Record(Vec<u8>),
+    /// A note that is withheld: its leaf hash.
+    Withheld(Hash),
+}
+
+/// Which records are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that can be had and is not withheld; of an export, all that it has.
+    All,
+    /// Those that were asked for, with what is withheld of them.
+    Chosen,
+}
+
+/// Why records could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadingError {
+    /// Stored data, or what was asked for.
+    #[error(transparent)]
+    Stored(#[from] ExportError),
+    /// An export, or its treaty file.
+    #[error(transparent)]
+    Export(#[from] AuditError),
+    /// A file of an export is not what it was when it was verified.
+    #[error("the export's {0}: {1}")]
+    Changed(String, String),
+}
+
+impl From<ReadError> for ReadingError {
+    fn from(error: ReadError) -> Self {
+        Self::Stored(error.into())
+    }
+}
+
+enum Place<'a> {
+    Stored(&'a dyn Read, Chosen),
+    Export(PathBuf),
+}
+
+/// A ledger, or a part of it, whose records are read in the order of the logs.
+pub struct Reading<'a> {
+    /// The treaty with all its amendments.
+    pub treaty: Arc<Treaty>,
+    /// Its profile.
+    pub profile: Arc<Profile>,
+    /// What was asked for.
+    pub selection: Selection,
+    /// The keys that were in force at any place of the logs.
+    pub keys: Keyring,
+    /// Number of records of each log, those that are not there included.
+    pub sizes: Vec<u64>,
+    place: Place<'a>,
+}
+
+impl<'a> Reading<'a> {
+    /// From stored data; up to the signed heads of now.
+    pub fn stored(
+        read: &'a dyn Read,
+        treaty: &[u8],
+        profile: &[u8],
+        selection: Selection,
+        progress: &mut dyn FnMut(Stage, u64, u64),
+    ) -> Result<Self, ReadingError> {
+        let treaty = Treaty::parse(treaty).map_err(ExportError::from)?;
+        if Hash::digest(profile) != treaty.file().profile_sha256 {
+            return Err(ExportError::Profile.into());
+        }
+        let parsed = Profile::parse(profile).map_err(ExportError::from)?;
+        let treaty = amendments::found(treaty, profile, read)?;
+        let selection = selection.sorted();
+        let sizes: Vec<u64> =
+            (0..treaty.parties().len()).map(|log| head_size(read, log, &treaty)).collect::<Result<_, _>>()?;
+        let chosen = choose(read, &treaty, &parsed, &selection, sizes.clone(), progress).map_err(ExportError::from)?;
+        let keys = load_keyring(&treaty, read)?.settled();
+        let (treaty, profile) = (Arc::new(treaty), Arc::new(parsed));
+        Ok(Self { treaty, profile, selection, keys, sizes, place: Place::Stored(read, chosen) })
+    }
+
+    /// From an export that [`super::verify_export`] found sound, with its report.
+    pub fn export(path: &Path, report: &Report) -> Result<Self, ReadingError> {
+        let fail = |name: &str, what: String| ReadingError::Changed(name.to_owned(), what);
+        let mut source = Source::open(path).map_err(|e| fail("archive", e.to_string()))?;
+        let mut small = |name: &str, most: usize| source.small(name, most).map_err(|e| fail(name, e.to_string()));
+        let missing = |name: &str| fail(name, "there is no such file".to_owned());
+        let treaty = small(TREATY, MAX_TREATY_BYTES)?.ok_or_else(|| missing(TREATY))?;
+        let profile = small(PROFILE, MAX_PROFILE_BYTES)?.ok_or_else(|| missing(PROFILE))?;
+        let part = small(PART, MAX_PART_BYTES)?;
+        let treaty = Treaty::parse(&treaty).map_err(AuditError::from)?;
+        if report.treaty != Some(treaty.hash()) || Hash::digest(&profile) != treaty.file().profile_sha256 {
+            return Err(fail(TREATY, "it is another one than was verified".to_owned()));
+        }
+        let treaty = amendments::read(&mut source, Some(&profile), treaty)?;
+        let profile = Profile::parse(&profile).map_err(ExportError::from)?;
+        let selection = match part {
+            None => Selection::default(),
+            Some(bytes) => Selection::parse(&bytes).map_err(|e| fail(PART, e.to_string()))?,
+        };
+        source.know(&treaty, &mut Report::default());
+        let mut keys = Keyring::new(&treaty);
+        for (log, party) in treaty.parties().iter().enumerate() {
+            let name = format!("{LOGS}/{}/{KEYS}", party.code);
+            let bytes = source.small(&name, MAX_KEYS_BYTES).map_err(|e| fail(&name, e.to_string()))?;
+            let bytes = bytes.unwrap_or_default();
+            let mut reader = Reader::new(bytes.as_slice());
+            while let Some((_, bytes)) = reader.next_frame("record").map_err(|e| fail(&name, e.what()))? {
+                if let Ok(record) = Record::parse(&bytes) {
+                    keys.party_mut(log).apply(&record, &treaty);
+                }
+            }
+        }
+        let sizes = report.logs.iter().map(|log| log.records).collect();
+        let (treaty, profile, keys) = (Arc::new(treaty), Arc::new(profile), keys.settled());
+        Ok(Self { treaty, profile, selection, keys, sizes, place: Place::Export(path.to_owned()) })
+    }
+
+    /// Whether what is read is the whole ledger, so that what is not there was not said.
+    pub fn is_whole(&self, scope: Scope) -> bool {
+        match self.place {
+            Place::Stored(..) if scope == Scope::All => self.selection.redact.is_empty(),
+            _ => self.selection.is_whole(),
+        }
+    }
+
+    /// Hands over each record, log by log; a log's records in their order. Memory: a page of records.
+    pub fn each<E: From<ReadingError>>(
+        &self,
+        scope: Scope,
+        each: &mut dyn FnMut(LogId, u64, Item) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &self.place {
+            Place::Stored(read, chosen) => {
+                for log in 0..self.sizes.len() {
+                    self.stored_log(*read, chosen, log, scope, each)?;
+                }
+                Ok(())
+            }
+            Place::Export(path) => self.exported(path, each),
+        }
+    }
+
+    fn stored_log<E: From<ReadingError>>(
+        &self,
+        read: &dyn Read,
+        chosen: &Chosen,
+        log: LogId,
+        scope: Scope,
+        each: &mut dyn FnMut(LogId, u64, Item) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let size = self.sizes[log];
+        // With something withheld, nothing of it may show in what is computed from the records either.
+        let all = scope == Scope::All && self.selection.redact.is_empty();
+        let mut at = 0;
+        while at < size {
+            let present = if all { Some((0, size)) } else { chosen.present[log].next(at) };
+            let withheld = if all { None } else { chosen.redacted[log].next(at) };
+            let from = present.map_or(size, |(from, _)| from.max(at));
+            if let Some((first, to)) = withheld.filter(|(first, _)| (*first).max(at) < from) {
+                for index in first.max(at)..to {
+                    let tiles = crate::node::LogTiles { read, log };
+                    let leaf = tiles.subtree(0, index).map_err(ReadingError::from)?;
+                    let damaged = || ReadError(format!("tiles of {} are missing", self.treaty.origin(log)));
+                    each(log, index, Item::Withheld(leaf.ok_or_else(damaged).map_err(ReadingError::from)?))?;
+                }
+                at = to;
+                continue;
+            }
+            let Some((_, to)) = present else { break };
+            at = from;
+            while at < to {
+                let page = read.records(log, at, PAGE_RECORDS.min(to - at), PAGE_BYTES).map_err(ReadingError::from)?;
+                if page.is_empty() {
+                    let what = format!("record {at} of {} is missing", self.treaty.origin(log));
+                    return Err(ReadingError::from(ReadError(what)).into());
+                }
+                for bytes in page {
+                    each(log, at, Item::Record(bytes))?;
+                    at += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn exported<E: From<ReadingError>>(
+        &self,
+        path: &Path,
+        each: &mut dyn FnMut(LogId, u64, Item) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let fail = |name: &str, what: String| ReadingError::Changed(name.to_owned(), what);
+        let mut source = Source::open(path).map_err(|e| fail("archive", e.to_string()))?;
+        source.know(&self.treaty, &mut Report::default());
+        for (log, party) in self.treaty.parties().iter().enumerate() {
+            let name = format!("{LOGS}/{}/{RECORDS}", party.code);
+            let mut reader = Reader::new(source.records(&party.code).map_err(|e| fail(&name, e.to_string()))?);
+            while let Some(frame) = reader.next_record(!self.selection.is_whole()).map_err(|e| fail(&name, e.what()))? {
+                match frame {
+                    Frame::Record(index, bytes) => each(log, index, Item::Record(bytes))?,
+                    Frame::Redacted(index, leaf) => each(log, index, Item::Withheld(leaf))?,
+                    Frame::Omitted(..) => {}
+                }
+            }
+            source.give_back(2, reader.into_inner()).map_err(|e| fail(&name, e.to_string()))?;
+        }
+        Ok(())
+    }
+}
