@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclang, Python's cryptography, Chromium for the page's tests, and Rust if there is none
+setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclang, Python's cryptography, Chromium for the page's tests, openssl, Node and Go for those of interoperability, and Rust if there is none
 	@missing=""; \
 	command -v g++ >/dev/null || missing="$$missing g++"; \
 	ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang-[0-9]*.so* >/dev/null 2>&1 || missing="$$missing libclang-dev"; \
@@ -16,6 +16,10 @@ setup: ## install what the build needs (Debian, Ubuntu): a C++ compiler, libclan
 	command -v python3 >/dev/null || missing="$$missing python3"; \
 	python3 -c "import cryptography" 2>/dev/null || missing="$$missing python3-cryptography"; \
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || missing="$$missing chromium chromium-driver"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v go >/dev/null || missing="$$missing golang-go"; \
+	test -d /usr/share/gocode/src/golang.org/x/mod || missing="$$missing golang-golang-x-mod-dev"; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	if [ -n "$$missing" ]; then echo "Installing with apt-get:$$missing"; \
 	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; fi
 	@command -v cargo >/dev/null || rustup default stable
