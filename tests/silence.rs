@@ -3,7 +3,8 @@
 mod common;
 
 use common::{CA, HU, Ledger, RU, US};
-use verbale::ledger::{Evidence, Reference, Silence, Timestamp, verify_evidence};
+use verbale::law::{SilenceRules, State, silence_rules};
+use verbale::ledger::{Evidence, Profile, Reference, Silence, Timestamp, verify_evidence};
 use verbale::node::{ProveError, Read, SilenceQuery, prove_silence};
 use verbale::note::SignedNote;
 use verbale::tlog::{Hash, leaf_hash};
@@ -206,4 +207,80 @@ fn asking_for_what_is_receipted_already_writes_nothing() {
         assert_eq!(ledger.attest(&[HU], CA).len(), 1);
     }
     assert_eq!(size(&ledger), before);
+}
+
+/// The trial's profile with a rule: whoever a remark is addressed to answers it.
+fn rules_of(ledger: &Ledger, bytes: &[u8], rule: &str) -> SilenceRules {
+    let profile = common::PROFILE.replace(
+        "[amendment]",
+        &format!(
+            "[[kind.remark.due]]\nid = \"answer\"\ntitle = \"An answer\"\narticle = \"VII.3\"\nby = [\"CA\"]\n\
+             answer = [\"remark\"]\n{rule}\n[amendment]"
+        ),
+    );
+    let profile = Profile::parse(profile.as_bytes()).unwrap();
+    let verdict = verify_evidence(bytes, &ledger.treaty, Some(&profile)).unwrap();
+    silence_rules(bytes, &verdict, &ledger.treaty, &profile).unwrap()
+}
+
+#[test]
+fn the_deadline_is_computed_from_the_file_alone_and_compared_with_when_the_log_was_seen() {
+    let (ledger, index, attested) = unanswered();
+    let bytes = prove(&ledger, RU, (RU, index), &query(&ledger, CA, attested)).unwrap();
+    let shown = silence(&ledger, &bytes);
+    let (received, as_of) = (shown.received.unwrap(), shown.as_of.unwrap());
+
+    let rules = rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"24 hours\"");
+    assert_eq!((rules.as_of, rules.items.len()), (Some(as_of), 1));
+    let item = &rules.items[0];
+    assert_eq!(item.until, Some(Timestamp::from_posix(received.posix() + 86_400)), "24 hours from Canada's receipt");
+    assert!(matches!(item.state, State::Missed { by_s } if by_s == as_of.posix() - received.posix() - 86_400));
+    let text = rules.sentences.join("\n");
+    for part in [
+        "An answer (rule `answer`, VII.3)",
+        "24 hours",
+        "after it: no answer was in it",
+        &item.until.unwrap().display(),
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(rules.not_proven.len(), 1);
+
+    // Seen before the deadline: nothing follows yet, and the sentence says so.
+    let rules = rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"30 days\"");
+    assert_eq!(rules.items[0].state, State::Open);
+    let text = rules.sentences.join("\n");
+    assert!(text.contains("before it: the time had not run") && !text.contains("no answer was in it"), "{text}");
+}
+
+#[test]
+fn the_rule_is_the_one_that_the_file_names_and_an_answer_is_weighed_against_it() {
+    let (ledger, index, attested) = unanswered();
+    let mut named = query(&ledger, CA, attested);
+    named.due = Some("other".into());
+    let bytes = prove(&ledger, RU, (RU, index), &named).unwrap();
+    let rules = rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"24 hours\"");
+    assert!(rules.items.is_empty() && rules.sentences[0].contains("no rule `other`"), "{rules:?}");
+    named.due = Some("answer".into());
+    let bytes = prove(&ledger, RU, (RU, index), &named).unwrap();
+    assert_eq!(rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"24 hours\"").items.len(), 1);
+    let verdict = verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).unwrap();
+    let none = silence_rules(&bytes, &verdict, &ledger.treaty, &ledger.profile).unwrap();
+    assert!(none.items.is_empty(), "this profile has no rules");
+
+    let mut ledger = Ledger::new();
+    let index = ledger.remark(RU, 3);
+    ledger.now += 2 * 86_400_000;
+    let answer = ledger.reply(CA, 4, "minister", vec![refer(&ledger, RU, index)]);
+    ledger.submit(CA, answer).unwrap();
+    ledger.now += 86_400_000;
+    ledger.settle();
+    let attested = ledger.attest(&[HU, US], CA);
+    let bytes = prove(&ledger, RU, (RU, index), &query(&ledger, CA, attested)).unwrap();
+    let late = rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"24 hours\"");
+    assert!(matches!(late.items[0].state, State::Late { .. }), "{late:?}");
+    assert!(late.sentences.last().unwrap().starts_with("Late by"), "{late:?}");
+    assert!(!late.sentences.join(" ").contains("no answer"));
+    let met = rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"7 days\"");
+    assert_eq!(met.items[0].state, State::Met);
 }

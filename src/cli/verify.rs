@@ -9,6 +9,7 @@ use super::progress::{Progress, Unit};
 use super::source::{PageFacts, Source, Unpacked};
 use super::{Code, Context, Failure, display, files};
 use crate::audit::{AuditError, Report, peek, unpack_small, verify_export};
+use crate::law::{SilenceRules, silence_rules};
 use crate::ledger::{
     Explanation, Fault, MAX_EVIDENCE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, explain_evidence,
     outside_sentences, verify_evidence,
@@ -187,14 +188,18 @@ fn evidence(bytes: Vec<u8>, args: &Args, context: &Context) -> Result<(), Failur
             return Err(Failure::new(Code::NotVerified, text).hint(hint));
         }
     };
+    let rules = profile.as_ref().and_then(|profile| silence_rules(&evidence, &verdict, &treaty, profile));
     if out.json {
         let mut value = serde_json::json!({"sound": verdict.is_sound(), "verdict": verdict});
+        if let Some(rules) = &rules {
+            value["rules"] = serde_json::json!(rules);
+        }
         if let Some(page) = page {
             value["page"] = serde_json::json!(page);
         }
         out.value(&value);
     } else {
-        print(&verdict, &treaty, profile.as_ref(), &args.witnesses, context);
+        print(&verdict, (&treaty, profile.as_ref()), rules.as_ref(), &args.witnesses, context);
         page.inspect(|page| of_page(*page, context));
     }
     let unseen = args.witnesses.iter().find(|key| verdict.outside.iter().all(|witness| witness.key != **key));
@@ -225,7 +230,13 @@ fn explain(explanation: &Explanation, treaty: &Treaty, profile: Option<&Profile>
     }
 }
 
-fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, witnesses: &[VerifierKey], context: &Context) {
+fn print(
+    verdict: &Verdict,
+    (treaty, profile): (&Treaty, Option<&Profile>),
+    rules: Option<&SilenceRules>,
+    witnesses: &[VerifierKey],
+    context: &Context,
+) {
     let out = context.out;
     let sound = verdict.is_sound();
     let head = if sound { out.good("VERIFIED") } else { out.bad("VERIFIED, WITH RESERVATIONS") };
@@ -236,8 +247,14 @@ fn print(verdict: &Verdict, treaty: &Treaty, profile: Option<&Profile>, witnesse
     for sentence in outside_sentences(&verdict.outside, witnesses) {
         out.line(format!("  {}", shown(&sentence)));
     }
+    if verdict.silence.is_some() {
+        out.line(out.bold("The deadline:"));
+        let unknown = ["Without the treaty's profile it is not known which rule applies.".to_owned()];
+        let sentences = rules.map_or(unknown.as_slice(), |rules| &rules.sentences);
+        sentences.iter().for_each(|sentence| out.line(format!("  {}", shown(sentence))));
+    }
     out.line(out.bold("Not proven:"));
-    for sentence in &verdict.not_proven {
+    for sentence in verdict.not_proven.iter().chain(rules.iter().flat_map(|rules| &rules.not_proven)) {
         out.line(format!("  {}", shown(sentence)));
     }
     out.line(out.dim(&format!("Leaf hash {}; treaty file SHA-256 {}.", verdict.leaf.to_hex(), treaty.hash().to_hex())));

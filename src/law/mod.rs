@@ -11,6 +11,7 @@
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
 //! - `due`, `periodic`, `effect`, `quota`: what follows
+//! - `silence`: the rule behind a proof of silence
 //! - `view`: how it is told
 
 pub mod calendar;
@@ -20,10 +21,12 @@ mod effect;
 mod moment;
 mod periodic;
 mod quota;
+mod silence;
 mod used;
 mod view;
 
 pub use docket::{Docket, Place, Seen};
 pub use due::Query;
 pub use effect::Bound;
+pub use silence::{SilenceRules, silence_rules};
 pub use view::{Act, Change, EffectView, Force, Item, Other, OverView, PartyStanding, QuotaView, State, Step};

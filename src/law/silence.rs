@@ -1,0 +1,143 @@
+//! The deadline rule behind a proof of silence: which one applies, what it gives, and whether its time had run when the
+//! party's log was last seen. Computed from what the evidence holds, and from nothing else.
+
+use std::sync::Arc;
+
+use super::calendar::length;
+use super::docket::{Docket, Seen};
+use super::due::Query;
+use super::view::{Item, State};
+use crate::ledger::profile::Profile;
+use crate::ledger::{Evidence, Record, Silence, Timestamp, Treaty, Verdict};
+
+/// What the profile says of an answer that a proof of silence is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SilenceRules {
+    /// The time as of which the file shows the party's log: as a quorum saw it, or else as the last one did.
+    pub as_of: Option<Timestamp>,
+    /// The rules by which the party owed an answer, as they stand as of then: the one that the file names, or all.
+    pub items: Vec<Item>,
+    /// The same in plain sentences.
+    pub sentences: Vec<String>,
+    /// What does not follow, in sentences.
+    pub not_proven: Vec<String>,
+}
+
+/// Applies the profile to verified evidence; `verdict` is that on these `bytes`. `None` if it is no proof of silence.
+pub fn silence_rules(bytes: &[u8], verdict: &Verdict, treaty: &Treaty, profile: &Profile) -> Option<SilenceRules> {
+    let silence = verdict.silence.as_ref()?;
+    let evidence = Evidence::parse(bytes, &treaty.hash()).ok()?;
+    let (log, party) = (treaty.find(&verdict.party)?, treaty.find(&silence.party)?);
+    let mut docket = Docket::new(Arc::new(treaty.clone()), Arc::new(profile.clone()));
+    take(&mut docket, log, &evidence.record.record);
+    for text in evidence.silence.iter().flat_map(|part| &part.records) {
+        take(&mut docket, party, text);
+    }
+    let covers = verdict.index + 1;
+    docket.known_to(log, covers);
+    for receipt in &verdict.receipts {
+        if let Some(by) = treaty.find(&receipt.party) {
+            docket.apply_receipt(log, by, Seen { size: covers, index: 0, time: receipt.time });
+        }
+    }
+    // Of its own log the file may hold an earlier receipt than among the cosignatures; or the only one.
+    if let Some(time) = silence.received.filter(|_| verdict.receipts.iter().all(|r| r.party != silence.party)) {
+        docket.apply_receipt(log, party, Seen { size: covers, index: 0, time });
+    }
+    let seen = silence.seen_by.iter().map(|seen| seen.time).max();
+    let as_of = silence.as_of.or(seen);
+    let query = Query { note: Some((log, verdict.index)), ..Query::default() };
+    let mut items = docket.items(as_of.unwrap_or(verdict.logged), &query);
+    items.retain(|item| {
+        item.owed_by.contains(&silence.party) && silence.due.as_ref().is_none_or(|due| *due == item.rule)
+    });
+    let mut rules = SilenceRules { as_of, items, ..SilenceRules::default() };
+    rules.tell(silence, &|code| docket.treaty().find(code).map_or(code, |at| docket.name(at)).to_owned());
+    Some(rules)
+}
+
+fn take(docket: &mut Docket, log: usize, text: &str) {
+    if let Ok(record) = Record::parse(text.as_bytes()) {
+        docket.apply_note(log, record.index, &record);
+    }
+}
+
+impl SilenceRules {
+    fn tell(&mut self, silence: &Silence, name: &dyn Fn(&str) -> String) {
+        let party = name(&silence.party);
+        if self.items.is_empty() {
+            self.sentences.push(match &silence.due {
+                Some(due) => format!("The profile has no rule `{due}` by which {party} owed an answer to this note."),
+                None => format!("The profile has no rule by which {party} owed an answer to this note."),
+            });
+            return;
+        }
+        for item in &self.items {
+            told(item, &party, self.as_of, silence.is_silent(), name, &mut self.sentences);
+        }
+        self.not_proven = vec![
+            "That nothing in other logs, or later, moved the deadline or ended what was due: it is counted from what this \
+             file holds."
+                .to_owned(),
+        ];
+    }
+}
+
+fn told(
+    item: &Item,
+    party: &str,
+    as_of: Option<Timestamp>,
+    silent: bool,
+    name: &dyn Fn(&str) -> String,
+    out: &mut Vec<String>,
+) {
+    let article = if item.article.is_empty() { String::new() } else { format!(", {}", item.article) };
+    out.push(format!("By the treaty's profile {party} owed: {} (rule `{}`{article}).", item.title, item.rule));
+    if item.owed_by.len() > 1 {
+        let all: Vec<_> = item.owed_by.iter().map(|code| name(code)).collect();
+        let all = all.join(" or ");
+        out.push(format!("It was enough if one of these did it: {all}. This file shows the log of {party} alone."));
+    }
+    for step in &item.steps {
+        out.push(format!("Counted: {}", step.text));
+    }
+    if let Some(from) = item.from {
+        out.push(format!("Not before {}, as computed.", from.display()));
+    }
+    match (item.until, as_of) {
+        (None, _) if item.state == State::Waiting => {
+            out.push("By what this file holds, its time had not begun: what starts it is not here.".into());
+        }
+        (None, _) => out.push("The rule sets no last time.".into()),
+        (Some(until), None) => {
+            out.push(format!("Deadline: {}, as computed. No cosignature says when the log was seen.", until.display()));
+        }
+        (Some(until), Some(as_of)) if as_of <= until => {
+            let left = length(until.posix() - as_of.posix());
+            out.push(format!(
+                "Deadline: {}, as computed. This file shows the log as of {}, {left} before it: the time had not run.",
+                until.display(),
+                as_of.display()
+            ));
+        }
+        (Some(until), Some(as_of)) => {
+            let after = length(as_of.posix() - until.posix());
+            let (until, as_of) = (until.display(), as_of.display());
+            let still = if silent { ": no answer was in it" } else { "" };
+            out.push(format!(
+                "Deadline: {until}, as computed. This file shows the log as of {as_of}, {after} after it{still}."
+            ));
+        }
+    }
+    if !silent {
+        out.push(item.text.clone());
+    }
+    for other in &item.readings {
+        if let Some(until) = other.until.filter(|until| Some(*until) != item.until) {
+            out.push(format!("Another reading, {}: {}.", other.title, until.display()));
+        }
+    }
+    if let Some(what) = &item.unconfirmed {
+        out.push(format!("Not checked against the treaty's text: {what}"));
+    }
+}
