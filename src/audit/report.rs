@@ -1,6 +1,6 @@
 //! What an audit found.
 
-use crate::ledger::{Fault, FaultPlace, Mark, Timestamp};
+use crate::ledger::{Fault, FaultPlace, KeyLife, Mark, Timestamp};
 use crate::tlog::Hash;
 
 use super::Selection;
@@ -35,6 +35,12 @@ pub struct LogReport {
     pub checkpoints: u64,
     /// Records that a quorum of parties has receipted.
     pub final_size: u64,
+    /// The party's name.
+    #[serde(skip)]
+    pub name: String,
+    /// The party's keys, as far as the records that are there speak of them.
+    #[serde(skip)]
+    pub keys: Vec<KeyLife>,
     /// When the last record that is there was logged, by the party's own clock.
     pub last: Option<Timestamp>,
     /// In a part: the stretches of records that are there without a gap, each by its first and its last index; at most

@@ -287,6 +287,7 @@ impl Audit<'_> {
         walk.out.complete = self.walk(&mut walk);
         walk.out.final_size = final_size(self.treaty, &walk.adoption, &walk.receipted);
         walk.out.records = walk.tree.size();
+        walk.out.keys = walk.keys.lives();
         if walk.out.complete && walk.keys.changes() != self.keys.party(log).changes() {
             let expected = "exactly the records by which this log's keys were changed";
             let means = "Which key was in force where could not be told for certain.";

@@ -76,7 +76,7 @@ impl Walk {
             astray: false,
             keys: Keyring::new(treaty).party(log).clone(),
             adoption: Adoption::default(),
-            out: LogReport { party, ..LogReport::default() },
+            out: LogReport { party, name: treaty.party(log).name.clone(), ..LogReport::default() },
         }
     }
 

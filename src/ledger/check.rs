@@ -15,7 +15,7 @@ use super::record::{Record, RecordType};
 use super::time::Timestamp;
 use super::treaty::Treaty;
 use super::validity::{Mark, check_notification, former_party};
-use super::verdict::{Bound, Forked, Verdict};
+use super::verdict::{Bound, Demanded, Forked, Verdict};
 use crate::tlog::{Checkpoint, leaf_hash, verify_inclusion};
 
 /// Verifies an evidence file: every byte of it, with nothing but the treaty file (and the profile, for titles and the
@@ -94,6 +94,7 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
     let at = amended.adoption.at(record.index);
     let mut validity = check_notification(&record, log, at, treaty, profile, &credentials);
     validity.marks.extend(late_by_others(log, &validity.marks, &not_before, treaty));
+    let given = validity.officials();
     let mut verdict = Verdict {
         party: treaty.party(log).code.clone(),
         index: record.index,
@@ -106,6 +107,7 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
         attachments: Vec::new(),
         issued: None,
         signers: validity.signers,
+        demanded: None,
         marks: validity.marks,
         logged: record.time,
         not_before,
@@ -122,6 +124,11 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
     if let Ok((_, notification)) = Notification::of_note(record.payload) {
         let known = profile.and_then(|profile| profile.kind.get(&notification.kind));
         verdict.title = known.map_or_else(|| notification.kind.clone(), |kind| kind.title.clone());
+        verdict.demanded = known.filter(|kind| kind.signatures > 1).map(|kind| Demanded {
+            officials: kind.signatures,
+            article: kind.article.clone(),
+            given,
+        });
         verdict.kind = notification.kind;
         verdict.id = notification.id.to_string();
         verdict.to = notification.to;

@@ -14,6 +14,7 @@
 use super::credential::{Credential, CredentialError, Job, NewKey, Rotation};
 use super::officials::Credentials;
 use super::record::{Record, RecordType};
+use super::time::Timestamp;
 use super::treaty::{Party, Treaty};
 use crate::note::{NoteError, Signature, SignedNote, VerifierKey};
 use crate::tlog::{Checkpoint, CheckpointError, Cosignature, CosignatureError, Hash};
@@ -41,6 +42,8 @@ pub struct KeyHistory {
     changes: Vec<KeyChange>,
     announced: Vec<(Rotation, Vec<u8>)>,
     officials: Credentials,
+    /// When each credential that counts was logged, by its place.
+    logged: Vec<(u64, Timestamp)>,
     size: u64,
 }
 
@@ -67,6 +70,7 @@ impl KeyHistory {
             changes: Vec::new(),
             announced: Vec::new(),
             officials: Credentials::default(),
+            logged: Vec::new(),
             size: 0,
         }
     }
@@ -81,9 +85,10 @@ impl KeyHistory {
             Ok(Credential::Rotate(rotation)) if self.is_new(&rotation.key, treaty) => {
                 self.changes.push(KeyChange { index: record.index, rotation, note: record.payload.to_vec() });
             }
-            Ok(Credential::Rotate(_)) | Err(_) => {}
+            Ok(Credential::Rotate(_)) | Err(_) => return,
             Ok(credential) => self.officials.take(record.index, credential),
         }
+        self.logged.push((record.index, record.time));
     }
 
     /// The log is known up to this size; between the records that were taken in there is no credential.
@@ -95,6 +100,7 @@ impl KeyHistory {
     pub fn forget_from(&mut self, index: u64) {
         self.changes.retain(|change| change.index < index);
         self.officials.forget_from(index);
+        self.logged.retain(|(at, _)| *at < index);
         self.size = self.size.min(index);
     }
 
@@ -133,6 +139,23 @@ impl KeyHistory {
     /// Number of records up to which the log is known.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The party's entry, with its first keys.
+    pub fn party(&self) -> &Party {
+        &self.party
+    }
+
+    /// When the credential at a place was logged, by the party's own clock.
+    pub fn logged_at(&self, index: u64) -> Option<Timestamp> {
+        let at = self.logged.binary_search_by_key(&index, |(at, _)| *at).ok()?;
+        self.logged.get(at).map(|(_, time)| *time)
+    }
+
+    /// Rotations whose place in the log is not known, but for those that were found in it since.
+    pub fn announced(&self) -> impl Iterator<Item = &Rotation> {
+        let placed = |key: &NewKey| self.changes.iter().any(|change| change.rotation.key == *key);
+        self.announced.iter().map(|(rotation, _)| rotation).filter(move |rotation| !placed(&rotation.key))
     }
 
     /// Rotations in their places.

@@ -13,6 +13,7 @@ mod explain;
 mod fault;
 mod fields;
 mod fork;
+mod key_life;
 mod keyring;
 mod notification;
 mod officials;
@@ -42,6 +43,7 @@ pub use explain::{Explanation, explain_evidence};
 pub use fault::{Fault, FaultPlace};
 pub use fields::FieldError;
 pub use fork::{ForkError, ForkProof};
+pub use key_life::{KeyEnd, KeyEvent, KeyLife, KeyUse, keys_of_evidence};
 pub use keyring::{Endpoint, KeyChange, KeyHistory, Keyring, MAX_ANNOUNCED};
 pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, NotificationError, Reference, is_kind_name};
 pub use officials::{Credentials, Standing};
@@ -56,4 +58,4 @@ pub use treaty::{
     is_peer_id,
 };
 pub use validity::{Mark, Signer, Validity, check_notification};
-pub use verdict::{Bound, Forked, Received, Verdict};
+pub use verdict::{Bound, Demanded, Forked, Received, Verdict};

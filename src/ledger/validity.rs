@@ -4,6 +4,7 @@
 //! node refuses to log a note that would carry a mark.
 
 use super::amended::Place;
+use super::credential::Grant;
 use super::notification::Notification;
 use super::officials::{Credentials, Standing};
 use super::profile::Profile;
@@ -36,6 +37,9 @@ pub struct Signer {
     pub title: String,
     /// Index of the credential that granted the key.
     pub granted_at: u64,
+    /// Index of the record that revoked the grant later, as far as it is known. What was logged before stays signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<u64>,
 }
 
 /// What there is to say of one notification.
@@ -51,6 +55,26 @@ impl Validity {
     /// How many officials signed: keys with one name are one official's.
     pub fn officials(&self) -> usize {
         self.signers.iter().map(|signer| signer.key.as_str()).collect::<std::collections::BTreeSet<_>>().len()
+    }
+
+    /// Where signatures are missing: says in that mark who has signed, and whose signature would count.
+    pub fn name_who_is_missing(&mut self, kind: &str, index: u64, time: Timestamp, credentials: &Credentials) {
+        let Some(mark) = self.marks.iter_mut().find(|mark| mark.code == "signatures") else { return };
+        let mut titles = self.signers.iter().map(|signer| signer.title.as_str()).collect::<Vec<_>>();
+        titles.dedup();
+        if !titles.is_empty() {
+            mark.text += &format!(" Signed so far: {}.", titles.join(", "));
+        }
+        let may = |grant: &&Grant| grant.allows(kind) && grant.is_valid_at(time);
+        let signed = |grant: &&Grant| self.signers.iter().any(|signer| signer.key == grant.key.name());
+        let grants = credentials.before(index).map(|(_, grant)| grant).filter(may).filter(|grant| !signed(grant));
+        let mut others: Vec<_> = grants.map(|grant| format!("{} ({})", grant.title, grant.key.name())).collect();
+        others.sort_unstable();
+        others.dedup();
+        mark.text += &match others.is_empty() {
+            true => " Nobody else's key may sign notes of this kind: the root has to grant one.".to_owned(),
+            false => format!(" Still missing: a signature by {}.", others.join(" or ")),
+        };
     }
 }
 
@@ -154,9 +178,12 @@ fn check_signers(
                 let text = format!("{} may not sign notes of the kind `{}`.", grant.title, of.kind);
                 refused.push(unauthorised(text));
             }
-            Standing::InForce(at, grant) => {
-                out.signers.push(Signer { key: signature.name.clone(), title: grant.title.clone(), granted_at: at })
-            }
+            Standing::InForce(at, grant) => out.signers.push(Signer {
+                key: signature.name.clone(),
+                title: grant.title.clone(),
+                granted_at: at,
+                revoked_at: credentials.revoked(at, grant, u64::MAX),
+            }),
         }
     }
     out.marks.extend(refused);

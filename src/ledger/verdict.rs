@@ -55,6 +55,17 @@ pub struct Amendments {
     pub known: usize,
 }
 
+/// Signatures that the profile demands, where it demands more than one.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Demanded {
+    /// So many officials have to sign a note of this kind.
+    pub officials: u32,
+    /// Where the treaty says so, by the profile; may be empty.
+    pub article: String,
+    /// So many have, with signatures that hold.
+    pub given: usize,
+}
+
 /// What a verified evidence file proves. Every field follows from bytes that were checked.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Verdict {
@@ -80,6 +91,9 @@ pub struct Verdict {
     pub issued: Option<Timestamp>,
     /// Officials whose signatures verify, with keys that the party's root had granted before.
     pub signers: Vec<Signer>,
+    /// How many signatures the profile demands, if it demands more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demanded: Option<Demanded>,
     /// What is not in order.
     pub marks: Vec<Mark>,
     /// When the sending party says that it logged the note: by its own clock.
@@ -208,6 +222,12 @@ impl Verdict {
             let officials: Vec<_> =
                 self.signers.iter().map(|s| format!("{} (key granted in record {})", s.title, s.granted_at)).collect();
             out.push(format!("It was signed for {sender} by: {}.", officials.join("; ")));
+        }
+        if let Some(Demanded { officials, article, given }) = &self.demanded {
+            let article = if article.is_empty() { String::new() } else { format!(" ({article})") };
+            out.push(format!(
+                "The treaty's profile{article} demands that {officials} officials sign such a note; {given} have."
+            ));
         }
         let fields = profile.and_then(|profile| profile.kind.get(&self.kind)).map(|kind| kind.fields.as_slice());
         for (key, value) in &self.body {

@@ -137,8 +137,9 @@ impl Engine {
         let record = Record { index, log: treaty.origin(me), prev, time: self.now(), kind, payload: note };
         let officials = self.keys.party(me).officials();
         let at = self.logs[me].adoption.last();
-        let validity = check_notification(&record, me, at, &treaty, Some(&self.config.profile), officials);
+        let mut validity = check_notification(&record, me, at, &treaty, Some(&self.config.profile), officials);
         if !validity.marks.is_empty() {
+            validity.name_who_is_missing(&notification.kind, index, record.time, officials);
             return Ok(Err(Refusal::Marks(validity.marks)));
         }
         let id = notification.id;

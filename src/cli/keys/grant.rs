@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::super::{Code, Context, Failure, clock, display, entry, files};
+use super::super::{Code, Context, Failure, clock, display, files};
 use super::{PassphraseArgs, official};
 use crate::keys::{self, Public, PublicKey};
-use crate::ledger::{Grant, Party, Timestamp, Treaty};
-use crate::note::{KeyType, SignedNote, VerifierKey};
+use crate::ledger::{Credential, Grant, Party, Timestamp, Treaty};
+use crate::note::{KeyType, VerifierKey};
 
 /// Sign, with the party's root key, that an official may sign notifications of some kinds.
 #[derive(Debug, clap::Args)]
@@ -36,20 +36,16 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let treaty = context.treaty()?;
-    let identity = context.identity(None, None)?;
-    let party = entry(&treaty, &identity.party)?;
+    let (treaty, party, origin) = super::at_home(context)?;
     let (key, title) = official_key(&args.official, context)?;
-    check_key(&key, &treaty, party, &identity.origin())?;
+    check_key(&key, &treaty, &party, &origin)?;
     let title = args.title.clone().or(title).ok_or_else(|| {
         Failure::new(Code::Input, "the official's title is not known").hint("give it with --title \"…\"")
     })?;
     official::check_title(&title)?;
     check_kinds(&args.kinds, context, &treaty)?;
 
-    let short = key.name().rsplit('/').next().unwrap_or("official");
-    let path = args.output.clone().unwrap_or_else(|| context.home.join(format!("{short}.credential")));
-    files::absent(&path)?;
+    let path = super::output(args.output.as_ref(), &key, "credential", context)?;
     let root = keys::load_as(&context.key_path("root"), &party.root, &args.passphrase.passphrase())?;
     let grant = Grant {
         from: args.from,
@@ -61,13 +57,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         title,
         until: args.until,
     };
-    let refused =
-        |e: &dyn std::fmt::Display| Failure::new(Code::Refused, format!("the credential is not in form: {e}"));
-    let mut note = SignedNote::new(grant.to_text()).map_err(|e| refused(&e))?;
-    note.sign(&root);
-    let bytes = note.to_bytes();
-    // Read back as every other party will read it, before it leaves the root's hands.
-    Grant::verify(&bytes, party, &identity.origin(), &treaty.hash()).map_err(|e| refused(&e))?;
+    let bytes = super::signed(&Credential::Grant(grant.clone()), &root, &party, &origin, &treaty)?;
     files::create(&path, &bytes)?;
 
     let out = &context.out;

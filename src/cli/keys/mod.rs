@@ -1,6 +1,7 @@
 //! `verbale keys`: a party's keys and its officials'.
 
 mod grant;
+mod history;
 mod new;
 mod official;
 mod outside;
@@ -13,10 +14,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 pub use official::is_official;
 
-use super::{Code, Context, Failure};
+use super::{Code, Context, Failure, entry, files};
 use crate::keys::Passphrase;
 use crate::ledger::{Credential, Party, Timestamp, Treaty};
-use crate::note::SigningKey;
+use crate::note::{SigningKey, VerifierKey};
 
 /// Make keys, grant them, list them.
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,7 @@ enum Command {
     Rotate(rotate::Args),
     Outside(outside::Args),
     Show(show::Args),
+    History(history::Args),
 }
 
 /// Runs the command.
@@ -46,7 +48,25 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Command::Rotate(args) => rotate::run(args, context),
         Command::Outside(args) => outside::run(args, context),
         Command::Show(args) => show::run(args, context),
+        Command::History(args) => history::run(args, context),
     }
+}
+
+/// The treaty, the party whose home this is, and the name of its log.
+fn at_home(context: &Context) -> Result<(Treaty, Party, String), Failure> {
+    let treaty = context.treaty()?;
+    let identity = context.identity(None, None)?;
+    let party = entry(&treaty, &identity.party)?.clone();
+    Ok((treaty, party, identity.origin()))
+}
+
+/// Where a credential about an official's key goes: as named, or beside the home folder's other files. Nothing may
+/// stand there; that is found out before the root key is asked for.
+fn output(named: Option<&PathBuf>, key: &VerifierKey, ending: &str, context: &Context) -> Result<PathBuf, Failure> {
+    let short = key.name().rsplit('/').next().unwrap_or("official");
+    let path = named.cloned().unwrap_or_else(|| context.home.join(format!("{short}.{ending}")));
+    files::absent(&path)?;
+    Ok(path)
 }
 
 /// A credential signed by the root, read back as every other party will read it before it leaves the root's hands.

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use serde_json::json;
 
+use super::super::role::RoleArg;
 use super::super::{Code, Context, Failure, NodeConfig, check_address, files};
 use super::ProtectArgs;
 use crate::keys::{self, KeyFileError, Passphrase, Public, PublicKey, TransportKey};
@@ -31,16 +31,6 @@ pub struct Args {
     addresses: Vec<String>,
     #[command(flatten)]
     protect: ProtectArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum RoleArg {
-    /// Bound by the treaty.
-    StateParty,
-    /// Keeps the treaty; receives and circulates notices.
-    Depositary,
-    /// Reads and receipts, sends nothing that binds.
-    Observer,
 }
 
 /// Runs the command.
@@ -144,11 +134,7 @@ fn check(args: &Args) -> Result<(), Failure> {
 fn roles(args: &[RoleArg]) -> Vec<Role> {
     let mut roles = Vec::new();
     for arg in args {
-        let role = match arg {
-            RoleArg::StateParty => Role::StateParty,
-            RoleArg::Depositary => Role::Depositary,
-            RoleArg::Observer => Role::Observer,
-        };
+        let role = Role::from(*arg);
         if !roles.contains(&role) {
             roles.push(role);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::super::{Context, Failure, clock, entry, files};
+use super::super::{Context, Failure, clock, files};
 use super::{PassphraseArgs, grant};
 use crate::keys;
 use crate::ledger::{Credential, Revocation};
@@ -26,13 +26,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let treaty = context.treaty()?;
-    let identity = context.identity(None, None)?;
-    let party = entry(&treaty, &identity.party)?;
+    let (treaty, party, origin) = super::at_home(context)?;
     let (key, _) = grant::official_key(&args.official, context)?;
-    let short = key.name().rsplit('/').next().unwrap_or("official");
-    let path = args.output.clone().unwrap_or_else(|| context.home.join(format!("{short}.revocation")));
-    files::absent(&path)?;
+    let path = super::output(args.output.as_ref(), &key, "revocation", context)?;
     let root = keys::load_as(&context.key_path("root"), &party.root, &args.passphrase.passphrase())?;
     let revocation = Revocation {
         issued: clock::now(),
@@ -41,7 +37,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         party: party.code.clone(),
         reason: args.reason.clone(),
     };
-    let bytes = super::signed(&Credential::Revoke(revocation), &root, party, &identity.origin(), &treaty)?;
+    let bytes = super::signed(&Credential::Revoke(revocation), &root, &party, &origin, &treaty)?;
     files::create(&path, &bytes)?;
     let out = &context.out;
     if out.json {

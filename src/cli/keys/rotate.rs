@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::super::{Context, Failure, clock, entry, files};
+use super::super::{Context, Failure, clock, files};
 use super::{PassphraseArgs, ProtectArgs};
 use crate::keys;
 use crate::ledger::{Credential, Job, NewKey, Rotation};
@@ -34,13 +34,11 @@ pub struct Args {
 
 /// Runs the command. The secret key is on disk before anything names its public half.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let treaty = context.treaty()?;
-    let identity = context.identity(None, None)?;
-    let party = entry(&treaty, &identity.party)?;
+    let (treaty, party, origin) = super::at_home(context)?;
     let root_passphrase = PassphraseArgs { passphrase_file: args.root_passphrase_file.clone() };
     let root = keys::load_as(&context.key_path("root"), &party.root, &root_passphrase.passphrase())?;
     let protect = args.protect.choose()?;
-    let (origin, job) = (identity.origin(), args.job.as_str());
+    let job = args.job.as_str();
     let hex = |id: [u8; 4]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let (path, key) = match args.job {
         Job::Log | Job::Witness => {
@@ -72,7 +70,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         party: party.code.clone(),
         reason: args.reason.clone(),
     };
-    let bytes = super::signed(&Credential::Rotate(rotation.clone()), &root, party, &origin, &treaty)?;
+    let bytes = super::signed(&Credential::Rotate(rotation.clone()), &root, &party, &origin, &treaty)?;
     files::absent(&output)?;
     files::create(&output, &bytes)?;
     let out = &context.out;

@@ -8,6 +8,7 @@ mod due;
 mod export;
 mod fsck;
 mod inbox;
+mod keys;
 mod law;
 pub mod loopback;
 mod mirror;
@@ -24,6 +25,8 @@ mod submit;
 mod tables;
 mod timeline;
 mod watch;
+
+pub(super) use keys::stored_keys;
 
 use super::{Code, Context, Failure, NodeConfig};
 use crate::api::view::RecordView;

@@ -110,7 +110,10 @@ fn print(detail: &NoteDetail, ctx: &Context) {
         row("refers to", &note.re.join(", "));
     }
     for signer in &detail.signers {
-        row("signed by", &signer.title);
+        let later = signer.revoked_at.map_or(String::new(), |at| {
+            format!(" (the key was revoked later, in {}/{at}: what was logged before stays signed)", note.party)
+        });
+        row("signed by", &format!("{}{later}", signer.title));
     }
     for file in &detail.attachments {
         row("attachment", &format!("{} ({}, {} bytes)", file.name, file.media, file.size));

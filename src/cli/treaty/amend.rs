@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use serde_json::json;
 
+use super::super::role::RoleArg;
 use super::super::{Code, Context, Failure, check_address, clock, display, files};
 use super::add_party::check_party;
 use super::changes::{in_words, signatures};
@@ -41,16 +41,6 @@ pub struct Args {
     /// Where to write the amendment; by default amendment-NUMBER.note in the home folder.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum RoleArg {
-    /// Bound by the treaty.
-    StateParty,
-    /// Keeps the treaty; receives and circulates notices.
-    Depositary,
-    /// Reads and receipts, sends nothing that binds.
-    Observer,
 }
 
 /// Runs the command.
@@ -116,12 +106,8 @@ fn changes(args: &Args) -> Result<Vec<Change>, Failure> {
         let from = args.from.as_deref().and_then(date).ok_or_else(|| {
             Failure::new(Code::Usage, "--from is a date as 2021-12-18 or a time in UTC as 2021-12-18T00:00:00Z")
         })?;
-        let role = |role: &RoleArg| match role {
-            RoleArg::StateParty => Role::StateParty,
-            RoleArg::Depositary => Role::Depositary,
-            RoleArg::Observer => Role::Observer,
-        };
-        changes.push(Change::Status { party: party.clone(), roles: args.roles.iter().map(role).collect(), from });
+        let roles = args.roles.iter().map(|role| Role::from(*role)).collect();
+        changes.push(Change::Status { party: party.clone(), roles, from });
     }
     Ok(changes)
 }
