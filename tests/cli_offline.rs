@@ -31,6 +31,12 @@ required = true
 name = "reasons"
 title = "Reasons"
 type = "list"
+[kind.joint]
+title = "Joint notice"
+article = "Article XVI"
+to = ["*"]
+signatures = 2
+field = [{ name = "text", title = "Text", type = "text" }]
 "#;
 
 /// A folder with the homes of some parties.
@@ -191,6 +197,64 @@ fn a_second_official_adds_a_signature_and_the_first_stays() {
 }
 
 #[test]
+fn copies_that_officials_signed_elsewhere_are_brought_together_and_other_texts_are_refused() {
+    let desk = Desk::ledger();
+    desk.official("minister");
+    desk.official("deputy");
+    let new = |file: &str, text: &str| {
+        let args = ["new", "joint", "--set", text, "--issued", "2021-06-18T09:00:00Z", "-o", file];
+        desk.run("RU", &args).good();
+    };
+    new("j.draft", "text=one and the same");
+    let said = desk.run("RU", &["sign", "j.draft", "--key", "minister", "--yes", "-o", "a.note"]).good();
+    assert!(said.contains("The profile (Article XVI) demands 2 officials: 1 more official has to sign it."), "{said}");
+    desk.run("RU", &["sign", "j.draft", "--key", "deputy", "--yes", "-o", "b.note"]).good();
+    let (a, b) = (desk.read("a.note"), desk.read("b.note"));
+
+    let out = desk.run("RU", &["--json", "sign", "--merge", "a.note", "b.note", "-o", "both.note"]).good();
+    let value: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(value["signatures"], serde_json::json!(["trial/RU/minister", "trial/RU/deputy"]));
+    assert_eq!((&value["demanded"], &value["missing"]), (&2.into(), &0.into()));
+    // Byte for byte the lines that they signed; the copies stay as they are.
+    assert_eq!(desk.read("both.note"), format!("{a}{}", b.rsplit_once("\n\n").unwrap().1));
+    assert_eq!((desk.read("a.note"), desk.read("b.note")), (a.clone(), b.clone()));
+    // In place, in the other order, and once more: nothing is there twice.
+    desk.run("RU", &["sign", "b.note", "--merge", "a.note", "both.note"]).good();
+    assert_eq!(desk.read("b.note").lines().count(), 4);
+    // A third official signs what two copies came to, and a draft may be among them.
+    desk.official("third");
+    desk.run("RU", &["sign", "j.draft", "--merge", "a.note", "--key", "third", "--yes", "-o", "c.note"]).good();
+    assert!(desk.read("c.note").starts_with(&a) && desk.read("c.note").contains("trial/RU/third "));
+
+    // Another text: the first difference is named, by field and title, and nothing is written.
+    new("k.draft", "text=one and another");
+    desk.run("RU", &["sign", "k.draft", "--key", "deputy", "--yes", "-o", "k.note"]).good();
+    let merge = ["sign", "--merge", "a.note", "k.note", "-o", "no.note"];
+    desk.run("RU", &merge).bad(
+        4,
+        &["the field `body.text` (Text) is “one and the same” in a.note, and “one and another” in k.note", "nothing"],
+    );
+    new("l.draft", "text=one and the same");
+    desk.run("RU", &["sign", "--merge", "a.note", "l.draft", "-o", "no.note"]).bad(4, &["the field `id` is"]);
+    // A line that somebody altered.
+    let line = b.lines().last().unwrap();
+    let (head, end) = line.split_at(line.len() - 8);
+    let altered =
+        format!("{head}{}", if end.starts_with('A') { end.replacen('A', "B", 1) } else { format!("A{}", &end[1..]) });
+    fs::write(desk.path("x.note"), desk.read("both.note").replace(line, &altered)).unwrap();
+    desk.run("RU", &["sign", "--merge", "both.note", "x.note", "-o", "no.note"])
+        .bad(4, &["x.note has another signature by trial/RU/deputy"]);
+    desk.run("RU", &["sign", "x.note", "--key", "third", "--yes"])
+        .bad(4, &["the signature by trial/RU/deputy does not verify"]);
+    // And what is no question at all.
+    desk.run("RU", &["sign", "--merge", "a.note"]).bad(2, &["one copy"]);
+    desk.run("RU", &["sign"]).bad(2, &["required"]);
+    desk.run("RU", &["sign", "a.note"]).bad(2, &["--key"]);
+    desk.run("RU", &["sign", "--merge", "a.note", "none.note"]).bad(3, &["there is no file none.note"]);
+    assert!(!desk.path("no.note").exists());
+}
+
+#[test]
 fn an_encrypted_key_needs_its_passphrase_from_wherever_it_comes() {
     let desk = Desk::ledger();
     let official = ["keys", "official", "minister", "--title", "Minister"];
@@ -264,7 +328,7 @@ fn only_an_officials_key_of_the_sender_signs_and_only_such_keys_are_granted() {
     grant("nobody").bad(7, &["no key file RU/keys/officials/nobody.pub"]);
     desk.official("minister");
     desk.run("RU", &["keys", "grant", "minister", "--kinds", "withdrawl"])
-        .bad(4, &["the kind \"withdrawl\" is not in the treaty's profile", "acknowledgement, withdrawal"]);
+        .bad(4, &["the kind \"withdrawl\" is not in the treaty's profile", "acknowledgement, joint, withdrawal"]);
     fs::copy(desk.path("CA/keys/root.key"), desk.path("RU/keys/root.key")).unwrap();
     grant("minister").bad(7, &["RU/keys/root.key holds the key trial/CA/root+", "should hold trial/RU/root+"]);
     desk.run("RU", &["keys", "official", "root", "--title", "T", "--plain"]).bad(3, &["not root, log, witness"]);
@@ -276,7 +340,8 @@ fn only_an_officials_key_of_the_sender_signs_and_only_such_keys_are_granted() {
 fn drafts_that_are_not_in_form_are_refused_with_all_their_faults() {
     let desk = Desk::ledger();
     let new = |args: &[&str]| desk.run("RU", &[&["new", "withdrawal", "-o", "w.draft"], args].concat());
-    desk.run("RU", &["new", "withdrawl"]).bad(4, &["the kind \"withdrawl\" is not in", "acknowledgement, withdrawal"]);
+    desk.run("RU", &["new", "withdrawl"])
+        .bad(4, &["the kind \"withdrawl\" is not in", "acknowledgement, joint, withdrawal"]);
     new(&[]).bad(4, &["the field `effective` (Intended date) is missing", "nothing was written"]);
     new(&["--set", "effective=18.12.2021", "--set", "when=now", "--set", "x", "--set", "reasons=\u{202e}"]).bad(
         4,

@@ -27,6 +27,17 @@ name = "text"
 title = "Text"
 type = "text"
 required = true
+[kind.withdrawal]
+title = "Notice of withdrawal"
+article = "Article 9"
+signatures = 2
+[[kind.withdrawal.field]]
+name = "text"
+title = "Text"
+type = "text"
+required = true
+[amendment]
+share = "2/3"
 "#;
 /// Makes a record's size 500 bytes, more or less a digit.
 const FILLER: usize = 2;
@@ -37,7 +48,7 @@ pub struct Trial {
     profile: Arc<Profile>,
 }
 
-fn key(party: usize, job: &str) -> SigningKey {
+pub fn key(party: usize, job: &str) -> SigningKey {
     let kind = if job == "witness" { KeyType::Cosignature } else { KeyType::Ed25519 };
     let name = if job == "log" { format!("bench/P{party}") } else { format!("bench/P{party}/{job}") };
     SigningKey::from_seed(&name, kind, &seed(party, job)).unwrap()

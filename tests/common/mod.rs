@@ -234,6 +234,11 @@ impl Ledger {
 
     /// A second node of the same party starts from an old copy of its disk, logs a note, and tells one other party.
     pub fn equivocate(&mut self, party: usize, old: Memory, note: Vec<u8>, tell: usize) {
+        self.twin(party, old, note, &[tell]);
+    }
+
+    /// The same, telling these; its disk.
+    pub fn twin(&mut self, party: usize, old: Memory, note: Vec<u8>, tell: &[usize]) -> Memory {
         let mut twin = node(party, &self.treaty, &self.profile, old);
         let mut effects = Vec::new();
         for input in [Input::Tick, Input::Submit { ticket: 0, note }] {
@@ -244,10 +249,13 @@ impl Ledger {
         }
         for effect in effects {
             if let Effect::Gossip(message) = effect {
-                self.queue.push_back((tell, Input::Gossip { from: party, message }));
+                for to in tell {
+                    self.queue.push_back((*to, Input::Gossip { from: party, message: message.clone() }));
+                }
             }
         }
         self.settle();
+        twin.disk
     }
 
     /// What an honest node would never log: a record with any payload, under a proper head.

@@ -1,8 +1,12 @@
 //! What a party that breaks the protocol can do to one honest node: each test is an attack.
 
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "../common/mod.rs"]
+mod common;
 #[allow(dead_code, reason = "shared with the simulator")]
 #[path = "../simulation/fixture.rs"]
 mod fixture;
+mod keys;
 #[allow(dead_code, reason = "each attack uses its own part of it")]
 mod rig;
 

@@ -9,7 +9,7 @@ use verbale::api::view::{AcceptedView, RecordView, StatusView};
 use verbale::cli::Failure;
 use verbale::cli::online::client::Client;
 
-use crate::trial::Trial;
+use crate::trial::{Trial, key};
 
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,6 +26,66 @@ impl Ledger {
         let dir = tempfile::tempdir().unwrap();
         let trial = Trial::new(dir.path(), parties, true);
         Self { trial, dir, nodes: (0..parties).map(|_| None).collect() }
+    }
+
+    /// The same, with each party's root key in its home folder.
+    pub fn with_roots(parties: usize) -> Self {
+        let ledger = Self::new(parties);
+        for party in 0..parties {
+            let path = ledger.trial.home(party).join("keys/root.key");
+            verbale::keys::create(&path, &key(party, "root"), None).unwrap();
+        }
+        ledger
+    }
+
+    /// A home folder more, of the party of that number: its node can be started.
+    pub fn one_more(&mut self) -> usize {
+        self.nodes.push(None);
+        self.nodes.len() - 1
+    }
+
+    /// Starts these, waits until they sign, and lets the first party's official sign notes.
+    pub fn run_all(&mut self) {
+        for party in 0..self.parties() {
+            self.start(party, &[]);
+        }
+        self.until_signing();
+        self.submit(0, self.trial.grant(0)).unwrap();
+    }
+
+    /// Runs a command that has to succeed; what it printed as JSON.
+    #[track_caller]
+    pub fn json(&self, party: usize, args: &[&str]) -> serde_json::Value {
+        let output = self.run(party, &[&["--json"], args].concat());
+        assert!(output.status.success(), "{args:?}: {}", said(&output).1);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}"))
+    }
+
+    /// Runs a command that has to fail with a code and a sentence that has these parts.
+    #[track_caller]
+    pub fn fails(&self, party: usize, args: &[&str], expected: verbale::cli::Code, parts: &[&str]) {
+        let (code, text) = said(&self.run(party, args));
+        assert_eq!(code, expected as i32, "{args:?}: {text}");
+        for part in parts {
+            assert!(text.contains(part), "{args:?}: {text:?} should say {part:?}");
+        }
+    }
+
+    /// A path in the folder of all homes.
+    pub fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Makes evidence of a note at a party's node, and verifies it with another party's treaty file as it was at first.
+    #[track_caller]
+    pub fn verified(&self, at: usize, number: &str) -> serde_json::Value {
+        let file = self.path(&format!("{}-by-{at}.tlog-proof", number.replace('/', "-")));
+        let _ = fs::remove_file(&file);
+        self.json(at, &["prove", number, "-o", &file]);
+        let treaty = self.trial.home(0).join("treaty.toml");
+        let verdict = self.json(0, &["verify", &file, "--treaty", treaty.to_str().unwrap()]);
+        assert_eq!(verdict["sound"], true, "{verdict}");
+        verdict["verdict"].clone()
     }
 
     /// All nodes run, are connected and sign, and the first party's official may sign notes.

@@ -5,7 +5,9 @@ mod api;
 mod commands;
 mod crashes;
 mod faults;
+mod keys;
 mod ledger;
+mod membership;
 #[allow(dead_code, reason = "shared with the benches")]
 #[path = "../../benches/ledger/trial.rs"]
 mod trial;

@@ -170,8 +170,19 @@ fn table(found: &Found, out: &Output) {
         ]
     };
     let headers = [
-        "party", "use", "title", "kinds", "valid from", "valid until", "from record", "from", "to record", "to", "end",
-        "reason", "key",
+        "party",
+        "use",
+        "title",
+        "kinds",
+        "valid from",
+        "valid until",
+        "from record",
+        "from",
+        "to record",
+        "to",
+        "end",
+        "reason",
+        "key",
     ];
     display::table(out, &headers, &found.lives.iter().map(row).collect::<Vec<_>>());
 }
