@@ -4,18 +4,19 @@
 //! order. What was appended since is looked at anew when the folder is opened again. `receipts.txt` follows from the
 //! records: while it does not yet, a mark stands outside the folder, and the lists are made anew from all records.
 
+mod follow;
+
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::export::receipt_line;
 use super::frame::{Reader, write_frame};
-use super::layout::{
-    CHECKPOINTS, FORKS, LOGS, POLICY, PROFILE, README, RECEIPTS, RECORDS, ReceiptLine, TREATY, readme,
-};
-use crate::ledger::{ForkProof, Keyring, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
+use super::layout::{CHECKPOINTS, FORKS, LOGS, PROFILE, RECEIPTS, RECORDS, ReceiptLine, TREATY};
+use crate::ledger::{Adoption, ForkProof, Keyring, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
 use crate::note::SignedNote;
 use crate::tlog::{Appender, Checkpoint, Hash, TileWrite, Tiles, leaf_hash};
 
@@ -60,9 +61,18 @@ pub enum GrowError {
 pub struct Growing {
     folder: PathBuf,
     unsettled: PathBuf,
-    treaty: Treaty,
-    /// The treaty file's keys: a log whose key was changed is not followed past that yet.
+    /// With the amendments that the records have.
+    treaty: Arc<Treaty>,
+    /// The parties' keys: by all records, and by what roots are known to have signed.
     keys: Keyring,
+    /// By the records that a head covers, and nothing else: the audit knows no more.
+    sealed_keys: Keyring,
+    /// How often these have changed.
+    rekeyed: u64,
+    /// The lists of receipts are to be made anew: a receipt in one log is signed with the keys of another.
+    relist: bool,
+    /// By log: where the amendments hold in it.
+    adoptions: Vec<Adoption>,
     logs: Vec<Log>,
     /// By receipted log: lines that its list lacks.
     pending: Vec<Vec<ReceiptLine>>,
@@ -86,6 +96,12 @@ struct Log {
     head: Option<SignedNote>,
     /// The roots of the heads that were written, by size.
     roots: BTreeMap<u64, Hash>,
+    /// The records that changed one of its keys, each with its index.
+    key_records: Vec<(u64, Vec<u8>)>,
+    /// How many of them the list on disk has, once it was written.
+    listed_keys: Option<usize>,
+    /// What [`Growing::rekeyed`] was when the lines below were worked out.
+    lines_of: u64,
     /// Lines that follow from records which no head covers yet.
     unsealed: Vec<(usize, ReceiptLine)>,
 }
@@ -104,10 +120,7 @@ impl Growing {
         if Hash::digest(profile) != parsed.file().profile_sha256 {
             return Err(GrowError::Profile);
         }
-        let (readme, policy) = (readme(&parsed, None), parsed.policy_text());
-        for (name, bytes) in
-            [(README, readme.as_bytes()), (TREATY, treaty), (PROFILE, profile), (POLICY, policy.as_bytes())]
-        {
+        for (name, bytes) in [(TREATY, treaty), (PROFILE, profile)] {
             let path = folder.join(name);
             match fs::read(&path) {
                 Ok(found) if found == bytes => {}
@@ -119,27 +132,37 @@ impl Growing {
                 Err(source) => return Err(GrowError::Io { path, source }),
             }
         }
-        let parties = parsed.parties().len();
+        let treaty = follow::amended(folder, parsed, profile)?;
         let mut growing = Self {
             folder: folder.to_owned(),
             unsettled: unsettled.to_owned(),
-            keys: Keyring::new(&parsed),
-            treaty: parsed,
+            keys: Keyring::new(&treaty),
+            sealed_keys: Keyring::new(&treaty).settled(),
+            rekeyed: 0,
+            relist: false,
+            adoptions: vec![Adoption::default(); treaty.parties().len()],
+            pending: vec![Vec::new(); treaty.parties().len()],
+            treaty: Arc::new(treaty),
             logs: Vec::new(),
-            pending: vec![Vec::new(); parties],
         };
+        growing.follows_from_treaty()?;
         let again = unsettled.exists();
-        for log in 0..parties {
-            let loaded = growing.load(log, again)?;
-            growing.logs.push(loaded);
-        }
+        growing.load_new()?;
+        growing.relist = again;
         if again {
-            for log in 0..parties {
-                put(&growing.file(log, RECEIPTS), b"")?;
-            }
             growing.settle()?;
         }
         Ok(growing)
+    }
+
+    /// Reads the logs of parties that are not loaded yet.
+    fn load_new(&mut self) -> Result<(), GrowError> {
+        while self.logs.len() < self.treaty.parties().len() {
+            let loaded = self.load(self.logs.len())?;
+            self.logs.push(loaded);
+            self.seal_keys(self.logs.len() - 1)?;
+        }
+        Ok(())
     }
 
     /// The treaty.
@@ -233,19 +256,25 @@ impl Growing {
     /// Appends a record. It counts when a head covers it.
     pub fn append(&mut self, log: usize, bytes: &[u8]) -> Result<(), GrowError> {
         let path = self.file(log, RECORDS);
-        let origin = self.treaty.origin(log);
+        let origin = self.treaty.origin(log).to_owned();
         let of = &mut self.logs[log];
         let index = of.end.edge.size();
-        let record = Record::parse_at(bytes, origin, index, &of.end.last_leaf)
+        let record = Record::parse_at(bytes, &origin, index, &of.end.last_leaf)
             .map_err(|error| GrowError::Record(index, error))?;
         let mut frame = Vec::with_capacity(bytes.len() + 40);
         let written = write_frame(&mut frame, "record", index, bytes).and_then(|()| of.records.write_all(&frame));
         written.map_err(|source| GrowError::Io { path, source })?;
-        of.unsealed.extend(line_of(&record, log, &self.keys));
+        if of.end.bytes == of.sealed.bytes {
+            of.lines_of = self.rekeyed;
+        }
+        of.unsealed.extend(line_of(&record, log, &self.sealed_keys));
         of.end.last_leaf = leaf_hash(bytes);
         of.end.edge.push(of.end.last_leaf, &mut Vec::new());
         of.end.bytes += frame.len() as u64;
-        Ok(())
+        if self.absorb(log, &record)? {
+            self.logs[log].key_records.push((index, bytes.to_vec()));
+        }
+        self.load_new()
     }
 
     /// Writes a head that covers all records, whose root is the head's: the caller has checked that the log signed it.
@@ -264,9 +293,12 @@ impl Growing {
         of.sealed = of.end.clone();
         of.head = Some(note.clone());
         of.roots.insert(head.size, head.root);
+        // A key changed since they were worked out: they are all worked out anew.
+        self.relist |= of.lines_of != self.rekeyed;
         for (receipted, line) in of.unsealed.drain(..) {
             self.pending[receipted].push(line);
         }
+        self.seal_keys(log)?;
         if self.pending.iter().map(Vec::len).sum::<usize>() > MAX_PENDING { self.settle() } else { Ok(()) }
     }
 
@@ -276,11 +308,18 @@ impl Growing {
         let of = &mut self.logs[log];
         of.unsealed.clear();
         of.end = of.sealed.clone();
+        let size = of.end.edge.size();
+        of.key_records.retain(|(index, _)| *index < size);
+        self.keys.party_mut(log).forget_from(size);
+        self.adoptions[log].forget_from(size);
         of.records.set_len(of.end.bytes).map_err(|source| GrowError::Io { path, source })
     }
 
     /// Brings the lists of receipts up to date.
     pub fn settle(&mut self) -> Result<(), GrowError> {
+        if self.relist {
+            self.list_anew()?;
+        }
         for log in 0..self.logs.len() {
             if self.pending[log].is_empty() {
                 continue;
@@ -298,6 +337,28 @@ impl Growing {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Works out all lists of receipts from all records that a head covers.
+    fn list_anew(&mut self) -> Result<(), GrowError> {
+        if !self.unsettled.exists() {
+            put(&self.unsettled, b"")?;
+        }
+        for log in 0..self.logs.len() {
+            put(&self.file(log, RECEIPTS), b"")?;
+        }
+        let mut pending = vec![Vec::new(); self.logs.len()];
+        for log in 0..self.logs.len() {
+            self.since(log, &mut Position::default(), |_, bytes| {
+                let line = Record::parse(bytes).ok().and_then(|record| line_of(&record, log, &self.sealed_keys));
+                if let Some((receipted, line)) = line {
+                    pending[receipted].push(line);
+                }
+            })?;
+        }
+        self.pending = pending;
+        self.relist = false;
+        Ok(())
     }
 
     /// The lines of a list, with new ones in their places.
@@ -341,8 +402,8 @@ impl Growing {
         self.folder.join(LOGS).join(&self.treaty.party(log).code).join(name)
     }
 
-    /// Reads a log's files, and cuts off what was not written to its end. `again`: the receipts are listed anew.
-    fn load(&mut self, log: usize, again: bool) -> Result<Log, GrowError> {
+    /// Reads a log's files, and cuts off what was not written to its end.
+    fn load(&mut self, log: usize) -> Result<Log, GrowError> {
         let folder = self.folder.join(LOGS).join(&self.treaty.party(log).code);
         fs::create_dir_all(&folder).map_err(|source| GrowError::Io { path: folder, source })?;
         let [records, checkpoints, receipts] = [RECORDS, CHECKPOINTS, RECEIPTS].map(|name| self.file(log, name));
@@ -358,22 +419,23 @@ impl Growing {
         let start = End { edge: Appender::default(), last_leaf: self.treaty.hash(), bytes: 0 };
         let (mut end, mut sealed) = (start.clone(), start);
         let (mut head, mut roots, mut heads_bytes) = (None, BTreeMap::new(), 0);
-        let mut lines = Vec::new();
-        let key = &self.treaty.party(log).log;
+        let mut key_records = Vec::new();
         // A frame that is cut off at the end was never promised to be there.
         while let Ok(Some((size, bytes))) = heads.next_frame("checkpoint") {
             let wrong = |what: &str| damaged(&checkpoints, format!("the head of {size} records: {what}"));
             let note = SignedNote::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
-            let checkpoint = Checkpoint::verify(&note, key).map_err(|error| wrong(&error.to_string()))?;
-            while end.edge.size() < checkpoint.size {
+            // Which key it should be signed with, the records say.
+            while end.edge.size() < size {
                 let frame = reader.next_frame("record").map_err(|broken| damaged(&records, broken.what()))?;
-                let (_, bytes) = frame.ok_or_else(|| damaged(&records, "records are missing".into()))?;
-                let record = self.take(log, &mut end, &bytes).map_err(|what| damaged(&records, what.to_string()))?;
+                let (index, bytes) = frame.ok_or_else(|| damaged(&records, "records are missing".into()))?;
+                let changed = self.take(log, &mut end, &bytes).map_err(|what| damaged(&records, what.to_string()))?;
                 end.bytes = reader.bytes;
-                if again {
-                    lines.extend(line_of(&record, log, &self.keys));
+                if changed {
+                    key_records.push((index, bytes));
                 }
             }
+            let verified = self.keys.party(log).verify_head(&note);
+            let checkpoint = verified.map_err(|error| wrong(&error.to_string()))?;
             if checkpoint.size != size || end.edge.size() != size || end.edge.root() != checkpoint.root {
                 return Err(wrong("the records do not lead to it"));
             }
@@ -381,29 +443,43 @@ impl Growing {
             (sealed, head, heads_bytes) = (end.clone(), Some(note), heads.bytes);
         }
         // Records that no head covers yet are kept if they chain: the next head will say whether they are the right ones.
-        let mut unsealed = Vec::new();
-        while let Ok(Some((_, bytes))) = reader.next_frame("record") {
-            let Ok(record) = self.take(log, &mut end, &bytes) else { break };
+        while let Ok(Some((index, bytes))) = reader.next_frame("record") {
+            let Ok(changed) = self.take(log, &mut end, &bytes) else { break };
             end.bytes = reader.bytes;
-            unsealed.extend(line_of(&record, log, &self.keys));
+            if changed {
+                key_records.push((index, bytes));
+            }
         }
         let cut = |file: &File, path: &Path, bytes: u64| {
             file.set_len(bytes).map_err(|source| GrowError::Io { path: path.to_owned(), source })
         };
         cut(&out, &records, end.bytes)?;
         cut(&heads_out, &checkpoints, heads_bytes)?;
-        for (receipted, line) in lines {
-            self.pending[receipted].push(line);
-        }
-        Ok(Log { records: out, checkpoints: heads_out, end, sealed, head, roots, unsealed })
+        // The lines of what no head covers yet are worked out when one does, with all others.
+        let lines_of = if end.bytes > sealed.bytes { u64::MAX } else { 0 };
+        Ok(Log {
+            records: out,
+            checkpoints: heads_out,
+            end,
+            sealed,
+            head,
+            roots,
+            key_records,
+            listed_keys: None,
+            lines_of,
+            unsealed: Vec::new(),
+        })
     }
 
-    /// Checks that a record continues a log, and moves its end.
-    fn take<'a>(&self, log: usize, end: &mut End, bytes: &'a [u8]) -> Result<Record<'a>, RecordError> {
-        let record = Record::parse_at(bytes, self.treaty.origin(log), end.edge.size(), &end.last_leaf)?;
+    /// Checks that a record continues a log, and moves its end; whether it changed one of the log's keys.
+    fn take(&mut self, log: usize, end: &mut End, bytes: &[u8]) -> Result<bool, GrowError> {
+        let index = end.edge.size();
+        let origin = self.treaty.origin(log).to_owned();
+        let record =
+            Record::parse_at(bytes, &origin, index, &end.last_leaf).map_err(|error| GrowError::Record(index, error))?;
         end.last_leaf = leaf_hash(bytes);
         end.edge.push(end.last_leaf, &mut Vec::new());
-        Ok(record)
+        self.absorb(log, &record)
     }
 }
 

@@ -101,6 +101,7 @@ impl Docket {
         self.sizes.resize(parties, 0);
         self.receipts.resize(parties, Vec::new());
         self.receipts.iter_mut().for_each(|of| of.resize(parties, Vec::new()));
+        self.keys.amend(&treaty);
         self.treaty = treaty;
     }
 

@@ -22,7 +22,7 @@ pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size, load_ke
 pub use memory::{Memory, note_id};
 pub use own::{Accepted, Refusal};
 pub use prove::{ProveError, prove, prove_silence};
-pub use published::{OUTSIDE_LINES, PublicHead, final_head, newest_head, receipted_head};
+pub use published::{OUTSIDE_LINES, PublicHead, final_head, key_notes, newest_head, receipted_head};
 pub use recovery::Mode;
 pub use rekey::counts;
 pub use serve::serve;

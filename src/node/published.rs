@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::amend::adoption;
 use super::engine::load_keyring;
 use super::storage::{LogId, LogTiles, Read, ReadError};
-use crate::ledger::{Receipt, Record, Treaty};
+use crate::ledger::{MAX_ANNOUNCED, Receipt, Record, Treaty};
 use crate::note::{MAX_SIGNATURES, SignedNote};
 use crate::tlog::{Checkpoint, root_at};
 
@@ -97,4 +97,13 @@ pub fn receipted_head(
         }
     }
     Ok(head)
+}
+
+/// What the root of a log has signed about its log and witness keys, the latest of it: for who has not read the log yet.
+pub fn key_notes(read: &dyn Read, treaty: &Treaty, log: LogId) -> Result<Vec<String>, ReadError> {
+    let keys = load_keyring(treaty, read)?;
+    let changes = keys.party(log).changes().iter().filter(|change| change.rotation.key.verifier().is_some());
+    let mut notes: Vec<_> = changes.map(|change| String::from_utf8_lossy(&change.note).into_owned()).collect();
+    notes.drain(..notes.len().saturating_sub(MAX_ANNOUNCED));
+    Ok(notes)
 }

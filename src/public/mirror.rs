@@ -19,13 +19,17 @@ use tokio::runtime::Runtime;
 use super::place::{FetchError, Place};
 use super::tree::{SignedTree, TreeError};
 use crate::audit::{GrowError, Growing};
-use crate::ledger::{ForkProof, Keyring, MAX_PROFILE_BYTES, Timestamp, Treaty, TreatyError};
+use crate::ledger::{CredentialError, ForkProof, Keyring, MAX_PROFILE_BYTES, Timestamp, Treaty, TreatyError};
 use crate::note::{MAX_NOTE_BYTES, SignedNote};
 use crate::tlog::{
-    Checkpoint, Cosignature, CosignatureError, Hash, MAX_BUNDLE_BYTES, TILE_WIDTH, TilePath, Tiles, consistency_proof,
-    leaf_hash, read_bundle, root_at,
+    Checkpoint, CheckpointError, CosignatureError, Hash, MAX_BUNDLE_BYTES, TILE_WIDTH, TilePath, Tiles,
+    consistency_proof, leaf_hash, read_bundle, root_at,
 };
 
+/// What the root of a log has signed about its keys: a JSON array of signed notes.
+const KEYS: &str = "keys.json";
+/// Longest list of keys, in bytes.
+const MAX_KEYS_BYTES: usize = 1 << 20;
 /// Entry bundles that are fetched at once.
 const BUNDLES: u64 = 8;
 
@@ -77,9 +81,11 @@ pub(super) enum FollowError {
 #[non_exhaustive]
 pub(super) enum HeadError {
     #[error("{0}: it is not a head that the log signed: {1}")]
-    Checkpoint(String, crate::tlog::CheckpointError),
+    Checkpoint(String, CheckpointError),
     #[error("{0}: a receipt on it fails: {1}")]
     Receipt(String, CosignatureError),
+    #[error("{0}: what should be signed by the log's root is not: {1}")]
+    Keys(String, CredentialError),
 }
 
 /// Something that a person should know.
@@ -219,10 +225,10 @@ impl Mirror {
     pub fn round(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Round, MirrorError> {
         let mut round = Round::default();
         for place in self.places.clone() {
-            for log in 0..self.ledger.treaty().parties().len() {
-                if !self.look(&place, log, &mut round, progress)? {
-                    break;
-                }
+            let mut log = 0;
+            // A state may accede by what is read.
+            while log < self.ledger.treaty().parties().len() && self.look(&place, log, &mut round, progress)? {
+                log += 1;
             }
         }
         self.ledger.settle()?;
@@ -295,13 +301,16 @@ impl Mirror {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<u64, FollowError> {
         let name = format!("{prefix}/{file}");
-        let (head, note, receipts) = verify_head(&name, bytes, log, self.ledger.treaty())?;
+        let mut verified = verify_head(&name, bytes, log, &self.ledger);
+        if matches!(verified, Err(HeadError::Checkpoint(_, CheckpointError::UnknownKey(_))))
+            && self.learn_keys(place, log, prefix)?
+        {
+            verified = verify_head(&name, bytes, log, &self.ledger);
+        }
+        let (head, note, receipts) = verified?;
         let code = self.ledger.treaty().party(log).code.clone();
         self.rolled_back(place, &code, file, &head, bytes, round);
-        let key = self.ledger.treaty().party(log).log.clone();
-        let mut bare = note;
-        bare.retain(|line| line.is_by(&key));
-        if let Some(proof) = self.follow(place, log, prefix, &head, &bare, progress)? {
+        if let Some(proof) = self.follow(place, log, &name, &head, &note, progress)? {
             let (smaller, larger) = proof.sizes();
             for note in [proof.heads().0, proof.heads().1] {
                 self.keep(&code, note).map_err(FollowError::Grow)?;
@@ -312,6 +321,21 @@ impl Mirror {
             seen.receipts.extend(receipts);
         }
         Ok(head.size)
+    }
+
+    /// Takes in what a place knows of a log's keys, as far as the log's root has signed it; whether that is news.
+    fn learn_keys(&mut self, place: &Place, log: usize, prefix: &str) -> Result<bool, FollowError> {
+        let name = format!("{prefix}/{KEYS}");
+        let Some(bytes) = self.runtime.block_on(place.get(&name, MAX_KEYS_BYTES)).map_err(TreeError::from)? else {
+            return Ok(false);
+        };
+        let notes: Vec<String> = serde_json::from_slice(&bytes).map_err(|_| TreeError::Wrong(name.clone()))?;
+        let mut news = false;
+        for note in notes {
+            let learnt = self.ledger.announce(log, note.as_bytes());
+            news |= learnt.map_err(|error| HeadError::Keys(name.clone(), error))?;
+        }
+        Ok(news)
     }
 
     /// A place that shows less than it did.
@@ -355,11 +379,13 @@ impl Mirror {
         &mut self,
         place: &Place,
         log: usize,
-        prefix: &str,
+        name: &str,
         head: &Checkpoint,
         note: &SignedNote,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Option<ForkProof>, FollowError> {
+        let prefix = name.rsplit_once('/').map_or(name, |(prefix, _)| prefix);
+        let wrong = |error| HeadError::Checkpoint(name.to_owned(), error);
         let have = self.ledger.size(log);
         if head.size <= have {
             if self.ledger.root_at(log, head.size).map_err(FollowError::Grow)? == Some(head.root) {
@@ -375,7 +401,8 @@ impl Mirror {
             let theirs = root_at(&tree, have)?.filter(|theirs| *theirs != ours);
             if let (Some(theirs), Some(smaller)) = (theirs, self.ledger.head(log).filter(|_| have > 0)) {
                 let proof = consistency_proof(&tree, have, head.size)?.unwrap_or_default();
-                return Ok(fork(self.ledger.treaty(), smaller, note, theirs, proof, prefix)?);
+                let note = bare(&self.ledger, log, note, head.size).map_err(wrong)?;
+                return Ok(fork(self.ledger.keys(), smaller, &note, theirs, proof, prefix)?);
             }
         }
         let fetched = fetch_records(&mut self.ledger, place, &self.runtime, &tree, log, prefix, head, progress);
@@ -390,7 +417,13 @@ impl Mirror {
             self.ledger.roll_back(log).map_err(FollowError::Grow)?;
             return Err(TreeError::Wrong(format!("{prefix}: the records")).into());
         }
-        self.ledger.seal(log, head, note).map_err(FollowError::Grow)?;
+        // By now the records say which key it should be signed with.
+        if let Err(error) = self.ledger.keys().party(log).verify_head(note) {
+            self.ledger.roll_back(log).map_err(FollowError::Grow)?;
+            return Err(wrong(error).into());
+        }
+        let note = bare(&self.ledger, log, note, head.size).map_err(wrong)?;
+        self.ledger.seal(log, head, &note).map_err(FollowError::Grow)?;
         Ok(None)
     }
 
@@ -409,7 +442,9 @@ impl Mirror {
             Ok(proof) => proof.unwrap_or_default(),
             Err(never) => match never {},
         };
-        Ok(fork(self.ledger.treaty(), note, larger, root, proof, &prefix)?)
+        let note =
+            bare(&self.ledger, log, note, head.size).map_err(|error| HeadError::Checkpoint(prefix.clone(), error))?;
+        Ok(fork(self.ledger.keys(), &note, larger, root, proof, &prefix)?)
     }
 
     /// Keeps a head as it was served, under a name that says what it is.
@@ -447,16 +482,16 @@ fn verify_head(
     name: &str,
     bytes: &[u8],
     log: usize,
-    treaty: &Treaty,
+    ledger: &Growing,
 ) -> Result<(Checkpoint, SignedNote, Vec<SeenReceipt>), HeadError> {
-    let wrong = |error: crate::tlog::CheckpointError| HeadError::Checkpoint(name.to_owned(), error);
+    let wrong = |error: CheckpointError| HeadError::Checkpoint(name.to_owned(), error);
     let note = SignedNote::parse(bytes).map_err(|error| wrong(error.into()))?;
-    let head = Checkpoint::verify(&note, &treaty.party(log).log).map_err(wrong)?;
+    let head = ledger.keys().party(log).verify_head(&note).map_err(wrong)?;
     let mut receipts = Vec::new();
-    for (_, party) in treaty.parties().iter().enumerate().filter(|(at, _)| *at != log) {
-        match Cosignature::verify(&note, &party.witness) {
-            Ok(Cosignature { time }) => {
-                let (by, time) = (party.code.clone(), Timestamp::from_posix(time));
+    for (at, party) in ledger.treaty().parties().iter().enumerate().filter(|(at, _)| *at != log) {
+        match ledger.keys().party(at).verify_any_cosignature(&note) {
+            Ok(cosignature) => {
+                let (by, time) = (party.code.clone(), Timestamp::from_posix(cosignature.time));
                 receipts.push(SeenReceipt { by, size: head.size, time });
             }
             Err(CosignatureError::Missing(_)) => {}
@@ -466,15 +501,21 @@ fn verify_head(
     Ok((head, note, receipts))
 }
 
+/// A verified head with the log's own lines and no other.
+fn bare(ledger: &Growing, log: usize, note: &SignedNote, size: u64) -> Result<SignedNote, CheckpointError> {
+    let history = ledger.keys().party(log);
+    Ok(history.bare(note, size, history.size())?)
+}
+
 fn fork(
-    treaty: &Treaty,
+    keys: &Keyring,
     smaller: &SignedNote,
     larger: &SignedNote,
     root: Hash,
     proof: Vec<Hash>,
     prefix: &str,
 ) -> Result<Option<ForkProof>, TreeError> {
-    ForkProof::new(&Keyring::new(treaty), smaller, larger, root, proof)
+    ForkProof::new(keys, smaller, larger, root, proof)
         .map(Some)
         .map_err(|error| TreeError::Wrong(format!("{prefix}: a head that contradicts another one ({error})")))
 }

@@ -10,7 +10,7 @@ use super::alarm::Alarm;
 use super::mirror::{Finding, Mirror, Round};
 use crate::audit::{GrowError, Position};
 use crate::law::{Docket, Query, State};
-use crate::ledger::{Adoption, Keyring, Profile, Receipt, Record, Timestamp, Treaty};
+use crate::ledger::{Profile, Receipt, Record, Timestamp, Treaty};
 use crate::node::final_size;
 
 /// Most records of a log that are remembered as waiting for receipts.
@@ -52,6 +52,12 @@ struct Watched {
     last: Option<Timestamp>,
 }
 
+impl Watched {
+    fn new(parties: usize) -> Self {
+        Self { position: Position::default(), receipted: vec![0; parties], waiting: BTreeMap::new(), last: None }
+    }
+}
+
 /// A log, for figures.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Figures {
@@ -71,12 +77,7 @@ impl Monitor {
     /// Begins with everything that the mirror has. The profile is that of the treaty file.
     pub fn new(rules: Rules, treaty: &Treaty, profile: Profile) -> Self {
         let parties = treaty.parties().len();
-        let watched = Watched {
-            position: Position::default(),
-            receipted: vec![0; parties],
-            waiting: BTreeMap::new(),
-            last: None,
-        };
+        let watched = Watched::new(parties);
         let docket = Docket::new(Arc::new(treaty.clone()), Arc::new(profile));
         Self { rules, docket, logs: vec![watched; parties], unreachable: BTreeMap::new() }
     }
@@ -85,7 +86,8 @@ impl Monitor {
     pub fn look(&mut self, mirror: &Mirror, round: &Round, now: Timestamp) -> Result<Vec<Alarm>, GrowError> {
         let ledger = mirror.ledger();
         let treaty = ledger.treaty();
-        let keys = Keyring::new(treaty);
+        self.amend(treaty);
+        let keys = ledger.keys().clone();
         for log in 0..self.logs.len() {
             let mut new = Vec::new();
             let mut position = self.logs[log].position;
@@ -131,6 +133,17 @@ impl Monitor {
             self.deadlines(now, &mut alarms);
         }
         Ok(alarms)
+    }
+
+    /// The treaty may have been amended: there may be further parties.
+    fn amend(&mut self, treaty: &Treaty) {
+        if self.docket.treaty().number() == treaty.number() {
+            return;
+        }
+        self.docket.amend(Arc::new(treaty.clone()));
+        let parties = treaty.parties().len();
+        self.logs.iter_mut().for_each(|log| log.receipted.resize(parties, 0));
+        self.logs.resize(parties, Watched::new(parties));
     }
 
     /// What was due and is not in the logs, as far as they are published.
@@ -222,7 +235,7 @@ impl Monitor {
             let text = format!("The log of {name} has shown nothing new since {}.", last.display());
             raise("stale", "", text);
         }
-        let last = final_size(treaty, &Adoption::default(), &of.receipted);
+        let last = final_size(treaty, ledger.adoption(log), &of.receipted);
         // What every party that is asked for has receipted is no longer waited for.
         let done =
             self.rules.receipts_from.iter().filter(|by| **by != log).map(|by| of.receipted[*by]).fold(last, u64::min);
@@ -251,7 +264,7 @@ impl Monitor {
         let of = |(log, watched): (usize, &Watched)| Figures {
             party: treaty.party(log).code.clone(),
             records: ledger.size(log),
-            final_records: final_size(treaty, &Adoption::default(), &watched.receipted).min(ledger.size(log)),
+            final_records: final_size(treaty, ledger.adoption(log), &watched.receipted).min(ledger.size(log)),
             last: watched.last,
             forked: ledger.is_forked(log),
         };

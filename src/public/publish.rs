@@ -289,6 +289,8 @@ impl<R: Read + Sync> Publish<'_, R> {
     async fn log(&self, state: &State, progress: &mut (dyn FnMut(u64) + Send)) -> Result<PublishedLog, PublishError> {
         let code = self.code(state.log).to_owned();
         let (mut at, mut version) = (state.from, state.latest.clone());
+        // Before the heads that are signed with them.
+        self.copy(&format!("{code}/keys.json"), PutMode::Overwrite).await?;
         while at < state.until {
             let (size, note) = self.next_head(state.log, at)?;
             self.full_tiles(state.log, at, size).await?;

@@ -60,7 +60,8 @@ pub struct Server {
 
 #[derive(Clone)]
 struct Serving {
-    shown: Arc<Shown>,
+    /// As the treaty stood when it was last looked at.
+    shown: Arc<Mutex<Arc<Shown>>>,
     handle: Handle,
     witness: Option<Arc<Witness>>,
     /// What stands before the ledger's name in a path: empty, or `/` and words.
@@ -82,7 +83,7 @@ impl Server {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let serving = Serving {
-            shown,
+            shown: Arc::new(Mutex::new(shown)),
             handle,
             witness,
             prefix: prefix.trim_end_matches('/').into(),
@@ -97,6 +98,19 @@ impl Server {
     /// Stops listening.
     pub fn stop(self) {
         self.task.abort();
+    }
+}
+
+impl Serving {
+    /// What is shown, by the treaty as it stands now.
+    fn shown(&self) -> Arc<Shown> {
+        let treaty = self.handle.store.treaty();
+        // Replaced whole: what a panicking thread left is still right.
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if treaty.number() > shown.treaty().number() {
+            *shown = Arc::new(shown.amended(treaty));
+        }
+        shown.clone()
     }
 }
 
@@ -177,7 +191,7 @@ async fn answer(State(serving): State<Serving>, request: Request) -> Response {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    let ledger = serving.shown.treaty().file().name.clone();
+    let ledger = serving.shown().treaty().file().name.clone();
     let path = request.uri().path();
     let Some(path) = path.strip_prefix(&*serving.prefix) else {
         return refused(StatusCode::NOT_FOUND, "there is no such thing here");
@@ -200,7 +214,8 @@ async fn answer(State(serving): State<Serving>, request: Request) -> Response {
     let Some(inner) = inner.map(str::to_owned) else {
         return refused(StatusCode::NOT_FOUND, "there is no such thing here");
     };
-    let Serving { shown, handle, .. } = serving;
+    let shown = serving.shown();
+    let Serving { handle, .. } = serving;
     let found = tokio::task::spawn_blocking(move || shown.get(&*handle.store, &inner)).await;
     match found.unwrap_or_else(|error| Err(ReadError(error.to_string()))) {
         Ok(Some(resource)) => respond(resource, request.headers()),

@@ -6,6 +6,7 @@
 //! | `<party>/checkpoint` | the newest head that a quorum has receipted, with the receipts on it |
 //! | `<party>/latest` | the newest signed head, with the receipts on it; not of the standard |
 //! | `<party>/tile/…` | tiles and entry bundles of the newest signed head |
+//! | `<party>/keys.json` | what the log's root has signed about its keys, if they were changed |
 //! | `<party>/fork.txt` | the proof that the log forked, if it did |
 //! | `logs.json`, `index.html` | the list of the logs, for programs and for people |
 //! | `treaty.toml`, `profile.toml`, `policy.txt` | the files themselves, and the quorum as a tlog-policy |
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::outside::Outside;
 use crate::ledger::Treaty;
-use crate::node::{LogId, OUTSIDE_LINES, PublicHead, Read, ReadError, final_head, newest_head};
+use crate::node::{LogId, OUTSIDE_LINES, PublicHead, Read, ReadError, final_head, key_notes, newest_head};
 use crate::tlog::{Hash, MAX_BUNDLE_BYTES, TilePath, write_bundle};
 
 /// How long an answer stays true.
@@ -77,6 +78,16 @@ impl Shown {
         Self { treaty, treaty_bytes, profile_bytes, logs, outside: None, heads }
     }
 
+    /// The same of the treaty as it stands now: with the logs of those who acceded, if all logs are shown.
+    pub fn amended(&self, treaty: Arc<Treaty>) -> Self {
+        let mut logs = self.logs.clone();
+        if self.logs.len() == self.treaty.parties().len() {
+            logs.extend(self.treaty.parties().len()..treaty.parties().len());
+        }
+        let shown = Self::new(treaty, self.treaty_bytes.clone(), self.profile_bytes.clone(), logs);
+        Self { outside: self.outside.clone(), ..shown }
+    }
+
     /// With the cosignatures of outside witnesses on the heads of one log.
     pub fn with_outside(self, outside: Arc<Outside>) -> Self {
         Self { outside: Some(outside), ..self }
@@ -112,6 +123,10 @@ impl Shown {
                     "latest" => match self.newest_head(read, log)? {
                         Some(head) => of(head.note.to_bytes(), TEXT, Caching::Short),
                         None => Ok(None),
+                    },
+                    "keys.json" => match key_notes(read, &self.treaty, log)? {
+                        notes if notes.is_empty() => Ok(None),
+                        notes => of(format!("{:#}\n", json!(notes)).into_bytes(), "application/json", Caching::Short),
                     },
                     "fork.txt" => match read.fork(log)? {
                         Some(proof) => of(proof, TEXT, Caching::Short),

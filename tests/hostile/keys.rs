@@ -1,7 +1,8 @@
 //! Attacks with keys and amendments: each fails, or is shown to everybody.
 
 use verbale::ledger::{
-    Change, Credential, Grant, NewKey, RecordType, Revocation, Role, Rotation, Timestamp, Verdict, verify_evidence,
+    Change, Credential, Grant, NewKey, Record, RecordType, Revocation, Role, Rotation, Timestamp, Verdict,
+    check_notification, verify_evidence,
 };
 use verbale::node::{Read, Refusal, prove};
 use verbale::note::{SignedNote, SigningKey};
@@ -49,9 +50,12 @@ fn is_frozen(ledger: &Ledger, log: usize) -> Vec<bool> {
 #[test]
 fn a_thief_with_a_replaced_log_key_neither_goes_on_in_the_log_nor_freezes_it_nor_makes_evidence() {
     let mut ledger = Ledger::new();
+    // What the thief has: the machine as it was, with the key of then; and an older copy.
+    let older = ledger.nodes[RU].disk.clone();
     ledger.remark(RU, 1);
-    // What the thief has: the machine as it was, with the key of then.
+    ledger.remark(RU, 11);
     let stolen = ledger.nodes[RU].disk.clone();
+    let stolen_size = stolen.size(RU).unwrap();
     let rotate = rotation(&ledger, RU, "log", true);
     ledger.submit(RU, rotate).unwrap();
     let honest = ledger.remark(RU, 2);
@@ -62,6 +66,10 @@ fn a_thief_with_a_replaced_log_key_neither_goes_on_in_the_log_nor_freezes_it_nor
     let theirs = ledger.twin(RU, stolen, note, &[CA, HU, US]);
     assert_eq!(sizes(&ledger), before, "nobody takes a record from the thief");
     assert_eq!(is_frozen(&ledger, RU), [false; 4], "a key that is out of force freezes no log");
+    // Another past, at a size for which the key had been in force: it comes after the change was receipted, too late.
+    let note = ledger.note(RU, 67, "minister");
+    assert!(ledger.twin(RU, older, note, &[CA, HU, US]).size(RU).unwrap() < stolen_size);
+    assert_eq!(is_frozen(&ledger, RU), [false; 4], "a key that is out of force makes up no past");
     let after = ledger.remark(RU, 3);
     for index in [honest, after] {
         assert!(verdict(&ledger, &evidence(&ledger, CA, RU, index)).is_sound());
@@ -152,6 +160,13 @@ fn a_root_that_revokes_and_calls_keys_lost_cannot_deny_what_was_logged() {
     assert_eq!((&made.signers, &made.leaf), (&said.signers, &said.leaf));
     ledger.restart();
     assert!(verdict(&ledger, &evidence(&ledger, HU, RU, denied)).is_sound(), "after a restart");
+    // With the whole log at hand the revocation is known, told, and reaches nothing before it.
+    let node = &ledger.nodes[HU];
+    let bytes = node.disk.record(RU, denied).unwrap().unwrap();
+    let record = Record::parse(&bytes).unwrap();
+    let (place, officials) = (node.engine.adoption(RU).at(denied), node.engine.keys().party(RU).officials());
+    let found = check_notification(&record, RU, place, &ledger.treaty, Some(&ledger.profile), officials);
+    assert!(found.marks.is_empty() && found.signers[0].revoked_at.is_some_and(|at| at > denied), "{found:?}");
     // The key signs nothing more.
     assert!(matches!(ledger.submit(RU, ledger.note(RU, 2, "minister")), Err(Refusal::Marks(_))));
 }
@@ -182,7 +197,7 @@ fn a_party_that_cosigns_two_heads_shows_it_in_its_own_log_and_makes_nothing_fina
     let heads: Vec<SignedNote> = (0..2)
         .map(|index| {
             let bytes = rig.disk.record(1, index).unwrap().unwrap();
-            SignedNote::parse(verbale::ledger::Record::parse(&bytes).unwrap().payload).unwrap()
+            SignedNote::parse(Record::parse(&bytes).unwrap().payload).unwrap()
         })
         .collect();
     assert!(heads[0].text().lines().next() == heads[1].text().lines().next() && heads[0].text() != heads[1].text());
@@ -215,6 +230,7 @@ fn a_log_that_shows_an_amendment_at_two_places_has_forked() {
     let first = ledger.nodes[HU].engine.adoption(CA).place_of(1);
     assert!(first.is_some_and(|first| first + 1 < ledger.nodes[HU].disk.size(CA).unwrap()));
     for node in &ledger.nodes {
-        assert_eq!((node.engine.adoption(CA).place_of(1), node.engine.treaty().number()), (first, 1));
+        let log = node.engine.adoption(CA);
+        assert_eq!((log.place_of(1), log.last().number, node.engine.treaty().number()), (first, 1, 1));
     }
 }

@@ -109,6 +109,11 @@ fn a_state_accedes_while_the_ledger_runs_and_has_and_sends_everything() {
             assert_eq!(ledger.verified(at, note)["receipts"].as_array().map(Vec::len), Some(receipts), "{note}");
         }
     }
+    // What follows from the notes is worked out for the newcomer's as well.
+    for party in 0..4 {
+        ledger.json(party, &["due", "--all"]);
+        assert_eq!(ledger.json(party, &["timeline", &own])["notes"][0]["number"], own);
+    }
     let export = ledger.path("export");
     ledger.json(new, &["export", &export]);
     let treaty = ledger.trial.home(0).join("treaty.toml");

@@ -53,6 +53,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     loop {
         let data = Data::open(args.data.as_deref(), &treaty, ctx)?;
         let bar = progress::bar("Publishing", ctx.out.json);
+        if data.store.treaty().number() > shown.treaty().number() {
+            shown = shown.amended(data.store.treaty());
+        }
         let published = runtime.block_on(publish(&shown, &data.store, &target, &mut |done, total| {
             bar.set_length(total);
             bar.set_position(done);
