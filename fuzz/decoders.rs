@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use verbale::law::{Docket, Query, Seen};
 use verbale::ledger::canon::{self, Text};
 use verbale::ledger::{
-    Credential, Credentials, Evidence, ForkProof, Keyring, NoteId, Notification, Party, Profile, Receipt, Record,
-    RecordType, Reference, Timestamp, Treaty, check_notification, parse_bare_fork, verify_evidence,
+    Adoption, Amendment, Credential, Credentials, Evidence, ForkProof, Keyring, NoteId, Notification, Party, Profile,
+    Receipt, Record, RecordType, Reference, Timestamp, Treaty, check_notification, keys_of_evidence, parse_bare_fork,
+    verify_evidence,
 };
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::note::{KeyType, SignedNote, SigningKey, VerifierKey};
@@ -32,6 +33,7 @@ pub const ALL: &[Decoder] = &[
     ("notification", notification),
     ("record", record),
     ("credential", credential),
+    ("amendment", amendment),
     ("receipt", receipt),
     ("fork", fork),
     ("treaty_file", treaty_file),
@@ -145,6 +147,37 @@ pub fn credential(bytes: &[u8]) -> bool {
     credential.is_some()
 }
 
+/// The treaty, as one that can be amended.
+fn amendable() -> &'static Treaty {
+    static TREATY: OnceLock<Treaty> = OnceLock::new();
+    TREATY.get_or_init(|| treaty().clone().governed_by(&with_rule()))
+}
+
+/// The profile, with a rule for amendments.
+pub fn with_rule() -> Profile {
+    let text = include_str!("../tests/vectors/profile.toml");
+    let text =
+        if text.contains("[amendment]") { text.to_owned() } else { format!("{text}\n[amendment]\nshare = \"2/3\"\n") };
+    Profile::parse(text.as_bytes()).expect("the golden profile, with a rule")
+}
+
+pub fn amendment(bytes: &[u8]) -> bool {
+    let Ok((note, amendment)) = Amendment::of_note(bytes) else { return false };
+    assert_eq!(amendment.to_text(), note.text(), "written otherwise than it was read");
+    let (treaty, mut adoption) = (amendable(), Adoption::default());
+    let mut known = Arc::new(treaty.clone());
+    let held = adoption.take(0, amendment.issued, bytes, &mut known);
+    assert_eq!(held, treaty.amended(bytes).is_ok(), "it holds in a log if it holds at all");
+    assert!(!held || treaty.draft(&amendment).is_ok() && known.number() == 1);
+    if held {
+        adoption.pass(1, Timestamp::from_posix(u64::MAX), &known);
+        known.is_quorum(adoption.last(), &|_| true);
+        known.policy_text();
+        assert!(!adoption.take(2, amendment.issued, bytes, &mut known), "it holds once");
+    }
+    true
+}
+
 pub fn receipt(bytes: &[u8]) -> bool {
     let keys = Keyring::new(treaty());
     (0..treaty().parties().len()).any(|by| {
@@ -230,6 +263,7 @@ pub fn evidence(bytes: &[u8]) -> bool {
     for profile in [None, Some(golden_profile())] {
         if let Ok(verdict) = verify_evidence(bytes, treaty(), profile) {
             verdict.sentences(treaty(), profile);
+            keys_of_evidence(bytes, treaty(), profile).expect("what verifies has keys");
         }
     }
     same_again(Evidence::parse(bytes, &hash).ok(), bytes, |evidence| evidence.to_bytes(&hash))

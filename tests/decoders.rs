@@ -11,8 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use verbale::ledger::{Evidence, ForkProof, Keyring, Record};
+use verbale::ledger::{
+    Amendment, Change, Credential, Evidence, ForkProof, Grant, Keyring, NewKey, Record, Revocation, Role, Rotation,
+    Timestamp,
+};
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
+use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::{AddCheckpoint, Checkpoint, Hash, write_bundle};
 
 /// Valid input of every kind, most of it cut out of a golden evidence file.
@@ -23,6 +27,7 @@ fn samples() -> &'static [Vec<u8>] {
         let evidence = Evidence::parse(&proof, &decoders::treaty().hash()).unwrap();
         let mut samples = messages(&evidence);
         samples.extend(texts(&evidence));
+        samples.extend(of_roots());
         samples.push(proof);
         samples
     })
@@ -42,10 +47,12 @@ fn messages(evidence: &Evidence) -> Vec<Vec<u8>> {
         Request::Records { log: 1, from: 2, count: 3 }.to_bytes(),
         Request::Proof { log: 1, old: 2 }.to_bytes(),
         Request::Attest { log: 3 }.to_bytes(),
+        Request::Keys { log: 2 }.to_bytes(),
         Response::Heads { time_ms: 1, heads: vec![checkpoint.clone()] }.to_bytes(),
         Response::Records { log: 0, from: 1, records, checkpoint: checkpoint.clone(), proof: proof.clone() }.to_bytes(),
         Response::Attested { log: 3, note: checkpoint.clone() }.to_bytes(),
         Response::Proof { log: 2, old: 1, root, checkpoint, proof }.to_bytes(),
+        Response::Keys { log: 2, notes: of_roots() }.to_bytes(),
         Response::OtherTreaty { treaty }.to_bytes(),
         Response::Nothing.to_bytes(),
         Gossip { heads }.to_bytes(),
@@ -85,6 +92,71 @@ fn texts(evidence: &Evidence) -> Vec<Vec<u8>> {
         samples.push(Record::parse(record).unwrap().payload.to_vec());
     }
     samples
+}
+
+/// What a root signs: a grant for a time, a revocation, a rotation of each key; and, with other roots, an amendment.
+fn of_roots() -> Vec<Vec<u8>> {
+    let (ledger, party, issued) = (decoders::treaty().hash(), "RU".to_owned(), Timestamp::from_posix(common::START));
+    let key = common::key(common::RU, "minister").public().clone();
+    let reason = Some("Recalled".to_owned());
+    let grant = Grant {
+        from: Some(issued),
+        issued,
+        key: key.clone(),
+        kinds: vec!["remark".into(), "acknowledgement".into()],
+        ledger,
+        party: party.clone(),
+        title: "Minister".into(),
+        until: Some(Timestamp::from_posix(common::START + 1_000)),
+    };
+    let later = |job| common::later_key(common::RU, job).public().clone();
+    let peer = decoders::treaty().party(0).peer.clone();
+    let rotate = |key, lost| {
+        Credential::Rotate(Rotation { issued, key, ledger, lost, party: party.clone(), reason: reason.clone() })
+    };
+    let credentials = [
+        Credential::Grant(grant),
+        Credential::Revoke(Revocation { issued, key, ledger, party: party.clone(), reason: reason.clone() }),
+        rotate(NewKey::Log(later("log")), false),
+        rotate(NewKey::Witness(later("witness")), true),
+        rotate(NewKey::Transport(peer), false),
+    ];
+    let root = common::key(common::RU, "root");
+    let mut notes: Vec<_> = credentials.iter().map(|one| one.sign(&root).unwrap().to_bytes()).collect();
+    let mut sweden = decoders::treaty().party(0).clone();
+    (sweden.code, sweden.name) = ("SE".into(), "Sweden".into());
+    let own = |job: &str, kind| {
+        let name = if job == "log" { "trial/SE".to_owned() } else { format!("trial/SE/{job}") };
+        SigningKey::from_seed(&name, kind, &Hash::digest(job.as_bytes()).0).unwrap()
+    };
+    sweden.root = own("root", KeyType::Ed25519).public().clone();
+    sweden.log = own("log", KeyType::Ed25519).public().clone();
+    sweden.witness = own("witness", KeyType::Cosignature).public().clone();
+    sweden.peer = "12D3KooWTriedOutxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxSE".into();
+    let addresses = vec!["/ip4/192.0.2.1/udp/4001/quic-v1".to_owned()];
+    let status = |roles| Change::Status { party: "US".into(), roles, from: issued };
+    let changes = vec![
+        Change::Accede(Box::new(sweden)),
+        Change::Addresses { party: "HU".into(), addresses },
+        Change::Quorum(vec!["group few any CA HU SE".into(), "quorum few".into()]),
+        status(vec![Role::Observer]),
+        status(Vec::new()),
+    ];
+    let amendment = Amendment { changes, issued, ledger, number: 1, prev: ledger };
+    let mut note = SignedNote::new(amendment.to_text()).unwrap();
+    [common::CA, common::HU, common::RU].iter().for_each(|party| note.sign(&common::key(*party, "root")));
+    note.sign(&own("root", KeyType::Ed25519));
+    notes.push(note.to_bytes());
+    notes
+}
+
+#[test]
+fn what_roots_sign_is_read_and_the_amendment_holds() {
+    let notes = of_roots();
+    let (amendment, credentials) = notes.split_last().unwrap();
+    assert!(credentials.iter().all(|note| decoders::credential(note)) && decoders::amendment(amendment));
+    let treaty = decoders::treaty().clone().governed_by(&decoders::with_rule());
+    assert_eq!(treaty.amended(amendment).map(|treaty| treaty.parties().len()), Ok(5));
 }
 
 /// Two heads of one size that one log signed.
