@@ -57,9 +57,23 @@ impl Validity {
         self.signers.iter().map(|signer| signer.key.as_str()).collect::<std::collections::BTreeSet<_>>().len()
     }
 
-    /// Where signatures are missing: says in that mark who has signed, and whose signature would count.
-    pub fn name_who_is_missing(&mut self, kind: &str, index: u64, time: Timestamp, credentials: &Credentials) {
+    /// Where signatures are missing: says in that mark who demands them, who has signed, and whose would count.
+    pub fn name_who_is_missing(
+        &mut self,
+        kind: &str,
+        profile: &Profile,
+        index: u64,
+        time: Timestamp,
+        credentials: &Credentials,
+    ) {
+        let given = self.officials();
         let Some(mark) = self.marks.iter_mut().find(|mark| mark.code == "signatures") else { return };
+        if let Some(kind) = profile.kind.get(kind).filter(|kind| !kind.article.is_empty()) {
+            mark.text = format!(
+                "{} demands the signatures of {} officials; {given} of this note's count.",
+                kind.article, kind.signatures
+            );
+        }
         let mut titles = self.signers.iter().map(|signer| signer.title.as_str()).collect::<Vec<_>>();
         titles.dedup();
         if !titles.is_empty() {

@@ -139,7 +139,8 @@ impl Engine {
         let at = self.logs[me].adoption.last();
         let mut validity = check_notification(&record, me, at, &treaty, Some(&self.config.profile), officials);
         if !validity.marks.is_empty() {
-            validity.name_who_is_missing(&notification.kind, index, record.time, officials);
+            let (kind, profile) = (&notification.kind, &self.config.profile);
+            validity.name_who_is_missing(kind, profile, index, record.time, officials);
             return Ok(Err(Refusal::Marks(validity.marks)));
         }
         let id = notification.id;

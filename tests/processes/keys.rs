@@ -226,8 +226,7 @@ fn a_note_that_needs_two_officials_names_who_is_missing_and_goes_when_their_copi
         copy
     });
     let parts = [
-        "signed by 2 officials (Article 9)",
-        "1 holds",
+        "Article 9 demands the signatures of 2 officials; 1 of this note's count.",
         "Signed so far: Prime Minister",
         "Still missing: a signature by Minister (bench/P0/minister) or President (bench/P0/president)",
     ];

@@ -23,11 +23,9 @@ impl Profile {
         out.extend(kind.must_reach.iter().filter_map(|whom| self.not_reached(whom, said, treaty)));
         // One that nobody may sign for is marked as such already.
         if kind.signatures > 1 && signatures < kind.signatures as usize {
-            let article = if kind.article.is_empty() { String::new() } else { format!(" ({})", kind.article) };
             let text = format!(
-                "A note of this kind is signed by {} officials{article}; of this one's signatures {signatures} {}.",
-                kind.signatures,
-                if signatures == 1 { "holds" } else { "hold" }
+                "A note of this kind is signed by {} officials; of this one's signatures {signatures} hold.",
+                kind.signatures
             );
             out.push(("signatures", text));
         }

@@ -55,6 +55,7 @@ export function weigh(parts, treaty, profile) {
     attachments: value === null ? [] : value.attachments.map(plainData),
     issued: value?.issued ?? null,
     signers: parts.signers,
+    demanded: kind?.signatures > 1 ? demanded(kind, parts.signers) : null,
     marks: parts.marks,
     logged: record.time,
     not_before: parts.bounds,
@@ -71,6 +72,11 @@ export function weigh(parts, treaty, profile) {
   verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
   verdict.parts = parts;
   return verdict;
+}
+
+/** How many officials the profile demands. Keys of one name are one official's. */
+function demanded(kind, signers) {
+  return { officials: kind.signatures, article: kind.article ?? "", given: new Set(signers.map((s) => s.key)).size };
 }
 
 function gaps(verdict, treaty, profile) {
@@ -116,6 +122,11 @@ function sentences(verdict, treaty, profile) {
   } else {
     const officials = verdict.signers.map((s) => `${s.title} (key granted in record ${s.granted_at})`);
     out.push(`It was signed for ${sender} by: ${officials.join("; ")}.`);
+  }
+  if (verdict.demanded !== null) {
+    const { officials, article, given } = verdict.demanded;
+    const where = article === "" ? "" : ` (${article})`;
+    out.push(`The treaty's profile${where} demands that ${officials} officials sign such a note; ${given} have.`);
   }
   const fields = profile?.kinds.get(verdict.kind)?.fields ?? [];
   for (const [key, value] of verdict.body) {
@@ -199,6 +210,7 @@ function outsideSentences(outside) {
 export function asData(verdict) {
   const { parts, sentences, sound, ...data } = verdict;
   if (data.silence === null) delete data.silence;
+  if (data.demanded === null) delete data.demanded;
   if (data.outside.length === 0) delete data.outside;
   return { sound, verdict: { ...data, body: plainData(data.body) } };
 }
