@@ -43,7 +43,7 @@ impl Gather<'_> {
     ) -> Result<Result<SilencePart, ProveError>, ReadError> {
         let party = query.party;
         let (since, from) = self.since(party, size)?;
-        let (until, head) = match self.seen_head(query, from)? {
+        let (until, head) = match self.seen_head(query, from, size)? {
             Some(found) => found,
             None => return Ok(Err(ProveError::NotSeen)),
         };
@@ -89,7 +89,12 @@ impl Gather<'_> {
     }
 
     /// The smallest head of the party's log that a quorum saw late enough, or that which most have seen so.
-    fn seen_head(&self, query: &SilenceQuery, from: u64) -> Result<Option<(u64, SignedNote)>, ReadError> {
+    ///
+    /// The quorum is that at the end of the note's log in this file, as a verifier will count it: later amendments than
+    /// the note's place hold for what was seen later.
+    fn seen_head(&self, query: &SilenceQuery, from: u64, size: u64) -> Result<Option<(u64, SignedNote)>, ReadError> {
+        let is_quorum =
+            |head: &Seen| self.treaty.is_quorum(self.adoption.of_size(size), &|by| head.by.contains_key(&by));
         let mut heads: BTreeMap<u64, Seen> = BTreeMap::new();
         for bytes in &query.attested {
             let Ok(note) = SignedNote::parse(bytes) else { continue };
@@ -109,7 +114,7 @@ impl Gather<'_> {
                 let Ok(note) = SignedNote::parse(record.payload) else { continue };
                 self.see(&note, (entry.by, entry.index), query, &mut heads)?;
             }
-            if heads.get(&size).is_some_and(|head| self.is_quorum(head)) {
+            if heads.get(&size).is_some_and(is_quorum) {
                 break;
             }
             at_least = size + 1;
@@ -117,7 +122,7 @@ impl Gather<'_> {
         let most = heads.values().map(|head| head.by.len()).max();
         let found = heads
             .iter()
-            .find(|(_, head)| self.is_quorum(head))
+            .find(|(_, head)| is_quorum(head))
             .or_else(|| heads.iter().find(|(_, head)| Some(head.by.len()) == most));
         found.map(|(size, head)| Ok((*size, head.note()?))).transpose()
     }
@@ -150,10 +155,6 @@ impl Gather<'_> {
             head.by.insert(by, (signature, cosignature.time));
         }
         Ok(())
-    }
-
-    fn is_quorum(&self, head: &Seen) -> bool {
-        self.treaty.is_quorum(self.adoption.of_size(self.index + 1), &|by| head.by.contains_key(&by))
     }
 }
 

@@ -45,7 +45,11 @@ fn every_command_speaks_json_and_evidence_goes_from_prove_to_verify() {
     assert_eq!((verdict["sound"].as_bool(), verdict["verdict"]["party"].as_str()), (Some(true), Some("P0")));
     // Party 1 has received the note, and answered it with nothing.
     let silence = path("silence");
-    json(2, &["prove", &number, "--silence", "P1", "-o", &silence]);
+    // What counts are cosignatures that are younger than the note: a second later at the earliest, by others' clocks.
+    ledger.until("the two others have confirmed what they hold of the log of party 1", || {
+        ledger.run(2, &["prove", &number, "--silence", "P1", "-o", &silence]).status.success()
+            && json(0, &["verify", &silence])["verdict"]["silence"]["seen_by"].as_array().map(Vec::len) == Some(2)
+    });
     let verdict = json(0, &["verify", &silence]);
     assert_eq!(verdict["verdict"]["silence"]["answers"], serde_json::json!([]), "{verdict}");
     assert_eq!(verdict["verdict"]["silence"]["seen_by"].as_array().map(Vec::len), Some(2), "{verdict}");
