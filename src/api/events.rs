@@ -49,6 +49,7 @@ fn views(handle: &Handle, event: Event) -> Vec<EventView> {
             final_records: handle.status().logs[log].final_size,
         },
         Event::Fork(log) => EventView::Fork { party: party(log) },
+        Event::Restarted(log) => EventView::Restarted { party: party(log) },
         Event::Amended(amendments) => EventView::Amended { amendments },
         Event::Contested(number) => EventView::Contested { number },
         Event::Mode(mode) => EventView::Mode { signs: mode.signs(), text: mode.to_string() },

@@ -221,6 +221,11 @@ pub enum EventView {
         /// Whose.
         party: PartyView,
     },
+    /// The root of a log that had forked accepted both branches, and the log goes on.
+    Restarted {
+        /// Whose.
+        party: PartyView,
+    },
     /// The node began to sign, or stopped.
     Mode {
         /// Whether it signs.

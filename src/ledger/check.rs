@@ -12,6 +12,7 @@ use super::outside::OutsideWitness;
 use super::profile::Profile;
 use super::receipt::Receipt;
 use super::record::{Record, RecordType};
+use super::restart::{Branch, Restart, Restarted};
 use super::time::Timestamp;
 use super::treaty::Treaty;
 use super::validity::{Mark, check_notification, former_party};
@@ -73,6 +74,7 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
         }
     };
 
+    let restarts = restarts(evidence, &record, log, treaty)?;
     let silence = match &evidence.silence {
         None => None,
         Some(part) => {
@@ -116,6 +118,7 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
         is_final: false,
         final_since: None,
         fork,
+        restarts,
         silence,
         outside,
         amended: None,
@@ -225,6 +228,43 @@ fn credentials(
         credentials.apply(&record, treaty.party(log), &treaty.hash());
     }
     Ok(credentials)
+}
+
+/// Forks that the party's root has accepted: by certificates among the credentials, which come before the note, and by
+/// such as name a head that covers the note.
+fn restarts(
+    evidence: &Evidence,
+    note: &Record<'_>,
+    log: usize,
+    treaty: &Treaty,
+) -> Result<Vec<Restarted>, EvidenceError> {
+    let before = evidence.credentials.iter().filter_map(|item| Record::parse(item.record.as_bytes()).ok());
+    let before = before.filter_map(|record| Restart::of_record(&record, log, treaty));
+    let mut found: Vec<_> = before.map(|restart| Restarted::new(&restart, Branch::Kept)).collect();
+    let leaf = leaf_hash(evidence.record.record.as_bytes());
+    let mut last = None;
+    for (at, item) in evidence.restarts.iter().enumerate() {
+        let name = format!("restarts[{at}]");
+        let restart = part(&name, || Ok(Restart::verify(item.certificate.as_bytes(), log, treaty)?))?;
+        let under = |head: &Checkpoint| verify_inclusion(&leaf, note.index, head.size, &item.path, &head.root);
+        let branch = match under(restart.kept_head()) {
+            Ok(()) if note.index < restart.common => Branch::Common,
+            Ok(()) => Branch::Kept,
+            Err(_) => part(&name, || Ok(under(restart.other_head()).map(|()| Branch::Other)?))?,
+        };
+        if branch == Branch::Other && note.index < restart.common {
+            return Err(misplaced(
+                &name,
+                "a note that stands on both branches comes with its path to the head that goes on",
+            ));
+        }
+        if last.is_some_and(|last| last >= restart.kept_head().size) {
+            return Err(misplaced(&name, "certificates go by the size of the head that goes on, and each stands once"));
+        }
+        last = Some(restart.kept_head().size);
+        found.push(Restarted::new(&restart, branch));
+    }
+    Ok(found)
 }
 
 /// Records of other parties that are older than the note, each with the receipt that shows it.

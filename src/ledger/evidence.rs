@@ -14,6 +14,7 @@ use super::fields::{FieldError, Fields};
 use super::fork::{ForkError, ForkProof};
 use super::outside::{MAX_OUTSIDE, OutsidePart};
 use super::record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+use super::restart::{MAX_RESTARTS, RestartError, RestartPart};
 use super::silence::SilencePart;
 use super::treaty::{MAX_PARTIES, Treaty};
 use crate::note::{MAX_NOTE_BYTES, NoteError, SignedNote};
@@ -95,6 +96,9 @@ pub enum PartError {
     /// The fork proof fails.
     #[error(transparent)]
     Fork(#[from] ForkError),
+    /// Not a restart certificate of the party.
+    #[error(transparent)]
+    Restart(#[from] RestartError),
     /// Not the treaty's next amendment.
     #[error(transparent)]
     Amendment(#[from] super::amendment::AmendmentError),
@@ -152,6 +156,8 @@ pub struct Evidence {
     pub anchors: Vec<Anchor>,
     /// The proof that the log forked (the payload of an evidence record).
     pub fork: Option<String>,
+    /// Restart certificates of the log that do not come before the note, by the kept head's size.
+    pub restarts: Vec<RestartPart>,
     /// That a party has not answered.
     pub silence: Option<SilencePart>,
     /// Heads with cosignatures by witnesses outside the ledger, by size.
@@ -181,6 +187,10 @@ impl Evidence {
         });
         if let Some(fork) = &self.fork {
             bundle["fork"] = json!(fork);
+        }
+        if !self.restarts.is_empty() {
+            let item = |part: &RestartPart| json!({"certificate": part.certificate, "path": part.path});
+            bundle["restarts"] = self.restarts.iter().map(item).collect();
         }
         if let Some(silence) = &self.silence {
             bundle["silence"] = silence.to_value();
@@ -250,6 +260,7 @@ impl Evidence {
             record: Included { record: record_text(&mut fields)?, path: proof.path },
             checkpoint: proof.checkpoint,
             fork,
+            restarts: restarts(&mut fields)?,
             silence: fields.optional("silence").map(SilencePart::of_value).transpose()?,
             outside: outside(&mut fields)?,
             amendments: fields.optional("amendments").map(AmendmentPart::of_value).transpose()?.unwrap_or_default(),
@@ -270,6 +281,22 @@ fn outside(fields: &mut Fields) -> Result<Vec<OutsidePart>, FieldError> {
             parts.into_iter().map(OutsidePart::of_value).collect()
         }
         Some(_) => Err(FieldError::Wrong { field: "outside", expected }),
+    }
+}
+
+fn restarts(fields: &mut Fields) -> Result<Vec<RestartPart>, FieldError> {
+    let part = |value: Value| {
+        let mut fields = Fields::of_value(value, "restarts")?;
+        let short = |text: &str| (text.len() <= MAX_NOTE_BYTES).then(|| text.to_owned());
+        let certificate = fields.text("certificate", "a restart certificate", short)?;
+        let part = RestartPart { certificate, path: path(&mut fields)? };
+        fields.finish()?;
+        Ok(part)
+    };
+    match fields.optional("restarts") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(parts)) if (1..=MAX_RESTARTS).contains(&parts.len()) => parts.into_iter().map(part).collect(),
+        Some(_) => Err(FieldError::Wrong { field: "restarts", expected: "an array of 1 to 16 objects" }),
     }
 }
 

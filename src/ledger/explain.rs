@@ -198,6 +198,14 @@ impl<'a> Left<'a> {
                 );
                 true
             }
+            "restarts" if at < self.evidence.restarts.len() => {
+                let place = FaultPlace::part(format!("restarts[{at}]"));
+                self.evidence.restarts.remove(at);
+                let means = "This file does not show that the sender's root accepted both branches of its log.";
+                let expected = "a certificate by the sender's root that names a head which covers the note";
+                self.aside(place, expected, fault, Vec::new(), means);
+                true
+            }
             _ if name.starts_with("silence") && self.evidence.silence.take().is_some() => {
                 let means =
                     "This file shows nothing about whether the party answered. What it says of the note itself stands.";

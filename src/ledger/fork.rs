@@ -58,7 +58,7 @@ pub struct ForkProof {
     /// What the larger head's tree has as its root at the smaller size.
     root: Hash,
     proof: Vec<Hash>,
-    sizes: (u64, u64),
+    checkpoints: [Checkpoint; 2],
     /// Root-signed notes about the keys of the heads that are not in the treaty file.
     keys: Vec<String>,
 }
@@ -99,7 +99,7 @@ impl ForkProof {
             }
         }
         let (smaller, larger) = (bare(smaller, smaller_key)?, bare(larger, larger_key)?);
-        Ok(Self { log, smaller, larger, root, proof, sizes: (a.size, b.size), keys: carried })
+        Ok(Self { log, smaller, larger, root, proof, checkpoints: [a, b], keys: carried })
     }
 
     /// Place in the treaty file of the party whose log forked.
@@ -119,7 +119,12 @@ impl ForkProof {
 
     /// The sizes of the two heads.
     pub fn sizes(&self) -> (u64, u64) {
-        self.sizes
+        (self.checkpoints[0].size, self.checkpoints[1].size)
+    }
+
+    /// What the two heads say, the smaller first.
+    pub fn checkpoints(&self) -> [&Checkpoint; 2] {
+        self.checkpoints.each_ref()
     }
 
     /// The payload of an evidence record.

@@ -21,6 +21,7 @@ mod outside;
 pub mod profile;
 mod receipt;
 mod record;
+mod restart;
 mod silence;
 mod time;
 mod treaty;
@@ -51,6 +52,7 @@ pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError};
 pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+pub use restart::{Branch, MAX_RESTART_BYTES, MAX_RESTARTS, Restart, RestartError, RestartPart, Restarted};
 pub use silence::{Answer, MAX_SILENCE_RECORDS, Silence, SilencePart};
 pub use time::Timestamp;
 pub use treaty::{

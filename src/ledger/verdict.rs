@@ -9,6 +9,7 @@ use super::canon;
 use super::notification::Attachment;
 use super::outside::OutsideWitness;
 use super::profile::Profile;
+use super::restart::Restarted;
 use super::silence::Silence;
 use super::time::Timestamp;
 use super::treaty::Treaty;
@@ -111,6 +112,9 @@ pub struct Verdict {
     pub final_since: Option<Timestamp>,
     /// The log is proven to have forked.
     pub fork: Option<Forked>,
+    /// Forks of the log of which the party's root has accepted both branches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restarts: Vec<Restarted>,
     /// What a party's log holds instead of an answer, if the file was made to show that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
@@ -285,6 +289,7 @@ impl Verdict {
         if let Some(silence) = &self.silence {
             out.extend(silence.sentences(name));
         }
+        out.extend(self.restarts.iter().map(|restarted| restarted.sentence(&sender)));
         if let Some(fork) = self.fork {
             let (a, b) = (fork.smaller, fork.larger);
             out.push(format!(

@@ -7,13 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::branch::BranchTree;
+use super::branches::Incoming;
 use super::fetch::Fetches;
 use super::message::{Gossip, HeadUpdate, Request, Response};
 use super::own::{Accepted, Refusal, Unsigned};
 use super::recovery::Mode;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
-use crate::ledger::{Adoption, Endpoint, ForkProof, Keyring, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{
+    Adoption, Endpoint, ForkProof, Keyring, NoteId, Profile, Record, RecordType, Restart, Timestamp, Treaty,
+};
 use crate::note::{SignedNote, SigningKey};
 use crate::tlog::Cosignature;
 
@@ -150,6 +154,8 @@ pub enum Event {
     },
     /// A log was proved to have forked.
     Fork(LogId),
+    /// The root of a log that forked has accepted both branches, and the log goes on.
+    Restarted(LogId),
     /// The treaty has one amendment more: it has so many now.
     Amended(usize),
     /// Two amendments of this number are known that the parties signed.
@@ -184,6 +190,14 @@ pub struct Engine {
     pub(super) keys: Keyring,
     /// By peer and log: when it was last asked for that log's keys.
     pub(super) keys_asked: BTreeMap<(LogId, LogId), u64>,
+    /// By peer and log: when it was last asked for that log's restart certificates.
+    pub(super) restarts_asked: BTreeMap<(LogId, LogId), u64>,
+    /// Trees of branches that do not go on, by log and size of the kept head, as far as they were needed.
+    pub(super) branches: BTreeMap<(LogId, u64), Arc<BranchTree>>,
+    /// Branches whose records are held, or are too large to be fetched.
+    pub(super) held_branches: BTreeSet<(LogId, u64)>,
+    /// Branches on their way.
+    pub(super) incoming: BTreeMap<(LogId, u64), Incoming>,
     pub(super) mode: Mode,
     pub(super) connected: BTreeMap<LogId, PeerState>,
     pub(super) fetches: Fetches,
@@ -251,6 +265,10 @@ impl Engine {
             logs,
             keys,
             keys_asked: BTreeMap::new(),
+            restarts_asked: BTreeMap::new(),
+            branches: BTreeMap::new(),
+            held_branches: BTreeSet::new(),
+            incoming: BTreeMap::new(),
             mode: Mode::Unheard,
             connected: BTreeMap::new(),
             fetches: Fetches::default(),
@@ -289,7 +307,7 @@ impl Engine {
                 self.observe_updates(from, message.heads, read)?;
             }
             Input::Response { id, response } => self.respond(id, response, read)?,
-            Input::Tick => self.tick(),
+            Input::Tick => self.tick(read)?,
         }
         self.schedule_fetches();
         self.review_mode(read)
@@ -297,7 +315,7 @@ impl Engine {
 
     /// Ends the step: issues the receipts that are due, signs this log's new head, and hands out what is to be done.
     pub fn step(&mut self, read: &dyn Read) -> Result<Step, ReadError> {
-        if self.mode.signs() {
+        if self.mode.signs() && !self.logs[self.config.me].turned {
             for fork in std::mem::take(&mut self.unlogged_forks) {
                 let text = fork.to_text().into_bytes();
                 // Two checkpoints and a proof of at most 64 hashes always fit a record.
@@ -349,7 +367,7 @@ impl Engine {
         Timestamp::from_posix(self.now_ms / 1000)
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, read: &dyn Read) -> Result<(), ReadError> {
         for (peer, request) in self.fetches.expire(self.passed_ms, self.config.request_timeout_ms) {
             self.ask_again(peer, &request);
         }
@@ -359,7 +377,7 @@ impl Engine {
             self.ask_heads(peer);
         }
         if self.passed_ms < self.next_heads_ms {
-            return;
+            return Ok(());
         }
         self.next_heads_ms = self.passed_ms.saturating_add(self.config.head_interval_ms);
         let mut heads = Vec::new();
@@ -378,7 +396,10 @@ impl Engine {
         if let Some(peer) = after.map(|(peer, _)| *peer) {
             self.next_asked = peer + 1;
             self.ask_heads(peer);
+            self.note_held_branches(read)?;
+            self.fetch_branches(peer);
         }
+        Ok(())
     }
 
     /// A head is known whose records nobody that is connected is known to hold: all are asked again what they hold, at
@@ -408,6 +429,7 @@ impl Engine {
             // A witness never contradicts itself: what it cosigned before must be a prefix of what it cosigns now.
             if let Some(before) = before
                 && replica.root_at(before.size, &self.batch, read)? != Some(before.root)
+                && !self.is_other(log, before.size, &before.root, read)?
             {
                 self.contradicts_own_receipt(log, before, read)?;
                 continue;
@@ -510,6 +532,11 @@ impl Engine {
     /// By party: up to which size it has receipted a log.
     pub fn receipted(&self, log: LogId) -> &[u64] {
         &self.logs[log].receipted
+    }
+
+    /// Restart certificates of a log that were accepted, by the size of the head that goes on.
+    pub fn restarts(&self, log: LogId) -> impl Iterator<Item = &Restart> {
+        self.logs[log].restarts.iter().map(|(restart, _)| restart)
     }
 
     /// Up to which size a log has the quorum's receipts.

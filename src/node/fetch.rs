@@ -233,6 +233,10 @@ pub(super) fn answers(request: &Request, response: &Response) -> bool {
         }
         (Request::Proof { log, old }, Response::Proof { log: l, old: o, .. }) => log == l && old == o,
         (Request::Keys { log }, Response::Keys { log: l, .. }) => log == l,
+        (Request::Restarts { log }, Response::Restarts { log: l, .. }) => log == l,
+        (Request::Branch { log, kept, from, count }, Response::Branch { log: l, kept: k, from: f, records }) => {
+            (log, kept, from) == (l, k, f) && !records.is_empty() && records.len() as u64 <= *count
+        }
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
+use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry, SetAside};
 use crate::ledger::{NoteId, Notification, Record, RecordType};
 use crate::tlog::Hash;
 
@@ -18,11 +18,14 @@ pub struct Memory {
     notes: BTreeMap<(LogId, NoteId), u64>,
     credentials: BTreeMap<LogId, Vec<u64>>,
     amendments: BTreeMap<LogId, Vec<u64>>,
+    restarts: BTreeMap<(LogId, u64), Vec<u8>>,
+    branches: BTreeMap<(LogId, u64, u64), Vec<u8>>,
 }
 
 impl Memory {
     /// Takes in a batch whole.
     pub fn commit(&mut self, batch: &Batch) {
+        batch.set_aside.iter().for_each(|part| self.set_aside(part));
         for record in &batch.records {
             match record.kind {
                 RecordType::Credential => self.credentials.entry(record.log).or_default().push(record.index),
@@ -40,6 +43,13 @@ impl Memory {
         for (log, size, note) in &batch.heads {
             self.heads.insert((*log, *size), note.clone());
         }
+        for (log, kept, note) in &batch.restarts {
+            self.restarts.insert((*log, *kept), note.clone());
+        }
+        for (kept, record) in &batch.branches {
+            self.branches.insert((record.log, *kept, record.index), record.bytes.clone());
+        }
+        batch.explained.iter().for_each(|log| drop(self.forks.remove(log)));
         self.cosigned.extend(batch.cosigned.iter().copied());
         self.forks.extend(batch.forks.iter().cloned());
         for receipt in &batch.receipts {
@@ -47,6 +57,26 @@ impl Memory {
         }
         for receipt in &batch.refuted {
             self.receipts.remove(&(receipt.log, receipt.by, receipt.size));
+        }
+    }
+
+    fn set_aside(&mut self, part: &SetAside) {
+        let SetAside { log, kept, from, .. } = *part;
+        let records: Vec<_> = self.records.range((log, from)..=(log, u64::MAX)).map(|(key, _)| *key).collect();
+        for key in records {
+            if let Some(bytes) = self.records.remove(&key) {
+                self.branches.insert((log, kept, key.1), bytes);
+            }
+        }
+        // A tile of a level covers 256 times what one of the level below does.
+        let first = |level: u8| from.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
+        self.tiles.retain(|(of, level, n), _| *of != log || *n < first(*level));
+        self.tiles.extend(part.tiles.iter().map(|tile| ((log, tile.level, tile.n), tile.hashes.clone())));
+        self.heads.retain(|(of, size), _| *of != log || *size <= from);
+        self.receipts.retain(|(of, _, size), _| *of != log || *size <= from);
+        self.notes.retain(|(of, _), index| *of != log || *index < from);
+        for indexes in [&mut self.credentials, &mut self.amendments].into_iter().filter_map(|all| all.get_mut(&log)) {
+            indexes.retain(|index| *index < from);
         }
     }
 }
@@ -107,5 +137,28 @@ impl Read for Memory {
     }
     fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
         Ok(self.amendments.get(&log).cloned().unwrap_or_default())
+    }
+    fn restarts(&self, log: LogId) -> Result<Vec<Vec<u8>>, ReadError> {
+        Ok(self.restarts.range((log, 0)..=(log, u64::MAX)).map(|(_, note)| note.clone()).collect())
+    }
+    fn branch(
+        &self,
+        log: LogId,
+        kept: u64,
+        from: u64,
+        count: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Vec<u8>>, ReadError> {
+        let mut left = max_bytes;
+        let range = self.branches.range((log, kept, from)..(log, kept, from.saturating_add(count)));
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        for (_, bytes) in range {
+            if !found.is_empty() && bytes.len() > left {
+                break;
+            }
+            left = left.saturating_sub(bytes.len());
+            found.push(bytes.clone());
+        }
+        Ok(found)
     }
 }

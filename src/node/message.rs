@@ -58,6 +58,22 @@ pub enum Request {
         /// Which log.
         log: LogId,
     },
+    /// Which restart certificates of a log do you know?
+    Restarts {
+        /// Which log.
+        log: LogId,
+    },
+    /// Records of a branch that does not go on.
+    Branch {
+        /// Which log.
+        log: LogId,
+        /// The branch's name: the size of the head that its restart certificate keeps.
+        kept: u64,
+        /// First index.
+        from: u64,
+        /// Most records.
+        count: u64,
+    },
     /// What has the log's root signed about the keys that sign its heads?
     Keys {
         /// Which log.
@@ -115,6 +131,24 @@ pub enum Response {
         /// Root-signed notes, the latest last.
         notes: Vec<Vec<u8>>,
     },
+    /// Restart certificates of a log.
+    Restarts {
+        /// Which log.
+        log: LogId,
+        /// Root-signed notes, by the size of the kept head.
+        notes: Vec<Vec<u8>>,
+    },
+    /// Records of a branch that does not go on.
+    Branch {
+        /// Which log.
+        log: LogId,
+        /// The branch's name.
+        kept: u64,
+        /// Index of the first one.
+        from: u64,
+        /// The records' bytes.
+        records: Vec<Vec<u8>>,
+    },
     /// The peer has another treaty file: there is nothing to exchange.
     OtherTreaty {
         /// SHA-256 of the peer's treaty file.
@@ -152,6 +186,8 @@ impl Request {
             Self::Proof { log, old } => out.byte(3).log(*log).long(*old),
             Self::Attest { log } => out.byte(4).log(*log),
             Self::Keys { log } => out.byte(5).log(*log),
+            Self::Restarts { log } => out.byte(6).log(*log),
+            Self::Branch { log, kept, from, count } => out.byte(7).log(*log).long(*kept).long(*from).long(*count),
         };
         out.0
     }
@@ -165,6 +201,8 @@ impl Request {
             3 => Self::Proof { log: reader.log()?, old: reader.long()? },
             4 => Self::Attest { log: reader.log()? },
             5 => Self::Keys { log: reader.log()? },
+            6 => Self::Restarts { log: reader.log()? },
+            7 => Self::Branch { log: reader.log()?, kept: reader.long()?, from: reader.long()?, count: reader.long()? },
             _ => return Err(MessageError("unknown request")),
         };
         reader.end(request)
@@ -187,6 +225,8 @@ impl Response {
             Self::Nothing => out.byte(5),
             Self::Attested { log, note } => out.byte(6).log(*log).bytes(note),
             Self::Keys { log, notes } => out.byte(7).log(*log).list(notes),
+            Self::Restarts { log, notes } => out.byte(8).log(*log).list(notes),
+            Self::Branch { log, kept, from, records } => out.byte(9).log(*log).long(*kept).long(*from).list(records),
         };
         out.0
     }
@@ -214,6 +254,13 @@ impl Response {
             5 => Self::Nothing,
             6 => Self::Attested { log: reader.log()?, note: reader.bytes()? },
             7 => Self::Keys { log: reader.log()?, notes: reader.list(MAX_KEYS)? },
+            8 => Self::Restarts { log: reader.log()?, notes: reader.list(crate::ledger::MAX_RESTARTS)? },
+            9 => Self::Branch {
+                log: reader.log()?,
+                kept: reader.long()?,
+                from: reader.long()?,
+                records: reader.list(MAX_PAGE_RECORDS as usize)?,
+            },
             _ => return Err(MessageError("unknown response")),
         };
         reader.end(response)

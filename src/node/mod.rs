@@ -2,6 +2,8 @@
 
 mod amend;
 mod attest;
+mod branch;
+mod branches;
 mod engine;
 mod fetch;
 mod memory;
@@ -13,11 +15,13 @@ mod recovery;
 mod rekey;
 mod replica;
 mod replicate;
+mod restart;
 mod serve;
 mod silence;
 mod storage;
 
 pub use amend::{adoption, load as load_amendments};
+pub use branch::BranchRead;
 pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size, load_keyring};
 pub use memory::{Memory, note_id};
 pub use own::{Accepted, Refusal};
@@ -25,6 +29,7 @@ pub use prove::{ProveError, prove, prove_silence};
 pub use published::{OUTSIDE_LINES, PublicHead, final_head, key_notes, newest_head, receipted_head};
 pub use recovery::Mode;
 pub use rekey::counts;
+pub use restart::RestartRefusal;
 pub use serve::serve;
 pub use silence::SilenceQuery;
-pub use storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError, ReceiptEntry};
+pub use storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError, ReceiptEntry, SetAside};

@@ -8,7 +8,7 @@ use super::replica::{End, Head};
 use super::storage::{Read, ReadError};
 use crate::ledger::{
     AmendmentError, Credential, CredentialError, MAX_RECORD_BYTES, Mark, NewKey, Notification, NotificationError,
-    Record, RecordType, Timestamp, check_notification,
+    Record, RecordType, Restart, Timestamp, check_notification,
 };
 use crate::note::{SignedNote, SigningKey};
 use crate::tlog::{Checkpoint, Hash, leaf_hash};
@@ -18,7 +18,7 @@ use crate::tlog::{Checkpoint, Hash, leaf_hash};
 pub struct Accepted {
     /// Its place.
     pub index: u64,
-    /// Its leaf hash.
+    /// Its leaf hash; zeroes of a restart certificate that waits for the records before it.
     pub leaf: Hash,
     /// It had been logged before; nothing new was written.
     pub already: bool,
@@ -45,6 +45,9 @@ pub enum Refusal {
     /// Looks like an amendment, and is not the treaty's next one.
     #[error("it is not an amendment of the treaty: {0}")]
     Amendment(AmendmentError),
+    /// Looks like a restart certificate, and does not hold.
+    #[error("{0}")]
+    Restart(super::restart::RestartRefusal),
     /// A rotation to a key that has a job already, or had one.
     #[error("its key is no new one: a key has one job, once")]
     KeyUsed,
@@ -80,7 +83,9 @@ pub(super) struct Unsigned {
 
 impl Engine {
     pub(super) fn submit(&mut self, ticket: u64, note: Vec<u8>, read: &dyn Read) -> Result<(), ReadError> {
-        let outcome = if self.mode.signs() {
+        let outcome = if Restart::is_named(&note) && self.mode == Mode::Contradicted {
+            self.take_in_restart(&note, read)?
+        } else if self.mode.signs() {
             self.take_in(&note, read)?
         } else if self.mode == Mode::WithoutKey && note.starts_with(b"{\"action\":\"rotate\"") {
             // The one thing that helps: the root puts another key in the lost one's place.
@@ -96,6 +101,7 @@ impl Engine {
         match Notification::of_note(note) {
             Ok((_, notification)) => self.take_in_notification(note, &notification, read),
             // Only a credential has an action: whoever made one deserves to be told what is wrong with it as such.
+            Err(_) if Restart::is_named(note) => self.take_in_restart(note, read),
             Err(_) if note.starts_with(b"{\"action\":\"amend\"") => self.take_in_amendment(note, read),
             Err(_) if note.starts_with(b"{\"action\":") => self.take_in_credential(note, read),
             Err(error) => Ok(Err(Refusal::Notification(error))),

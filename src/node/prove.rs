@@ -9,7 +9,8 @@ use super::silence::SilenceQuery;
 use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{
     Adoption, AmendmentPart, Anchor, Evidence, ForkProof, HeadPart, Included, Keyring, MAX_ANCHORS, MAX_CREDENTIALS,
-    Notification, Receipt, Record, RecordType, Treaty, carried_keys, verify_evidence,
+    MAX_RESTARTS, Notification, Receipt, Record, RecordType, Restart, RestartPart, Treaty, carried_keys,
+    verify_evidence,
 };
 use crate::note::{MAX_SIGNATURES, Signature, SignedNote};
 use crate::tlog::{Checkpoint, Hash, MAX_EXTRA_BYTES, inclusion_proof, root_at};
@@ -131,6 +132,7 @@ fn gather(
                 Some(proof.to_text())
             }
         },
+        restarts: gather.restarts()?,
         silence,
         outside: Vec::new(),
         amendments: AmendmentPart::default(),
@@ -303,7 +305,7 @@ impl Gather<'_> {
         Ok(head)
     }
 
-    /// Credential records before the note that name a key with which it is signed.
+    /// Credential records before the note that name a key with which it is signed, and restart certificates.
     fn credentials(&self, payload: &[u8], size: u64) -> Result<Vec<Included>, ReadError> {
         let Ok((note, _)) = Notification::of_note(payload) else { return Ok(Vec::new()) };
         let mut credentials = Vec::new();
@@ -313,11 +315,30 @@ impl Gather<'_> {
             }
             let record = self.read.record(self.log, at)?.ok_or_else(|| self.damaged("a credential is missing"))?;
             let text = String::from_utf8_lossy(&record);
-            if note.signatures().iter().any(|signature| text.contains(&signature.name)) {
+            let restarts = || Record::parse(&record).is_ok_and(|record| Restart::is_named(record.payload));
+            if restarts() || note.signatures().iter().any(|signature| text.contains(&signature.name)) {
                 credentials.push(self.included(self.log, at, size)?);
             }
         }
         Ok(credentials)
+    }
+
+    /// Restart certificates that do not come before the note, each with a path to that of its heads which covers it.
+    fn restarts(&self) -> Result<Vec<RestartPart>, ReadError> {
+        let mut found = Vec::new();
+        let tiles = LogTiles { read: self.read, log: self.log };
+        for note in self.read.restarts(self.log)?.into_iter().take(MAX_RESTARTS) {
+            let Ok(restart) = Restart::verify(&note, self.log, self.treaty) else { continue };
+            for head in [restart.kept_head(), restart.other_head()] {
+                let covers = self.index < head.size && head.size <= self.held;
+                if covers && root_at(&tiles, head.size)? == Some(head.root) {
+                    let path = self.path(self.log, self.index, head.size)?;
+                    found.push(RestartPart { certificate: String::from_utf8_lossy(&note).into_owned(), path });
+                    break;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// By other party: the youngest of its records that is provably older than the note.

@@ -90,6 +90,9 @@ impl Engine {
             }
             self.mode = mode;
             self.event(Event::Mode(mode));
+            if mode.signs() {
+                self.log_restart();
+            }
         }
         Ok(())
     }
@@ -118,7 +121,10 @@ impl Engine {
                 let known = mark.size;
                 return Ok(if heard { Mode::BelowHighWater { have, known } } else { self.unheard() });
             }
-            if own.root_at(mark.size, &self.batch, read)? != Some(mark.root) {
+            // What was signed on a branch that the root has accepted is no contradiction any more.
+            if own.root_at(mark.size, &self.batch, read)? != Some(mark.root)
+                && !self.is_other(me, mark.size, &mark.root, read)?
+            {
                 return Ok(Mode::Contradicted);
             }
         }

@@ -5,7 +5,9 @@
 use std::collections::VecDeque;
 
 use super::storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError};
-use crate::ledger::{Adoption, ForkProof, KeyHistory, Keyring, Record, RecordError, RecordType, Timestamp, Treaty};
+use crate::ledger::{
+    Adoption, ForkProof, KeyHistory, Keyring, Record, RecordError, RecordType, Restart, Timestamp, Treaty,
+};
 use crate::note::SignedNote;
 use crate::tlog::{
     Appender, Checkpoint, CheckpointError, Hash, TileWrite, Tiles, leaf_hash, root_at, verify_consistency,
@@ -15,6 +17,8 @@ use crate::tlog::{
 const RECENT_ROOTS: usize = 64;
 /// Contradicting heads remembered per log while a proof is being asked for.
 const MAX_SUSPECTS: usize = 4;
+/// Heads of an explained fork that are remembered per log until the records held reach them.
+const MAX_AWAITED: usize = 8;
 
 /// A head that the log signed.
 #[derive(Clone, Debug)]
@@ -30,6 +34,12 @@ impl Head {
         let (log, checkpoint) = keys.verify_head(note)?;
         let note = keys.party(log).bare(note, checkpoint.size, keys.party(log).size())?;
         Ok((log, Self { checkpoint, note }))
+    }
+
+    /// A stored head, which was verified when it was written.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let note = SignedNote::parse(bytes).ok()?;
+        Some(Self { checkpoint: Checkpoint::parse(note.text()).ok()?, note })
     }
 
     /// The same, for a head of the log with this history, which is known up to a size.
@@ -92,6 +102,12 @@ pub(super) struct Replica {
     /// By party: the largest head that it has receipted at all. It counts when the records are held, if it fits them.
     pub stated: Vec<u64>,
     pub fork: Option<ForkProof>,
+    /// Restart certificates that were accepted, with the notes they came as, by the size of the kept head.
+    pub restarts: Vec<(Restart, Vec<u8>)>,
+    /// Signed heads of a fork that was explained, which are still to be compared with the records to come.
+    awaited: Vec<Head>,
+    /// In this step the end of the log was set aside: nothing is taken in before that is stored.
+    pub turned: bool,
     recent: VecDeque<(u64, Hash)>,
     changed: bool,
 }
@@ -137,6 +153,10 @@ impl Replica {
             Some(text) => Some(ForkProof::parse(&text, treaty).map_err(|e| damaged(&e.to_string()))?),
             None => None,
         };
+        let mut restarts = Vec::new();
+        for note in read.restarts(log)? {
+            restarts.push((Restart::verify(&note, log, treaty).map_err(|e| damaged(&e.to_string()))?, note));
+        }
         let (mut receipted, mut stated) = (Vec::new(), Vec::new());
         for by in 0..treaty.parties().len() {
             stated.push(read.last_receipt(log, by)?.map_or(0, |entry| entry.size));
@@ -170,6 +190,9 @@ impl Replica {
             receipted,
             stated,
             fork,
+            restarts,
+            awaited: Vec::new(),
+            turned: false,
             recent,
             changed,
         })
@@ -314,6 +337,44 @@ impl Replica {
         self.suspects.push(head);
     }
 
+    /// Signed heads that do not fit.
+    pub fn suspects(&self) -> impl Iterator<Item = &Head> {
+        self.suspects.iter()
+    }
+
+    /// Forgets them: a certificate says what they are.
+    pub fn forget_suspects(&mut self) {
+        self.suspects.clear();
+    }
+
+    /// Remembers the heads of an explained fork that are larger than what is held.
+    pub fn await_heads(&mut self, fork: &ForkProof) {
+        let heads = [fork.heads().0, fork.heads().1].into_iter().zip(fork.checkpoints());
+        for (note, checkpoint) in heads.filter(|(_, checkpoint)| checkpoint.size > self.edge.size()) {
+            if self.awaited.len() < MAX_AWAITED {
+                self.awaited.push(Head { checkpoint: checkpoint.clone(), note: note.clone() });
+            }
+        }
+    }
+
+    /// Those of them that the records held reach now.
+    pub fn reached(&mut self) -> Vec<Head> {
+        let size = self.edge.size();
+        self.awaited.extract_if(.., |head| head.checkpoint.size <= size).collect()
+    }
+
+    /// The log ends here from now on: what came after is set aside.
+    pub fn cut(&mut self, edge: Appender, last_leaf: Hash, head: Option<Head>, receipted: Vec<u64>) {
+        (self.edge, self.last_leaf, self.head) = (edge, last_leaf, head);
+        let size = self.edge.size();
+        self.wants_until = self.wants_until.min(size);
+        self.adoption.forget_from(size);
+        (self.target, self.covering, self.changed, self.turned) = (None, None, false, true);
+        self.recent.clear();
+        self.stated.clone_from(&receipted);
+        self.receipted = receipted;
+    }
+
     fn signed(&self) -> impl Iterator<Item = &Head> {
         [&self.head, &self.covering, &self.target].into_iter().flatten().chain(&self.suspects)
     }
@@ -345,6 +406,7 @@ impl Replica {
 
     /// Adds the partial tiles to the batch, once a step, if records came in.
     pub fn finish(&mut self, batch: &mut Batch) {
+        self.turned = false;
         if std::mem::take(&mut self.changed) {
             batch.tiles.extend(self.edge.partial_tiles().map(|tile| (self.log, tile)));
         }
@@ -352,7 +414,7 @@ impl Replica {
 }
 
 /// Size of the largest head of at most `size` that a party has receipted, or 0.
-fn last_receipt_within(read: &dyn Read, log: LogId, by: LogId, size: u64) -> Result<u64, ReadError> {
+pub(super) fn last_receipt_within(read: &dyn Read, log: LogId, by: LogId, size: u64) -> Result<u64, ReadError> {
     let (mut found, mut end) = (0, size + 1);
     while found + 1 < end {
         let middle = found + 1 + (end - found - 1) / 2;

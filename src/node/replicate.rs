@@ -45,13 +45,23 @@ impl Engine {
             self.peer_has(from, log, stated.size);
             return Ok(true);
         }
-        if self.logs[log].fork.is_some() {
+        if self.logs[log].turned {
+            return Ok(true);
+        }
+        if let Some(fork) = &self.logs[log].fork {
+            // A head that is none of the two may be of a log that goes on: its root may have accepted both branches.
+            if !fork.checkpoints().contains(&&stated) {
+                self.ask_restarts(from, log);
+            }
             return Ok(true);
         }
         let head = match self.verify_head(&update.checkpoint) {
             Ok(head) => head,
             Err(error) => return Ok(self.bad_head(from, log, &error)),
         };
+        if stated.size > self.logs[log].size() && self.is_other(log, stated.size, &stated.root, read)? {
+            return Ok(true);
+        }
         self.peer_has(from, log, stated.size);
         self.yield_to(log, &head);
         let size = self.logs[log].size();
@@ -104,9 +114,13 @@ impl Engine {
                 }
             }
             Response::Proof { log, old, root, checkpoint, proof } => {
-                self.compare(peer, log, (old, root), &checkpoint, proof);
+                self.compare(peer, log, (old, root), &checkpoint, proof, read)?;
             }
             Response::Keys { log, notes } => self.learn_keys(peer, log, &notes),
+            Response::Restarts { log, notes } => self.learn_restarts(peer, log, &notes, read)?,
+            Response::Branch { log, kept, from, records } => {
+                self.take_branch(peer, (log, kept, from), records, read)?
+            }
             Response::OtherTreaty { .. } => {
                 if let Some(state) = self.connected.get_mut(&peer) {
                     state.ask_heads = false;
@@ -170,12 +184,15 @@ impl Engine {
         from: (LogId, Option<Place>),
         read: &dyn Read,
     ) -> Result<(), ReadError> {
-        self.yield_to(log, &head);
-        let replica = &mut self.logs[log];
         let size = head.checkpoint.size;
-        if replica.fork.is_some() || size == 0 {
+        if self.logs[log].fork.is_some() || self.logs[log].turned || size == 0 {
             return Ok(());
         }
+        if size > self.logs[log].size() && self.is_other(log, size, &head.checkpoint.root, read)? {
+            return Ok(());
+        }
+        self.yield_to(log, &head);
+        let replica = &mut self.logs[log];
         if size <= replica.size() {
             if replica.root_at(size, &self.batch, read)? != Some(head.checkpoint.root) {
                 return self.contradicts(log, head, from, read);
@@ -188,7 +205,7 @@ impl Engine {
         match &replica.target {
             Some(target) if target.checkpoint.size == size && target.checkpoint.root != head.checkpoint.root => {
                 let (a, b, root) = (target.note.clone(), head.note, head.checkpoint.root);
-                self.prove_fork(&a, &b, root, Vec::new());
+                self.prove_fork(&a, &b, root, Vec::new(), read)?;
             }
             Some(target) if target.checkpoint.size >= size => {}
             _ => replica.target = Some(head),
@@ -199,6 +216,9 @@ impl Engine {
     /// Checks a page and takes it in whole, or not at all.
     fn take_page(&mut self, log: LogId, from: u64, page: Arrived, read: &dyn Read) -> Result<bool, ReadError> {
         let Arrived { peer, mut records, checkpoint, proof } = page;
+        if self.logs[log].turned {
+            return Ok(false);
+        }
         let size = self.logs[log].size();
         let skip = size.saturating_sub(from).min(records.len() as u64) as usize;
         records.drain(..skip);
@@ -235,6 +255,13 @@ impl Engine {
                 return Ok(false);
             }
         };
+        if let Some(index) = self.lacks_certificate(log, size, &records) {
+            let what = format!("record {index} of {origin} is not the restart certificate with which that log goes on");
+            self.fault(peer, what);
+            self.peer_lacks(peer, &lacks);
+            self.ask_restarts(peer, log);
+            return Ok(false);
+        }
         let special: Vec<_> = (size..)
             .zip(&records)
             .zip(page.kinds())
@@ -267,6 +294,7 @@ impl Engine {
                 RecordType::Evidence => {
                     if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty)
                         && !self.is_late_proof(&proof, (log, index), read)?
+                        && !self.is_explained(&proof, read)?
                     {
                         let forked = proof.log();
                         self.record_fork(proof);
@@ -283,10 +311,14 @@ impl Engine {
                     passed = index + 1;
                     self.take_amendment(log, &record, read)?;
                 }
-                RecordType::Credential | RecordType::Notification => {}
+                RecordType::Credential => self.note_restart(log, &record, read)?,
+                RecordType::Notification => {}
             }
         }
         self.pass_times(log, passed, times.get((passed - size) as usize..).unwrap_or_default());
+        for head in self.logs[log].reached() {
+            self.observe_head(log, head, (peer, None), read)?;
+        }
         Ok(true)
     }
 
@@ -413,6 +445,11 @@ impl Engine {
         if self.logs[log].fork.is_some() {
             return Ok(());
         }
+        if self.is_other(log, head.checkpoint.size, &head.checkpoint.root, read)?
+            || self.prove_third(log, &head, read)?
+        {
+            return Ok(());
+        }
         if self.is_late(log, &head.note, seen, read)? {
             self.fault(peer, "a head signed with a key that the log has replaced since, which proves nothing");
             return Ok(());
@@ -426,7 +463,7 @@ impl Engine {
             let proof = consistency_proof(&tiles, size, held.checkpoint.size)?;
             let (larger, root) = (held.note.clone(), replica.root_at(size, &self.batch, read)?);
             if let (Some(proof), Some(root)) = (proof, root) {
-                self.prove_fork(&head.note, &larger, root, proof);
+                self.prove_fork(&head.note, &larger, root, proof, read)?;
             }
             return Ok(());
         }
@@ -449,32 +486,51 @@ impl Engine {
     }
 
     /// Compares the root that a peer's tree has at a size with the heads of that size that are known to be signed.
-    fn compare(&mut self, peer: LogId, log: LogId, at: (u64, Hash), checkpoint: &[u8], proof: Vec<Hash>) {
+    fn compare(
+        &mut self,
+        peer: LogId,
+        log: LogId,
+        at: (u64, Hash),
+        checkpoint: &[u8],
+        proof: Vec<Hash>,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         let (old, root) = at;
         let larger = match self.verify_head(checkpoint) {
             Ok(larger) => larger,
             Err(error) => {
                 self.bad_head(peer, log, &error);
-                return;
+                return Ok(());
             }
         };
         let sound = larger.checkpoint.origin == self.config.treaty.origin(log)
             && verify_consistency(old, &root, larger.checkpoint.size, &larger.checkpoint.root, &proof).is_ok();
         if !sound {
             self.fault(peer, "a consistency proof that does not hold");
-            return;
+            return Ok(());
         }
         let smaller = self.logs[log].signed_at(old).find(|head| head.checkpoint.root != root);
         match smaller.map(|head| head.note.clone()) {
-            Some(smaller) => self.prove_fork(&smaller, &larger.note, root, proof),
+            Some(smaller) => self.prove_fork(&smaller, &larger.note, root, proof, read)?,
             None => self.fault(peer, "records that contradict its own heads"),
         }
+        Ok(())
     }
 
-    fn prove_fork(&mut self, smaller: &SignedNote, larger: &SignedNote, root: Hash, proof: Vec<Hash>) {
-        if let Ok(proof) = ForkProof::new(&self.keys, smaller, larger, root, proof) {
+    fn prove_fork(
+        &mut self,
+        smaller: &SignedNote,
+        larger: &SignedNote,
+        root: Hash,
+        proof: Vec<Hash>,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        if let Ok(proof) = ForkProof::new(&self.keys, smaller, larger, root, proof)
+            && !self.is_explained(&proof, read)?
+        {
             self.record_fork(proof);
         }
+        Ok(())
     }
 
     /// Marks a log as forked, and keeps the proof at once. It becomes a record of this party's log as soon as it signs.

@@ -23,6 +23,14 @@ pub fn serve(request: &Request, treaty: &Treaty, read: &dyn Read, time_ms: u64) 
         Request::Records { log, from, count } if log < logs => records(log, from, count, read),
         Request::Proof { log, old } if log < logs => proof(log, old, read),
         Request::Keys { log } if log < logs => keys(log, treaty, read),
+        Request::Restarts { log } if log < logs => {
+            let notes = read.restarts(log)?;
+            Ok(if notes.is_empty() { Response::Nothing } else { Response::Restarts { log, notes } })
+        }
+        Request::Branch { log, kept, from, count } if log < logs => {
+            let records = read.branch(log, kept, from, count.min(MAX_PAGE_RECORDS), MAX_PAGE_BYTES)?;
+            Ok(if records.is_empty() { Response::Nothing } else { Response::Branch { log, kept, from, records } })
+        }
         // The engine answers this one: it signs.
         _ => Ok(Response::Nothing),
     }

@@ -67,6 +67,12 @@ pub trait Read {
     fn credentials(&self, log: LogId) -> Result<Vec<u64>, ReadError>;
     /// Indexes of a log's amendment records.
     fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError>;
+    /// The restart certificates of a log that were accepted, by the size of the head that goes on.
+    fn restarts(&self, log: LogId) -> Result<Vec<Vec<u8>>, ReadError>;
+    /// Records of a branch that does not go on, from an index on, as far as they are held; until `count` or `max_bytes`
+    /// are reached. The branch is named by the size of the head that its restart certificate keeps.
+    fn branch(&self, log: LogId, kept: u64, from: u64, count: u64, max_bytes: usize)
+    -> Result<Vec<Vec<u8>>, ReadError>;
 }
 
 /// The tiles of one log, for the proof functions.
@@ -97,6 +103,19 @@ pub struct NewRecord {
     pub bytes: Vec<u8>,
 }
 
+/// The records of a log from an index on become a branch; with them its heads and the receipts for them go from the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Which log.
+    pub log: LogId,
+    /// The branch's name: the size of the head that its restart certificate keeps.
+    pub kept: u64,
+    /// The first record that is set aside.
+    pub from: u64,
+    /// The tiles at the edge of what is left.
+    pub tiles: Vec<TileWrite>,
+}
+
 /// Everything that one step wants on disk, all or nothing, synced before any effect of the step is seen outside.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -110,6 +129,15 @@ pub struct Batch {
     pub cosigned: Vec<(LogId, Cosigned)>,
     /// Fork proofs.
     pub forks: Vec<(LogId, Vec<u8>)>,
+    /// Restart certificates that were accepted: log, size of the head that goes on, note.
+    pub restarts: Vec<(LogId, u64, Vec<u8>)>,
+    /// Branches that do not go on, or parts of such, that are set aside. They are moved before anything else of the
+    /// batch is written.
+    pub set_aside: Vec<SetAside>,
+    /// Records of branches that do not go on, each with its branch's name.
+    pub branches: Vec<(u64, NewRecord)>,
+    /// Logs whose fork is explained: the stored proof is not held against them any more.
+    pub explained: Vec<LogId>,
     /// Receipts found in the records.
     pub receipts: Vec<ReceiptEntry>,
     /// Receipts that were stored before the records which they turned out not to be about.
@@ -136,6 +164,11 @@ impl Batch {
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.heads.is_empty() && self.forks.is_empty() && self.cosigned.is_empty()
+        self.records.is_empty()
+            && self.heads.is_empty()
+            && self.forks.is_empty()
+            && self.cosigned.is_empty()
+            && self.restarts.is_empty()
+            && self.branches.is_empty()
     }
 }

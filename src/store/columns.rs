@@ -13,6 +13,8 @@
 //! | | `rebuilding` | present while the indexes are being rebuilt |
 //! | | `cosigned`, log | size u64, root |
 //! | `forks` | log | the fork proof's text |
+//! | `branches` | log, kept u64 | the restart certificate that names it, a branch's name being the size of the kept head |
+//! | | log, kept u64, index u64 | a record of the branch that does not go on |
 //! | `ids` | log, notification id (16 bytes), index u64 | |
 //! | `receipts` | log, by (a log), size u64, index u64 | POSIX seconds u64 |
 //! | `credentials` | log, index u64 | |
@@ -37,6 +39,7 @@ pub(super) enum Column {
     Heads,
     State,
     Forks,
+    Branches,
     Ids,
     Receipts,
     Credentials,
@@ -46,12 +49,13 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Records,
         Self::Tiles,
         Self::Heads,
         Self::State,
         Self::Forks,
+        Self::Branches,
         Self::Ids,
         Self::Receipts,
         Self::Credentials,
@@ -67,6 +71,7 @@ impl Column {
             Self::Heads => "heads",
             Self::State => "state",
             Self::Forks => "forks",
+            Self::Branches => "branches",
             Self::Ids => "ids",
             Self::Receipts => "receipts",
             Self::Credentials => "credentials",
@@ -166,6 +171,14 @@ pub(super) fn record_key(log: LogId, index: u64) -> Vec<u8> {
 
 pub(super) fn head_key(log: LogId, size: u64) -> Vec<u8> {
     key(log, &[size])
+}
+
+/// Of a restart certificate, or with an index of a record on the branch that does not go on.
+pub(super) fn branch_key(log: LogId, kept: u64, index: Option<u64>) -> Vec<u8> {
+    match index {
+        None => key(log, &[kept]),
+        Some(index) => key(log, &[kept, index]),
+    }
 }
 
 pub(super) fn tile_key(log: LogId, level: u8, n: u64) -> Vec<u8> {

@@ -5,6 +5,7 @@
 //! - `columns`: the column families, their keys and values
 //! - `index`: what a record is found again under
 //! - `arrivals`: in which order records came to this node, and when
+//! - `branches`: what is set aside where a log was restarted
 //! - `read`: what stored data can be asked
 //! - `rebuild`: the indexes made anew from the records
 //! - [`high_water`]: the own log's highest signed head, kept outside the database
@@ -19,6 +20,7 @@
 //! The files are *not* trusted: a node verifies each log's edge when it starts, and [`fsck`] verifies all of it.
 
 mod arrivals;
+mod branches;
 mod columns;
 mod error;
 pub mod fsck;
@@ -188,6 +190,22 @@ impl Store {
         let mut out = WriteBatch::with_capacity_bytes(bytes + (batch.tiles.len() << 13));
         let treaty = self.treaty();
         let mut sizes: Vec<u64> = self.sizes.iter().map(|size| size.load(Ordering::Acquire)).collect();
+        for part in &batch.set_aside {
+            self.put_aside(&mut out, part, &treaty)?;
+            if let Some(size) = sizes.get_mut(part.log) {
+                *size = part.from.min(*size);
+            }
+        }
+        for (log, kept, note) in &batch.restarts {
+            out.put_cf(self.cf(Column::Branches)?, columns::branch_key(*log, *kept, None), note);
+        }
+        for (kept, record) in &batch.branches {
+            let key = columns::branch_key(record.log, *kept, Some(record.index));
+            out.put_cf(self.cf(Column::Branches)?, key, &record.bytes);
+        }
+        for log in &batch.explained {
+            out.delete_cf(self.cf(Column::Forks)?, columns::log_bytes(*log));
+        }
         let (records, ids) = (self.cf(Column::Records)?, self.cf(Column::Ids)?);
         for record in &batch.records {
             let (log, index) = (record.log, record.index);

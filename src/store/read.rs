@@ -219,4 +219,19 @@ impl Read for Store {
     fn amendments(&self, log: LogId) -> Result<Vec<u64>, ReadError> {
         Ok(self.stored_indexes(Column::Amendments, log)?)
     }
+
+    fn restarts(&self, log: LogId) -> Result<Vec<Vec<u8>>, ReadError> {
+        Ok(self.stored_restarts(log)?)
+    }
+
+    fn branch(
+        &self,
+        log: LogId,
+        kept: u64,
+        from: u64,
+        count: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Vec<u8>>, ReadError> {
+        Ok(self.branch_page(log, kept, from, count, max_bytes)?)
+    }
 }

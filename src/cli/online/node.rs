@@ -201,6 +201,9 @@ async fn tell(handle: Handle, home: PathBuf) {
                 tracing::debug!(log = code(log), by = code(by), records = size, "receipt")
             }
             Ok(Event::Fork(log)) => tracing::error!(party = code(log), "a log has forked; both heads are kept"),
+            Ok(Event::Restarted(log)) => {
+                tracing::warn!(party = code(log), "the root of a log that forked accepted both branches; it goes on");
+            }
             Ok(Event::Amended(number)) => {
                 tracing::warn!(number, "the treaty file has an amendment more; see `verbale treaty show`");
                 keep_amendments(&handle, &context);
