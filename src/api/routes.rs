@@ -19,7 +19,7 @@ use super::view::{
 };
 use crate::daemon::{Handle, Stopped, now_ms};
 use crate::ledger::{Record, Timestamp};
-use crate::node::{LogId, Mode, ProveError, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence};
+use crate::node::{BranchRead, LogId, Mode, ProveError, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence};
 use crate::note::MAX_NOTE_BYTES;
 use crate::public::outside::{Outside, attach};
 use crate::store::StoreError;
@@ -120,6 +120,17 @@ fn find(handle: &Handle, party: &str, index: u64) -> Result<(LogId, Vec<u8>), Re
         missing(format!("this node holds no record {party}/{index}; of {party}'s log it holds {size} records"))
     })?;
     Ok((log, bytes))
+}
+
+/// A party's log and the number of one of its branches, as in `US~1`.
+fn branch(handle: &Handle, name: &str) -> Result<(LogId, usize), Refused> {
+    let parts = name.split_once('~').and_then(|(code, number)| Some((handle.treaty.find(code)?, number.parse().ok()?)));
+    parts.ok_or_else(|| no_branch(name))
+}
+
+fn no_branch(name: &str) -> Refused {
+    let text = format!("this node holds no such record on a branch {name}");
+    Refused::new(StatusCode::NOT_FOUND, "unknown", text)
 }
 
 pub(super) fn party_view(handle: &Handle, log: LogId) -> PartyView {
@@ -228,6 +239,10 @@ async fn list(
 async fn show(State(handle): State<Handle>, place: Place) -> Result<Json<NoteDetail>, Refused> {
     let Path((party, index)) = place?;
     reading(move || {
+        if party.contains('~') {
+            let text = format!("{party}/{index} stands on a branch that does not go on");
+            return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "not-a-notification", text));
+        }
         let (log, bytes) = find(&handle, &party, index)?;
         let detail = Notes::new(&handle).detail(log, index, &bytes)?;
         let other = || {
@@ -242,7 +257,14 @@ async fn show(State(handle): State<Handle>, place: Place) -> Result<Json<NoteDet
 async fn record(State(handle): State<Handle>, place: Place) -> Result<Json<RecordView>, Refused> {
     let Path((party, index)) = place?;
     reading(move || {
-        let (_, bytes) = find(&handle, &party, index)?;
+        let bytes = match party.contains('~') {
+            true => {
+                let (log, number) = branch(&handle, &party)?;
+                let read = BranchRead::open(&*handle.store, &handle.store.treaty(), log, number)?;
+                read.ok_or_else(|| no_branch(&party))?.record(log, index)?.ok_or_else(|| no_branch(&party))?
+            }
+            false => find(&handle, &party, index)?.1,
+        };
         let damaged = |error| ReadError(format!("record {party}/{index}: {error}"));
         let record = Record::parse(&bytes).map_err(damaged)?;
         Ok(Json(RecordView {
@@ -266,6 +288,15 @@ async fn proof(
 ) -> Result<impl IntoResponse, Refused> {
     let Path((party, index)) = place?;
     reading(move || {
+        if party.contains('~') {
+            let (log, number) = branch(&handle, &party)?;
+            let treaty = handle.store.treaty();
+            let read = BranchRead::open(&*handle.store, &treaty, log, number)?.ok_or_else(|| no_branch(&party))?;
+            return match prove(&read, &treaty, log, index)? {
+                Ok(proof) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof)),
+                Err(why) => Err(Refused::new(StatusCode::CONFLICT, "not-evidence", why)),
+            };
+        }
         let (log, _) = find(&handle, &party, index)?;
         let proof = prove(&*handle.store, &handle.treaty, log, index)?;
         match with_outside(proof, outside.as_deref(), &handle, log, index)? {

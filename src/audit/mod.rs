@@ -19,6 +19,7 @@ mod amendments;
 mod archive;
 mod branches;
 mod choose;
+mod copy;
 mod differences;
 mod export;
 mod frame;
@@ -38,6 +39,7 @@ mod walk;
 mod write;
 
 pub use choose::{Chosen, choose};
+pub use copy::LogCopy;
 pub use export::{ExportError, Exported, Form, Job, Stage, export, partial};
 pub use grow::{GrowError, Growing, Position, Tree};
 pub use reading::{Item, Reading, ReadingError, Scope};

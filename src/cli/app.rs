@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "node")]
 use super::online;
 use super::output::printable;
-use super::{Code, Context, Failure, Output, completions, keys, new, sign, treaty, verify};
+use super::{Code, Context, Failure, Output, completions, keys, new, restart, sign, treaty, verify};
 
 /// The notes that states bound by a treaty send each other, so that what was sent and received can be proved.
 #[derive(Debug, Parser)]
@@ -33,6 +33,7 @@ enum Command {
     New(new::Args),
     Sign(sign::Args),
     Verify(verify::Args),
+    Restart(restart::Args),
     #[cfg(feature = "node")]
     #[command(flatten)]
     Online(online::Command),
@@ -47,6 +48,7 @@ impl Command {
             Self::New(args) => new::run(args, context),
             Self::Sign(args) => sign::run(args, context),
             Self::Verify(args) => verify::run(args, context),
+            Self::Restart(args) => restart::run(args, context),
             #[cfg(feature = "node")]
             Self::Online(command) => command.run(context),
             Self::Completions(args) => completions::run(args, context),

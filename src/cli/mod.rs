@@ -19,6 +19,7 @@ mod output;
 pub mod progress;
 pub mod prompt;
 mod public_config;
+mod restart;
 mod role;
 mod sign;
 mod source;

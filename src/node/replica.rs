@@ -348,7 +348,7 @@ impl Replica {
     }
 
     /// Remembers the heads of an explained fork that are larger than what is held.
-    pub fn await_heads(&mut self, fork: &ForkProof) {
+    pub fn remember_heads(&mut self, fork: &ForkProof) {
         let heads = [fork.heads().0, fork.heads().1].into_iter().zip(fork.checkpoints());
         for (note, checkpoint) in heads.filter(|(_, checkpoint)| checkpoint.size > self.edge.size()) {
             if self.awaited.len() < MAX_AWAITED {

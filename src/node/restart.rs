@@ -331,7 +331,7 @@ impl Engine {
         let me = self.config.me;
         let replica = &mut self.logs[log];
         if let Some(fork) = replica.fork.take() {
-            replica.await_heads(&fork);
+            replica.remember_heads(&fork);
             self.batch.explained.push(log);
             self.batch.forks.retain(|(other, _)| *other != log);
         }

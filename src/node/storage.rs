@@ -149,7 +149,11 @@ pub struct Batch {
 impl Batch {
     /// Takes in what was to be written after it, so that both are written at once.
     pub fn append(&mut self, later: Self) {
-        let Self { records, tiles, heads, cosigned, forks, receipts, refuted, high_water } = later;
+        let Self { records, tiles, heads, cosigned, forks, receipts, refuted, high_water, .. } = later;
+        self.restarts.extend(later.restarts);
+        self.branches.extend(later.branches);
+        self.set_aside.extend(later.set_aside);
+        self.explained.extend(later.explained);
         // What an earlier one found, and a later one refutes, is not to be found again.
         self.receipts.retain(|receipt| !refuted.contains(receipt));
         self.records.extend(records);

@@ -10,7 +10,7 @@ use serde_json::json;
 use verbale::ledger::{
     Amendment, Change, Grant, NoteId, Notification, Profile, Record, RecordType, Reference, Timestamp, Treaty,
 };
-use verbale::node::message::{Gossip, HeadUpdate};
+use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
 use verbale::node::{
     Accepted, Batch, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
 };
@@ -99,6 +99,10 @@ pub struct Ledger {
     queue: VecDeque<(usize, Input)>,
     answers: Vec<Result<Accepted, Refusal>>,
     attested: Vec<Vec<u8>>,
+    /// Given to whoever asks for the restart certificates of this log.
+    offered: Option<(usize, Vec<u8>)>,
+    /// A copy of a disk that a test keeps for later.
+    pub kept_copy: Option<Memory>,
 }
 
 impl Ledger {
@@ -125,6 +129,8 @@ impl Ledger {
             queue: VecDeque::new(),
             answers: Vec::new(),
             attested: Vec::new(),
+            offered: None,
+            kept_copy: None,
         };
         for a in 0..PARTIES.len() {
             for b in (0..PARTIES.len()).filter(|b| *b != a) {
@@ -221,6 +227,13 @@ impl Ledger {
                 Effect::Request { peer, id, request } => {
                     // Engines never ask for cosignatures as of now; whoever runs them does.
                     let linked = self.nodes[from].online && self.nodes[peer].online;
+                    if let Request::Restarts { log } = request
+                        && let Some((offered, note)) = self.offered.as_ref().filter(|(offered, _)| *offered == log)
+                    {
+                        let response = Response::Restarts { log: *offered, notes: vec![note.clone()] };
+                        self.queue.push_back((from, Input::Response { id, response: Some(response) }));
+                        continue;
+                    }
                     let serve =
                         || serve(&request, self.nodes[peer].engine.treaty(), &self.nodes[peer].disk, self.now).unwrap();
                     self.queue.push_back((from, Input::Response { id, response: linked.then(serve) }));
@@ -256,6 +269,65 @@ impl Ledger {
         }
         self.settle();
         twin.disk
+    }
+
+    /// The same, at once: nothing that was under way arrives at the others any more.
+    pub fn only_online(&mut self, parties: &[usize]) {
+        for a in 0..PARTIES.len() {
+            self.nodes[a].online = parties.contains(&a);
+            for b in (0..PARTIES.len()).filter(|b| *b != a) {
+                let linked = parties.contains(&a) && parties.contains(&b);
+                self.queue.push_back((a, if linked { Input::Connected(b) } else { Input::Disconnected(b) }));
+            }
+        }
+        self.settle();
+    }
+
+    /// A second node of the same party starts from an old copy of its disk, with one other party as its peer, and logs
+    /// notes there; its disk.
+    pub fn fork_with(&mut self, party: usize, old: Memory, notes: &[Vec<u8>], peer: usize) -> Memory {
+        let own = std::mem::replace(&mut self.nodes[party], node(party, &self.treaty, &self.profile, old));
+        let online: Vec<_> = self.nodes.iter().map(|node| node.online).collect();
+        self.only_online(&[party, peer]);
+        for note in notes {
+            self.submit(party, note.clone()).unwrap();
+        }
+        self.settle();
+        self.only_online(&[]);
+        let disk = std::mem::replace(&mut self.nodes[party], own).disk;
+        let up: Vec<_> = (0..PARTIES.len()).filter(|at| online[*at]).collect();
+        self.only_online(&up);
+        disk
+    }
+
+    /// A party's node goes on with another disk.
+    pub fn put_back(&mut self, party: usize, disk: Memory) {
+        self.nodes[party] = node(party, &self.treaty, &self.profile, disk);
+        for to in (0..PARTIES.len()).filter(|to| *to != party) {
+            self.queue.push_back((party, Input::Connected(to)));
+        }
+        self.settle();
+    }
+
+    /// The newest head of a log on a disk is told to a party, by the log's own party.
+    pub fn tell(&mut self, to: usize, log: usize, disk: &Memory) {
+        let checkpoint = disk.head(log, u64::MAX).unwrap().unwrap();
+        let heads = vec![HeadUpdate { checkpoint, from: 0, records: Vec::new() }];
+        self.queue.push_back((to, Input::Gossip { from: log, message: Gossip { heads } }));
+        self.settle();
+    }
+
+    /// A party is offered a restart certificate, as an answer to its question.
+    pub fn offer_restart(&mut self, to: usize, note: &[u8], log: usize) {
+        self.offered = Some((log, note.to_vec()));
+        // A head that the party does not know makes it ask.
+        let origin = self.treaty.origin(log).to_owned();
+        let head = Checkpoint { origin, size: 1 << 40, root: Hash([5; 32]) };
+        let checkpoint = head.sign(&key(log, "log")).unwrap().to_bytes();
+        let heads = vec![HeadUpdate { checkpoint, from: 0, records: Vec::new() }];
+        self.queue.push_back((to, Input::Gossip { from: log, message: Gossip { heads } }));
+        self.settle();
+        self.offered = None;
     }
 
     /// What an honest node would never log: a record with any payload, under a proper head.
@@ -316,6 +388,14 @@ impl Ledger {
         note.to_bytes()
     }
 
+    /// The id of a party's remark with this number.
+    pub fn id(&self, party: usize, number: u64) -> [u8; 16] {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        id[8] = party as u8;
+        id
+    }
+
     /// A remark to all, signed by an official.
     pub fn note(&self, party: usize, number: u64, official: &str) -> Vec<u8> {
         self.reply(party, number, official, Vec::new())
@@ -323,9 +403,7 @@ impl Ledger {
 
     /// The same, about earlier notes.
     pub fn reply(&self, party: usize, number: u64, official: &str, re: Vec<Reference>) -> Vec<u8> {
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&number.to_be_bytes());
-        id[8] = party as u8;
+        let id = self.id(party, number);
         let notification = Notification {
             attachments: Vec::new(),
             body: json!({"text": format!("remark {number}")}).as_object().unwrap().clone(),

@@ -53,7 +53,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 }
 
 /// The treaty, the party whose home this is, and the name of its log.
-fn at_home(context: &Context) -> Result<(Treaty, Party, String), Failure> {
+pub(super) fn at_home(context: &Context) -> Result<(Treaty, Party, String), Failure> {
     let treaty = context.treaty()?;
     let identity = context.identity(None, None)?;
     let party = entry(&treaty, &identity.party)?.clone();

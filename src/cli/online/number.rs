@@ -1,4 +1,5 @@
-//! How people name a record: `US/12`, number 12 of the log of the United States.
+//! How people name a record: `US/12`, number 12 of the log of the United States; `US~1/12`, number 12 on the branch that
+//! the first restart certificate of that log left.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +21,10 @@ impl FromStr for Number {
     fn from_str(text: &str) -> Result<Self, String> {
         let read = text.split_once('/').and_then(|(party, index)| {
             let party = party.to_ascii_uppercase();
-            Some(Self { index: index.parse().ok()?, party: is_party_code(&party).then_some(party)? })
+            // `US~1`: the branch that the log's first restart certificate left.
+            let (code, branch) = party.split_once('~').map_or((party.as_str(), None), |(code, n)| (code, Some(n)));
+            let fits = is_party_code(code) && branch.is_none_or(|n| n.parse::<u8>().is_ok_and(|n| n > 0));
+            Some(Self { index: index.parse().ok()?, party: fits.then(|| party.clone())? })
         });
         read.ok_or_else(|| "a record is named by party and number, as US/12".to_owned())
     }

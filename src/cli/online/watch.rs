@@ -39,6 +39,9 @@ fn sentence(event: &EventView, ctx: &Context) -> String {
             let to = note.to.join(", ").replace('*', "all");
             format!("{}  {}  {} to {to}", display::time(note.logged), out.bold(&note.number), note.title)
         }
+        EventView::Restarted { party } => {
+            format!("The root of {} ({}) accepted both branches of its log; the log goes on", party.name, party.code)
+        }
         EventView::Receipt { log, by, records, time, final_records } => {
             let last = records.saturating_sub(1);
             let end = if final_records >= records { format!("; {}", out.good("final")) } else { String::new() };
