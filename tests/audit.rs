@@ -156,6 +156,19 @@ impl Read for Failing<'_> {
     fn receipt_up_to(&self, log: LogId, by: LogId, at_most: u64) -> Result<Option<ReceiptEntry>, ReadError> {
         self.0.receipt_up_to(log, by, at_most)
     }
+    fn restarts(&self, log: LogId) -> Result<Vec<Vec<u8>>, ReadError> {
+        self.0.restarts(log)
+    }
+    fn branch(
+        &self,
+        log: LogId,
+        kept: u64,
+        from: u64,
+        count: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Vec<u8>>, ReadError> {
+        self.0.branch(log, kept, from, count, max_bytes)
+    }
     fn note(&self, log: LogId, id: &NoteId) -> Result<Option<u64>, ReadError> {
         self.0.note(log, id)
     }

@@ -260,6 +260,8 @@ impl Read for Failing<'_> {
         note(log: usize, id: &verbale::ledger::NoteId) -> Option<u64>;
         credentials(log: usize) -> Vec<u64>;
         amendments(log: usize) -> Vec<u64>;
+        restarts(log: usize) -> Vec<Vec<u8>>;
+        branch(log: usize, kept: u64, from: u64, count: u64, max: usize) -> Vec<Vec<u8>>;
     }
 }
 

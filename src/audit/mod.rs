@@ -43,7 +43,7 @@ pub use copy::LogCopy;
 pub use export::{ExportError, Exported, Form, Job, Stage, export, partial};
 pub use grow::{GrowError, Growing, Position, Tree};
 pub use reading::{Item, Reading, ReadingError, Scope};
-pub use report::{ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report};
+pub use report::{ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report, RestartedLog};
 pub use selection::{MAX_PART_BYTES, Place, Range, Redaction, Selection, SelectionError};
 pub use spans::Spans;
 pub use unpack::{MAX_ARCHIVE_BYTES, MAX_RATIO, peek, unpack_small};

@@ -7,7 +7,9 @@ use super::layout::{CHECKPOINTS, RECEIPTS, RECORDS, ReceiptLine};
 use super::report::{MAX_LISTED, MarkedNote};
 use super::verify::Audit;
 use super::walk::{Pending, Walk};
-use crate::ledger::{Credential, Fault, ForkProof, Receipt, Record, RecordError, RecordType, check_notification};
+use crate::ledger::{
+    Credential, Fault, ForkProof, Receipt, Record, RecordError, RecordType, Restart, check_notification,
+};
 use crate::tlog::{Hash, leaf_hash, subtrees};
 
 impl Audit<'_> {
@@ -215,7 +217,13 @@ impl Audit<'_> {
             }
             RecordType::Credential => {
                 walk.out.credentials += 1;
-                let valid = Credential::verify(record.payload, party, record.log, &self.treaty.hash()).is_ok();
+                let restart = Restart::of_record(record, log, self.treaty)
+                    .filter(|restart| walk.tree.size() != index || walk.tree.root() == restart.kept_head().root);
+                let valid = restart.is_some()
+                    || Credential::verify(record.payload, party, record.log, &self.treaty.hash()).is_ok();
+                if let Some(restart) = restart {
+                    self.report.restarted(&party.code, restart);
+                }
                 walk.out.void += u64::from(!valid);
                 walk.keys.apply(record, self.treaty);
             }
@@ -231,7 +239,7 @@ impl Audit<'_> {
                 match ForkProof::parse(record.payload, self.treaty) {
                     Ok(proof) => {
                         let why = format!("the proof is record {index} of the log of {}", party.name);
-                        self.report.forked(&self.treaty.party(proof.log()).code, why);
+                        self.report.forked(&self.treaty.party(proof.log()).code, why, heads_of(&proof));
                     }
                     Err(_) => walk.out.void += 1,
                 }
@@ -304,7 +312,7 @@ impl Audit<'_> {
                 *last = (*last).max(size);
             } else if !walk.astray && walk.tree.unsettled().is_empty() {
                 let why = format!("{by} holds another head of {size} records, in record {} of its log", line.index);
-                self.report.forked(&self.treaty.party(walk.log).code, why);
+                self.report.forked(&self.treaty.party(walk.log).code, why, vec![(size, line.root)]);
             }
             self.take_line(walk, line);
         }
@@ -398,4 +406,9 @@ fn at_place<'a>(record: Record<'a>, index: u64, origin: &str) -> Result<Record<'
         return Err(RecordError::Index { expected: index, found: record.index });
     }
     Ok(record)
+}
+
+/// Sizes and roots of a proof's two heads.
+pub(super) fn heads_of(proof: &ForkProof) -> Vec<(u64, Hash)> {
+    proof.checkpoints().map(|head| (head.size, head.root)).to_vec()
 }

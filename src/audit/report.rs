@@ -1,12 +1,14 @@
 //! What an audit found.
 
-use crate::ledger::{Fault, FaultPlace, KeyLife, Mark, Timestamp};
+use crate::ledger::{Fault, FaultPlace, KeyLife, Mark, Restart, Timestamp};
 use crate::tlog::Hash;
 
 use super::Selection;
 
 /// Most faults, marked notes, stretches and redacted notes that a report lists one by one; it counts the others.
 pub const MAX_LISTED: usize = 1000;
+/// Most contradictory heads that are compared with restart certificates; any more show a fork.
+const MAX_SUSPICIONS: usize = 4096;
 
 /// One party's log, as far as it verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -87,6 +89,31 @@ pub struct ForkedLog {
     pub why: String,
 }
 
+/// A log that forked, and whose party's root accepted both branches.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RestartedLog {
+    /// Code of the party whose log it is.
+    pub party: String,
+    /// Index of the certificate's record: so many records has the branch that goes on before it.
+    pub index: u64,
+    /// So many records are the same on both branches.
+    pub common: u64,
+    /// Number of records of the other branch.
+    pub other: u64,
+    /// When the root says that it accepted both.
+    pub issued: Timestamp,
+    #[serde(skip)]
+    certificate: Option<Box<Restart>>,
+}
+
+/// What seems to show that a log forked, until it is known which certificates it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Suspicion {
+    fork: ForkedLog,
+    /// Size and root of the heads; of one that contradicts the log itself, that one.
+    heads: Vec<(u64, Hash)>,
+}
+
 /// What an audit of an export found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
@@ -106,6 +133,10 @@ pub struct Report {
     pub marked_count: u64,
     /// Logs that forked.
     pub forks: Vec<ForkedLog>,
+    /// Forks that the log's party has accepted by a restart certificate.
+    pub restarts: Vec<RestartedLog>,
+    #[serde(skip)]
+    pub(super) suspicions: Vec<Suspicion>,
     /// Logs that are longer than what is here.
     pub missing: Vec<Missing>,
     /// What does not verify, at most [`MAX_LISTED`].
@@ -162,9 +193,45 @@ impl Report {
         self.fault(Fault { file: file.to_owned(), place: FaultPlace::default(), expected, found, means });
     }
 
-    pub(super) fn forked(&mut self, party: &str, why: impl Into<String>) {
-        if self.forks.len() < MAX_LISTED && self.forks.iter().all(|fork| fork.party != party) {
-            self.forks.push(ForkedLog { party: party.to_owned(), why: why.into() });
+    /// Something shows that a log forked, by these heads: each with its size and root.
+    pub(super) fn forked(&mut self, party: &str, why: impl Into<String>, heads: Vec<(u64, Hash)>) {
+        let known = self.suspicions.iter().any(|other| other.fork.party == party && other.heads == heads);
+        if known {
+            return;
+        }
+        // What is one too many is compared with nothing.
+        let heads = if self.suspicions.len() < MAX_SUSPICIONS { heads } else { Vec::new() };
+        if self.suspicions.len() <= MAX_SUSPICIONS {
+            let fork = ForkedLog { party: party.to_owned(), why: why.into() };
+            self.suspicions.push(Suspicion { fork, heads });
+        }
+    }
+
+    /// A log holds a restart certificate in its place.
+    pub(super) fn restarted(&mut self, party: &str, restart: Restart) {
+        if self.restarts.len() < MAX_LISTED {
+            self.restarts.push(RestartedLog {
+                party: party.to_owned(),
+                index: restart.kept_head().size,
+                common: restart.common,
+                other: restart.other_head().size,
+                issued: restart.issued,
+                certificate: Some(Box::new(restart)),
+            });
+        }
+    }
+
+    /// All logs were read: what no certificate explains is a fork.
+    pub(super) fn settle_forks(&mut self) {
+        for Suspicion { fork, heads } in std::mem::take(&mut self.suspicions) {
+            let of_log = self.restarts.iter().filter(|restarted| restarted.party == fork.party);
+            let mut certificates = of_log.filter_map(|restarted| restarted.certificate.as_deref());
+            let is_other =
+                |restart: &Restart, at: usize| heads.get(at).is_some_and(|(s, r)| restart.may_be_other(*s, r));
+            let explained = certificates.any(|restart| (0..heads.len()).any(|at| is_other(restart, at)));
+            if !explained && self.forks.len() < MAX_LISTED && self.forks.iter().all(|other| other.party != fork.party) {
+                self.forks.push(fork);
+            }
         }
     }
 }

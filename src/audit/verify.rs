@@ -123,6 +123,7 @@ pub fn verify_export(
     }
     audit.receipt_sets();
     audit.asked_for();
+    audit.report.settle_forks();
     let Audit { source, mut report, .. } = audit;
     if let Err(error) = source.finish() {
         let means = "The archive is not one that an export makes; what was read of it is above.";
@@ -214,7 +215,8 @@ impl Audit<'_> {
             let found = match parse_bare_fork(&bytes, self.treaty) {
                 Ok(proof) if proof.log() == log => {
                     let (a, b) = proof.sizes();
-                    self.report.forked(&party.code, format!("it signed contradictory heads of {a} and of {b} records"));
+                    let why = format!("it signed contradictory heads of {a} and of {b} records");
+                    self.report.forked(&party.code, why, super::records::heads_of(&proof));
                     continue;
                 }
                 Ok(_) => "one about another log".to_owned(),

@@ -154,6 +154,14 @@ fn print_report(report: &Report, context: &Context) {
     for fork in &report.forks {
         out.line(format!("  {} the log of {}: {}.", out.bad("Forked:"), fork.party, fork.why));
     }
+    for log in &report.restarts {
+        let (party, common, index, other) = (&log.party, log.common, log.index, log.other);
+        out.line(format!(
+            "  The log of {party} had two branches from record {common} on, of {index} and of {other} records; its root \
+             accepted both at {} (record {index}), and it goes on with that of {index}.",
+            display::time(log.issued)
+        ));
+    }
     print_faults(&report.faults, context);
     if let Some(treaty) = report.treaty.filter(|_| !report.treaty_given) {
         out.line("  The treaty file inside the export was used. Compare its SHA-256 with that of one that you trust:");
