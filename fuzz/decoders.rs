@@ -224,7 +224,7 @@ pub fn profile(bytes: &[u8]) -> bool {
         });
         let note = Notification {
             attachments: Vec::new(),
-            body: serde_json::Map::new(),
+            body: Default::default(),
             from: treaty().party(0).code.clone(),
             id: NoteId([index as u8; 16]),
             issued: Timestamp::from_posix(index),
