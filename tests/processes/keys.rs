@@ -102,6 +102,14 @@ fn each_key_of_a_running_ledger_is_replaced_and_notes_go_on_and_old_evidence_sta
     ledger.fails(2, &["keys", "history", "XX"], Code::Input, &["XX is not a party", "P0, P1 and P2"]);
     ledger.fails(2, &["keys", "history", "--file", &ledger.path("none")], Code::Input, &["none"]);
     ledger.fails(2, &["keys", "rotate", "root", "--plain"], Code::Usage, &["log, witness or transport"]);
+    // What fails leaves no secret key behind.
+    let keys = || fs::read_dir(ledger.trial.home(2).join("keys")).unwrap().count();
+    let (before, long) = (keys(), "long ".repeat(300));
+    ledger.fails(2, &["keys", "rotate", "log", "--plain", "--reason", &long], Code::Refused, &["`reason`", "1,000"]);
+    ledger.fails(2, &["keys", "rotate", "log", "--plain", "-o", &export], Code::Input, &["exists already"]);
+    assert_eq!(keys(), before);
+    let shown = String::from_utf8(ledger.run(0, &["keys", "show"]).stdout).unwrap();
+    assert!(shown.contains("Log: signs checkpoints, by a rotation\tplain\tbench/P0+"), "{shown}");
     // With one byte altered it is told as far as it can be read, and not relied on.
     let records = ledger.dir.path().join("export/logs/P0/records.txt");
     let altered = fs::read_to_string(&records).unwrap().replacen("New machine", "Old machine", 1);

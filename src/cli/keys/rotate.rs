@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::super::{Context, Failure, clock, files};
 use super::{PassphraseArgs, ProtectArgs};
-use crate::keys;
+use crate::keys::{self, Public, PublicKey, TransportKey};
 use crate::ledger::{Credential, Job, NewKey, Rotation};
-use crate::note::KeyType;
+use crate::note::{KeyType, SigningKey};
 
 /// Make a new key for a job of the party's node, and sign with the root key that it takes the old one's place.
 #[derive(Debug, clap::Args)]
@@ -32,36 +32,37 @@ pub struct Args {
     protect: ProtectArgs,
 }
 
+/// A new key, which is not on disk yet.
+enum Made {
+    Signing(SigningKey),
+    Transport(TransportKey),
+}
+
 /// Runs the command. The secret key is on disk before anything names its public half.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let (treaty, party, origin) = super::at_home(context)?;
+    args.output.as_ref().map_or(Ok(()), |output| files::absent(output))?;
     let root_passphrase = PassphraseArgs { passphrase_file: args.root_passphrase_file.clone() };
     let root = keys::load_as(&context.key_path("root"), &party.root, &root_passphrase.passphrase())?;
     let protect = args.protect.choose()?;
     let job = args.job.as_str();
-    let hex = |id: [u8; 4]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (path, key) = match args.job {
-        Job::Log | Job::Witness => {
-            let (name, kind) = match args.job {
-                Job::Log => (origin.clone(), KeyType::Ed25519),
-                _ => (format!("{origin}/witness"), KeyType::Cosignature),
-            };
-            let secret = keys::generate(&name, kind)?;
-            let path = context.key_path(&format!("{job}-{}", hex(secret.public().id())));
-            keys::create(&path, &secret, protect.as_ref())?;
-            let public = secret.public().clone();
-            (path, if args.job == Job::Log { NewKey::Log(public) } else { NewKey::Witness(public) })
+    let (made, key, title) = match args.job {
+        Job::Log => {
+            let made = keys::generate(&origin, KeyType::Ed25519)?;
+            let key = NewKey::Log(made.public().clone());
+            (Made::Signing(made), key, "Log: signs checkpoints, by a rotation")
+        }
+        Job::Witness => {
+            let made = keys::generate(&format!("{origin}/witness"), KeyType::Cosignature)?;
+            let key = NewKey::Witness(made.public().clone());
+            (Made::Signing(made), key, "Witness: signs receipts, by a rotation")
         }
         Job::Transport => {
-            let secret = keys::generate_transport(&format!("{origin}/transport"))?;
-            let peer = secret.peer_id();
-            let path = context.key_path(&format!("{job}-{}", &peer[peer.len().saturating_sub(8)..]));
-            keys::create_transport(&path, &secret, protect.as_ref())?;
-            (path, NewKey::Transport(peer))
+            let made = keys::generate_transport(&format!("{origin}/transport"))?;
+            let key = NewKey::Transport(made.peer_id());
+            (Made::Transport(made), key, "Transport: the node's peer id, by a rotation")
         }
     };
-    let stem = path.file_stem().map_or_else(|| job.to_owned(), |stem| stem.to_string_lossy().into_owned());
-    let output = args.output.clone().unwrap_or_else(|| context.home.join(format!("{stem}.credential")));
     let rotation = Rotation {
         issued: clock::now(),
         key,
@@ -71,7 +72,22 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         reason: args.reason.clone(),
     };
     let bytes = super::signed(&Credential::Rotate(rotation.clone()), &root, &party, &origin, &treaty)?;
+
+    let stem = format!("{job}-{}", short(&rotation.key));
+    let path = context.key_path(&stem);
+    let output = args.output.clone().unwrap_or_else(|| context.home.join(format!("{stem}.credential")));
     files::absent(&output)?;
+    let public = match &made {
+        Made::Signing(key) => {
+            keys::create(&path, key, protect.as_ref())?;
+            PublicKey::Verifier(key.public().clone())
+        }
+        Made::Transport(key) => {
+            keys::create_transport(&path, key, protect.as_ref())?;
+            PublicKey::Peer(key.peer_id())
+        }
+    };
+    keys::create_public(&keys::public_path(&path), &Public { title: Some(title.to_owned()), key: public })?;
     files::create(&output, &bytes)?;
     let out = &context.out;
     if out.json {
@@ -79,7 +95,21 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     out.line(format!("Made a new {job} key: {}", path.display()));
-    out.line("Bring it into the node's keys folder, and start the node again so that it has it.");
-    out.line(format!("It takes the old one's place when the node has logged it: verbale submit {}", output.display()));
+    let submit = format!("verbale submit {}", output.display());
+    if args.job == Job::Transport {
+        out.line("Bring it into the node's keys folder. It takes the old one's place when the node has logged it:");
+        out.line(format!("{submit}; then start the node again."));
+    } else {
+        out.line("Bring it into the node's keys folder, and start the node again so that it has it.");
+        out.line(format!("It takes the old one's place when the node has logged it: {submit}"));
+    }
     Ok(())
+}
+
+/// What tells a key from others of its job, in a file's name.
+fn short(key: &NewKey) -> String {
+    match key {
+        NewKey::Log(key) | NewKey::Witness(key) => key.id().iter().map(|byte| format!("{byte:02x}")).collect(),
+        NewKey::Transport(peer) => peer.chars().skip(peer.chars().count().saturating_sub(8)).collect(),
+    }
 }
