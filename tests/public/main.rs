@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod following;
 mod http;
 #[path = "../processes/ledger.rs"]
 #[allow(dead_code, reason = "shared with the tests of processes")]
