@@ -309,3 +309,57 @@ fn short(key: &str) -> String {
         _ => key.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(record: u64, at: u64) -> Option<KeyEvent> {
+        let time = Timestamp::from_posix(at);
+        Some(KeyEvent { record: Some(record), logged: Some(time), issued: time, reason: Some("a reason".into()) })
+    }
+
+    fn life(began: Option<KeyEvent>, ended: Option<KeyEvent>) -> KeyLife {
+        KeyLife {
+            party: "CA".into(),
+            job: KeyUse::Log,
+            key: "trial/CA+01020304+AAAA".into(),
+            title: None,
+            kinds: Vec::new(),
+            valid_from: None,
+            valid_until: None,
+            began,
+            end: ended.as_ref().map(|_| KeyEnd::Lost),
+            ended,
+        }
+    }
+
+    #[test]
+    fn a_bar_lies_where_its_key_was_in_force_whatever_the_times_are() {
+        let scale = (1_000, 2_000);
+        let drawn = |began, ended| bar(&life(began, ended), scale);
+        let open = drawn(None, None);
+        assert!(open.chars().count() == WIDTH && open.ends_with("━▶") && !open.contains(' '), "{open:?}");
+        let first = drawn(None, event(3, 1_500));
+        assert_eq!(first.find('┤').map(|at| first[..at].chars().count()), Some((WIDTH - 1) / 2), "{first:?}");
+        assert!(drawn(event(3, 1_500), None).starts_with("          "));
+        // Clocks that lie, and a scale of no length.
+        for (began, ended) in [(event(1, 0), event(2, u64::MAX)), (event(1, 1_900), event(2, 1_100))] {
+            assert_eq!(drawn(began, ended).chars().count(), WIDTH);
+        }
+        assert_eq!(bar(&life(event(1, 7), None), (7, 7)).chars().count(), WIDTH);
+    }
+
+    #[test]
+    fn what_became_of_a_key_is_said_in_words() {
+        let lost = details(&life(None, event(3, 1_500)), Origin::Logs);
+        assert_eq!(
+            lost[0], "lost or stolen, and replaced in record 3, 1970-01-01 00:25:00 UTC: “a reason”",
+            "{lost:?}"
+        );
+        assert_eq!(lost[1], "trial/CA, key 01020304");
+        let open = details(&life(event(3, 1_500), None), Origin::Evidence);
+        assert_eq!(open[0], "whether it was ended later is not shown in this file");
+        assert_eq!(began(&life(None, None)), "since the party's entry in the treaty file");
+    }
+}

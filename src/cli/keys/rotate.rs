@@ -34,7 +34,7 @@ pub struct Args {
 
 /// A new key, which is not on disk yet.
 enum Made {
-    Signing(SigningKey),
+    Signing(Box<SigningKey>),
     Transport(TransportKey),
 }
 
@@ -50,12 +50,12 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Job::Log => {
             let made = keys::generate(&origin, KeyType::Ed25519)?;
             let key = NewKey::Log(made.public().clone());
-            (Made::Signing(made), key, "Log: signs checkpoints, by a rotation")
+            (Made::Signing(Box::new(made)), key, "Log: signs checkpoints, by a rotation")
         }
         Job::Witness => {
             let made = keys::generate(&format!("{origin}/witness"), KeyType::Cosignature)?;
             let key = NewKey::Witness(made.public().clone());
-            (Made::Signing(made), key, "Witness: signs receipts, by a rotation")
+            (Made::Signing(Box::new(made)), key, "Witness: signs receipts, by a rotation")
         }
         Job::Transport => {
             let made = keys::generate_transport(&format!("{origin}/transport"))?;
