@@ -20,8 +20,8 @@ fn rotate(ledger: &mut Ledger, party: usize, job: &str) {
 
 /// The last key of a party for a job.
 fn last_key(history: &Value, party: &str, job: &str) -> VerifierKey {
-    let keys = history["keys"].as_array().unwrap().iter();
-    let key = keys.filter(|life| life["party"] == party && life["use"] == job).last().unwrap();
+    let mut keys = history["keys"].as_array().unwrap().iter();
+    let key = keys.rfind(|life| life["party"] == party && life["use"] == job).unwrap();
     VerifierKey::parse(key["key"].as_str().unwrap()).unwrap()
 }
 
