@@ -56,6 +56,8 @@ bench: setup ## what a node does in a second, beside what the machine does
 	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench ledger
 	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench store
 	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench transfer
+	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --bench audit
+	CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --locked --profile dev --no-default-features --bench law
 
 docker: build ## six parties in containers, one of them cut off and back (needs a running Docker engine)
 	docker/try
