@@ -47,6 +47,7 @@ simulate: setup ## many seeds of trouble for the engine: make simulate SEEDS=500
 fuzz: setup ## coverage-guided fuzzing of every decoder: make fuzz SECONDS=600 (each), TARGET=note (only that one)
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	VERBALE_CORPUS=fuzz/corpus cargo test --locked --no-default-features --test decoders -q each_decoder_reads
+	VERBALE_CORPUS=fuzz/corpus cargo test --locked --no-default-features --features cli --test archives -q each_reader_reads
 	cd fuzz && for target in $(or $(TARGET),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
 	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz cargo fuzz run --sanitizer none $$target -- \
 	-max_total_time=$(or $(SECONDS),60) -max_len=70000 -print_final_stats=1 || exit 1; done

@@ -152,3 +152,36 @@ fn json_has_the_verdict_whatever_it_is() {
         assert_eq!(value["report"]["logs"].as_array().unwrap().len(), 4);
     }
 }
+
+#[test]
+fn compressed_evidence_says_the_same_and_nothing_may_hide_in_it() {
+    let dir = desk();
+    let plain = fs::read(dir.path().join("good")).unwrap();
+    let pack = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+    put("note.tlog-proof.zst", &pack(&plain));
+    put("named-otherwise", &pack(&plain));
+    let good = verify(dir.path(), &["good"]);
+    assert_eq!(verify(dir.path(), &["note.tlog-proof.zst"]), good);
+    assert_eq!(verify(dir.path(), &["named-otherwise"]), good);
+    // Altered, cut off, with something behind it, twice, and unpacking to more than evidence may be.
+    let mut bent = plain.clone();
+    let at = bent.len() - 40;
+    bent[at] ^= 1;
+    put("bent.zst", &pack(&bent));
+    let packed = pack(&plain);
+    put("cut.zst", &packed[..packed.len() - 5]);
+    put("more.zst", &[packed.clone(), b"more".to_vec()].concat());
+    put("twice.zst", &[packed.clone(), packed.clone()].concat());
+    let noise: Vec<u8> =
+        (0..verbale::ledger::MAX_EVIDENCE_BYTES as u64).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    put("long.zst", &pack(&[b"c2sp.org/tlog-proof@v1\n".to_vec(), noise].concat()));
+    put("bomb.zst", &pack(&[b"c2sp.org/tlog-proof@v1\n".to_vec(), vec![b'A'; 64 << 20]].concat()));
+    for name in ["bent.zst", "cut.zst", "more.zst", "twice.zst", "long.zst", "bomb.zst"] {
+        let (code, out, error) = verify(dir.path(), &[name]);
+        assert!(code != 0 && !out.starts_with("VERIFIED") && error.contains("error: "), "{name}: {code} {out} {error}");
+        assert!(!error.contains("panicked"), "{name}: {error}");
+    }
+    let (_, _, error) = verify(dir.path(), &["bomb.zst"]);
+    assert!(error.contains("unpacks to more than"), "{error}");
+}

@@ -555,3 +555,54 @@ fn a_head_that_is_not_final_is_the_latest_and_not_the_checkpoint() {
     ledger.online(&[CA, HU, RU, US]);
     assert_eq!(size(&disk(&ledger), "CA/checkpoint"), held, "with the quorum's receipts it is final");
 }
+
+/// The whole way of a person: a party's data, the usual environment variables, a store, and a mirror of it.
+#[test]
+fn publishing_to_a_store_from_the_command_line_takes_its_credentials_from_the_environment() {
+    let bucket = Bucket::default();
+    let server = bucket.serve();
+    let dir = tempfile::tempdir().unwrap();
+    let program = |arguments: &[&str], more: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_verbale"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        command.current_dir(dir.path()).env("NO_PROXY", "127.0.0.1").args(arguments).envs(more.iter().copied());
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, _, error) = program(&["demo", "--story", "--dir", "story"], &[]);
+    assert_eq!(code, 0, "{error}");
+    let address = server.url();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-that-nobody-prints"),
+        ("AWS_REGION", "none"),
+        ("AWS_ENDPOINT", address.as_str()),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    let publish = ["--home", "story/HU", "publish", "s3://bucket/treaties", "--log", "US", "--log", "RU"];
+    // A store that refuses: the failure names the place, and no secret.
+    *bucket.full_after.lock().unwrap() = Some(2);
+    let (code, out, error) = program(&publish, &environment);
+    assert!(code != 0 && error.contains("error: "), "{code} {out} {error}");
+    assert!(!format!("{out}{error}").contains("a-secret"), "{error}");
+    *bucket.full_after.lock().unwrap() = None;
+    let (code, out, error) = program(&publish, &environment);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("US: ") && out.contains("RU: "), "{out}");
+    let keys: Vec<String> = bucket.objects.lock().unwrap().keys().cloned().collect();
+    for name in
+        ["treaties/open-skies/treaty.toml", "treaties/open-skies/US/checkpoint", "treaties/open-skies/RU/latest"]
+    {
+        assert!(keys.iter().any(|key| key == name), "{name}: {keys:?}");
+    }
+    assert!(!keys.iter().any(|key| key.contains("/HU/")), "only what was asked for: {keys:?}");
+    // What stands there is what a mirror takes.
+    let plain = plain(&bucket);
+    let mirror = ["--home", "story/US", "mirror", &plain.url(), "--dir", "mirror"];
+    let (code, out, error) = program(&mirror, &[]);
+    assert!(code == 0 || !error.contains("refused"), "{code} {out} {error}");
+    assert!(dir.path().join("mirror").is_dir(), "{out} {error}");
+}

@@ -5,9 +5,12 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use verbale::ledger::{Profile, Timestamp};
+use verbale::ledger::{Profile, RecordType, Reference, Timestamp};
+use verbale::node::Read;
+use verbale::note::SignedNote;
 use verbale::public::alarm::Alarm;
 use verbale::public::monitor::{Monitor, Rules};
+use verbale::tlog::leaf_hash;
 
 use crate::common::{self, CA, HU, Ledger, RU, US};
 use crate::mirrors::{Kept, publish_to};
@@ -63,6 +66,54 @@ fn receipts_that_do_not_come_and_logs_that_stop_are_found() {
     let idle = Rules { stale_after: Some(86_400), ..strict() };
     assert_eq!(look(&kept, &place, idle.clone(), ledger.now / 1000 + 3600), [""; 0]);
     assert!(look(&kept, &place, idle, ledger.now / 1000 + 90_000).contains(&"stale US".to_owned()));
+}
+
+/// What was due and is not there: once the published logs show that the time has run, and until an answer is published.
+#[test]
+fn a_missed_deadline_is_an_alarm_until_the_answer_is_published() {
+    let rule = "[[kind.remark.due]]\nid = \"answer\"\ntitle = \"An answer\"\nby = [\"HU\"]\nanswer = [\"acknowledgement\"]\n\
+                start = \"received\"\nwithin = \"24 hours\"\n[amendment]";
+    let profile = common::PROFILE.replace("[amendment]", rule);
+    let mut ledger = Ledger::new();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap().to_owned();
+    let index = ledger.remark(CA, 1);
+    let publish = |ledger: &Ledger| publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    publish(&ledger);
+    let kept = Kept::new();
+    let deadlines = |now: u64, deadlines: bool| {
+        let mut mirror = kept.open(&[&place]);
+        let round = mirror.round(&mut |_, _| {}).unwrap();
+        let rules = Rules { deadlines, ..strict() };
+        let profile = Profile::parse(profile.as_bytes()).unwrap();
+        let mut monitor = Monitor::new(rules, mirror.ledger().treaty(), profile);
+        let alarms = monitor.look(&mirror, &round, Timestamp::from_posix(now)).unwrap();
+        alarms.into_iter().filter(|alarm| alarm.kind == "deadline").collect::<Vec<Alarm>>()
+    };
+    let sent = ledger.now / 1000;
+    assert_eq!(deadlines(sent + 3600, true), [], "there is time");
+    let missed = deadlines(sent + 90_000, true);
+    assert_eq!(missed.len(), 1, "{missed:?}");
+    assert_eq!(
+        (missed[0].key.as_str(), missed[0].party.as_deref()),
+        (format!("deadline CA/{index} answer HU").as_str(), Some("HU"))
+    );
+    assert!(missed[0].text.contains("due by ") && missed[0].text.contains("UTC"), "{}", missed[0].text);
+    assert_eq!(deadlines(sent + 90_000, false), [], "it was not asked for");
+    // An answer by somebody else, or about something else, ends nothing.
+    ledger.remark(HU, 2);
+    publish(&ledger);
+    assert_eq!(deadlines(sent + 90_000, true).len(), 1);
+    let record = ledger.nodes[CA].disk.record(CA, index).unwrap().unwrap();
+    let re = Reference { log: "CA".into(), index, leaf: leaf_hash(&record) };
+    let text = String::from_utf8(ledger.reply(HU, 3, "clerk", vec![re])).unwrap();
+    let text = text.split("\n\n").next().unwrap().replace("\"kind\":\"remark\"", "\"kind\":\"acknowledgement\"");
+    let mut note = SignedNote::new(text + "\n").unwrap();
+    note.sign(&common::key(HU, "clerk"));
+    // With the trial's own profile it carries a field too many; what was done counts all the same.
+    ledger.log_anyway(HU, RecordType::Notification, &note.to_bytes());
+    publish(&ledger);
+    assert_eq!(deadlines(sent + 90_000, true), [], "the answer is there");
 }
 
 fn monitor(kept: &Kept, place: &str, more: &[&str]) -> Output {
