@@ -76,7 +76,7 @@ fn each_reader_reads_a_sample_of_its_own() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn garbage_is_survived(which in 0..3usize, bytes in prop::collection::vec(any::<u8>(), 0..600)) {

@@ -20,7 +20,7 @@ use crate::tables::About;
 use crate::tables::schema::{Table, Type};
 
 /// Most rows in a group.
-const GROUP_ROWS: usize = 1 << 16;
+const GROUP_ROWS: usize = 1 << 14;
 /// A group ends also when its texts have so many bytes.
 const GROUP_BYTES: usize = 32 << 20;
 
