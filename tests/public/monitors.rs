@@ -103,7 +103,9 @@ fn a_missed_deadline_is_an_alarm_until_the_answer_is_published() {
     // An answer by somebody else, or about something else, ends nothing.
     ledger.remark(HU, 2);
     publish(&ledger);
-    assert_eq!(deadlines(sent + 90_000, true).len(), 1);
+    let key = format!("deadline CA/{index} answer HU");
+    let is_on = || deadlines(sent + 90_000, true).iter().any(|alarm| alarm.key == key);
+    assert!(is_on());
     let record = ledger.nodes[CA].disk.record(CA, index).unwrap().unwrap();
     let re = Reference { log: "CA".into(), index, leaf: leaf_hash(&record) };
     let text = String::from_utf8(ledger.reply(HU, 3, "clerk", vec![re])).unwrap();
@@ -113,7 +115,7 @@ fn a_missed_deadline_is_an_alarm_until_the_answer_is_published() {
     // With the trial's own profile it carries a field too many; what was done counts all the same.
     ledger.log_anyway(HU, RecordType::Notification, &note.to_bytes());
     publish(&ledger);
-    assert_eq!(deadlines(sent + 90_000, true), [], "the answer is there");
+    assert!(!is_on(), "the answer is there");
 }
 
 fn monitor(kept: &Kept, place: &str, more: &[&str]) -> Output {
