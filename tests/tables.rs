@@ -219,7 +219,7 @@ fn every_record_is_a_row_and_every_format_says_the_same() {
         let void = rows(&folder, Table::Events).iter().filter(|row| row["event"] == "void").count() as u64;
         assert_eq!((void, written.receipts + void), (sum(|log| log.void), sum(|log| log.receipts)));
         let others = sum(|log| log.records - log.notifications - log.receipts);
-        let of_records = ["grant", "revocation", "rotation", "amendment", "fork"];
+        let of_records = ["grant", "revocation", "rotation", "amendment", "fork", "restart"];
         let events = rows(&folder, Table::Events);
         let events = events.iter().filter(|row| of_records.contains(&row["event"].as_str().unwrap())).count() as u64;
         assert_eq!(events, others);

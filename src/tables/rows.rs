@@ -9,8 +9,8 @@ use super::{Files, TablesError};
 use crate::audit::{Item, Reading, Scope};
 use crate::law::{Bound, EffectView, Force, Query, State};
 use crate::ledger::{
-    Adoption, Amendment, Credential, ForkProof, KeyHistory, Keyring, Notification, Record, RecordType, Timestamp,
-    check_notification,
+    Adoption, Amendment, Credential, ForkProof, KeyHistory, Keyring, Notification, Record, RecordType, Restart,
+    Timestamp, check_notification,
 };
 use crate::node::LogId;
 use crate::tlog::{Checkpoint, Hash, leaf_hash};
@@ -178,7 +178,10 @@ impl<'a> Rows<'a> {
             RecordType::Credential => {
                 let read = Credential::verify(record.payload, party, record.log, &treaty.hash());
                 self.keys.apply(record, treaty);
-                let (event, text) = credential(read.ok());
+                let (event, text) = match Restart::of_record(record, log, treaty) {
+                    Some(restart) => ("restart", restarted(&restart)),
+                    None => credential(read.ok()),
+                };
                 (event, log, text)
             }
             RecordType::Amendment => {
@@ -329,6 +332,14 @@ fn credential(read: Option<Credential>) -> (&'static str, String) {
         }
         None => ("void", "It is said to be about a key, and is nothing that this version knows as such.".to_owned()),
     }
+}
+
+fn restarted(restart: &Restart) -> String {
+    let (kept, other) = (restart.kept_head().size, restart.other_head().size);
+    format!(
+        "The root accepted both branches of its log: it goes on from the head of {kept} records, and what stands below the \
+         other head of {other} records is its own as well."
+    )
 }
 
 fn why(reason: Option<String>) -> String {
