@@ -92,7 +92,7 @@ impl<'a> Reading<'a> {
         let selection = selection.sorted();
         let sizes: Vec<u64> =
             (0..treaty.parties().len()).map(|log| head_size(read, log, &treaty)).collect::<Result<_, _>>()?;
-        let chosen = choose(read, &treaty, &parsed, &selection, sizes.clone(), progress).map_err(ExportError::from)?;
+        let chosen = choose(read, &treaty, &parsed, &selection, sizes.clone(), progress)?;
         let keys = load_keyring(&treaty, read)?.settled();
         let (treaty, profile) = (Arc::new(treaty), Arc::new(parsed));
         Ok(Self { treaty, profile, selection, keys, sizes, place: Place::Stored(read, chosen) })
