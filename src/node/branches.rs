@@ -47,7 +47,9 @@ impl Engine {
             }
             for (restart, _) in self.logs[log].restarts.clone() {
                 let key = (log, restart.kept_head().size);
-                if !self.held_branches.contains(&key) && !read.branch(log, key.1, restart.common, 1, 1)?.is_empty() {
+                // A node that held only its beginning fetches it anew.
+                let last = restart.other_head().size.saturating_sub(1);
+                if !self.held_branches.contains(&key) && !read.branch(log, key.1, last, 1, 1)?.is_empty() {
                     self.held_branches.insert(key);
                 }
             }

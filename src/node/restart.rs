@@ -188,11 +188,7 @@ impl Engine {
         if most > end {
             return Ok(Some(most));
         }
-        // Receipts for heads whose records are not here: nobody has receipted more than the two branches have.
-        let stated = replica.stated.iter().copied().max().unwrap_or(0);
-        if !goes_on && stated > kept.max(other) {
-            return Ok(Some(stated));
-        }
+        // Receipts for larger heads may be for what follows the certificate: they are compared when the records come.
         let suspects: Vec<_> = replica.suspects().map(|head| head.checkpoint.clone()).collect();
         for head in suspects {
             let on_kept = head == *restart.kept_head();

@@ -66,7 +66,7 @@ fn killed_fifty_times_in_the_middle_of_submits_a_node_loses_nothing_and_does_not
     ledger.all_sound();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -8,6 +8,7 @@ mod faults;
 mod keys;
 mod ledger;
 mod membership;
+mod restart;
 #[allow(dead_code, reason = "shared with the benches")]
 #[path = "../../benches/ledger/trial.rs"]
 mod trial;

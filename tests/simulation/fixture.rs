@@ -4,7 +4,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
-use verbale::ledger::{Grant, NoteId, Notification, Profile, Timestamp, Treaty};
+use verbale::ledger::{
+    Amendment, Change, Credential, Grant, NewKey, NoteId, Notification, Profile, Revocation, Role, Rotation, Timestamp,
+    Treaty,
+};
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::Hash;
 
@@ -36,6 +39,14 @@ pub fn key(party: usize, job: &str) -> SigningKey {
     let name = if job == "log" { origin(party) } else { format!("{}/{job}", origin(party)) };
     let seed = Hash::digest(format!("{party} {job}").as_bytes()).0;
     SigningKey::from_seed(&name, kind, &seed).unwrap()
+}
+
+/// The key that a rotation puts in the place of a party's first one.
+pub fn later_key(party: usize, job: &str) -> SigningKey {
+    let first = key(party, job);
+    let mut seed = *first.seed();
+    seed[31] ^= 0xff;
+    SigningKey::from_seed(first.public().name(), first.public().kind(), &seed).unwrap()
 }
 
 pub fn code(party: usize) -> String {
@@ -90,6 +101,43 @@ impl Fixture {
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));
         note.to_bytes()
+    }
+
+    /// An amendment that builds on what a treaty has, signed by the roots of all but the last party.
+    pub fn amendment(&self, treaty: &Treaty, issued: u64) -> Vec<u8> {
+        let (number, prev) = treaty.next_amendment();
+        let count = self.treaty.parties().len();
+        let (issued, from) = (Timestamp::from_posix(issued), Timestamp::from_posix(issued + 20));
+        // The first party leaves the quorum some seconds later; whoever signs next changes nothing but an address.
+        let change = match number {
+            1 => Change::Status { party: code(0), roles: vec![Role::Observer], from },
+            n => Change::Addresses { party: code(1), addresses: vec![format!("/ip4/192.0.2.1/tcp/{n}")] },
+        };
+        let amendment = Amendment { changes: vec![change], issued, ledger: self.treaty.hash(), number, prev };
+        let mut note = SignedNote::new(amendment.to_text()).unwrap();
+        (0..count - 1).for_each(|party| note.sign(&key(party, "root")));
+        note.to_bytes()
+    }
+
+    /// The root puts another key in the place of the log's or the witness's.
+    pub fn rotation(&self, party: usize, job: &str, lost: bool) -> Vec<u8> {
+        let key_of = later_key(party, job).public().clone();
+        let new = if job == "log" { NewKey::Log(key_of) } else { NewKey::Witness(key_of) };
+        let (issued, ledger) = (Timestamp::from_posix(1_600_000_000), self.treaty.hash());
+        let rotation = Rotation { issued, key: new, ledger, lost, party: code(party), reason: None };
+        Credential::Rotate(rotation).sign(&key(party, "root")).unwrap().to_bytes()
+    }
+
+    /// The root takes the official's key back.
+    pub fn revocation(&self, party: usize) -> Vec<u8> {
+        let revocation = Revocation {
+            issued: Timestamp::from_posix(1_600_000_000),
+            key: key(party, "minister").public().clone(),
+            ledger: self.treaty.hash(),
+            party: code(party),
+            reason: None,
+        };
+        Credential::Revoke(revocation).sign(&key(party, "root")).unwrap().to_bytes()
     }
 
     /// A signed notification.

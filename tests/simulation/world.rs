@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use verbale::ledger::{ForkProof, Restart, Timestamp};
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::node::{
-    Accepted, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step, serve,
+    Accepted, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step, load_keyring, serve,
 };
 use verbale::note::SignedNote;
-use verbale::tlog::{Checkpoint, Cosignature, Hash, leaf_hash, root_at};
+use verbale::tlog::{Checkpoint, Cosignature, Hash, Tiles, consistency_proof, leaf_hash, root_at};
 
-use crate::fixture::{Fixture, key};
+use crate::fixture::{Fixture, key, later_key};
 use crate::random::Random;
 
 /// What happens at some time.
@@ -20,6 +21,7 @@ enum Happening {
     Answer { to: usize, id: u64, start: u64, response: Option<Response> },
     Submit { node: usize, note: Vec<u8>, party: usize },
     Attest { node: usize, log: usize },
+    Amend { node: usize },
     SetClock { node: usize, skew_ms: i64 },
     Start(usize),
     Crash(usize),
@@ -66,6 +68,10 @@ pub struct World {
     pub heads: BTreeMap<(String, u64), BTreeSet<Hash>>,
     pub forks_seen: u64,
     pub stale_restores: u64,
+    /// Amendments that the parties have signed.
+    amendments: Vec<Vec<u8>>,
+    /// The node that a party stopped for good.
+    retired: Option<usize>,
     /// Heads that were cosigned on demand.
     pub attested: u64,
     pub refusals: u64,
@@ -103,6 +109,8 @@ impl World {
             heads: BTreeMap::new(),
             forks_seen: 0,
             stale_restores: 0,
+            amendments: Vec::new(),
+            retired: None,
             attested: 0,
             refusals: 0,
             trace: std::env::var_os("VERBALE_TRACE").is_some(),
@@ -122,6 +130,11 @@ impl World {
     /// Somebody asks a node to cosign the head of a log as of then.
     pub fn attest_at(&mut self, after: u64, node: usize, log: usize) {
         self.at(after, Happening::Attest { node, log });
+    }
+
+    /// The parties have signed the next amendment, by what a node knows then, and it is handed in there.
+    pub fn amend_at(&mut self, after: u64, node: usize) {
+        self.at(after, Happening::Amend { node });
     }
 
     pub fn crash_at(&mut self, after: u64, node: usize) {
@@ -211,6 +224,17 @@ impl World {
                 self.next_ticket += 1;
                 self.input(node, Input::Attest { ticket: self.next_ticket, log });
             }
+            Happening::Amend { node } => {
+                let Some(engine) = &self.nodes[node].engine else { return };
+                // One that the parties have signed already is handed in again where it is not known.
+                let known = engine.treaty().number();
+                if known == self.amendments.len() {
+                    self.amendments.push(self.fixture.amendment(engine.treaty(), self.now / 1000));
+                }
+                let note = self.amendments[known].clone();
+                let party = self.nodes[node].party;
+                self.happen(Happening::Submit { node, note, party });
+            }
             Happening::SetClock { node, skew_ms } => self.nodes[node].skew_ms = skew_ms,
             Happening::Start(node) => self.start(node),
             Happening::Crash(node) => self.crash(node),
@@ -279,9 +303,9 @@ impl World {
         {
             return None;
         }
-        let mut response = serve(request, &self.fixture.treaty, &self.nodes[to].disk, self.clock(to)).unwrap();
-        // What goes over the wire is what the codec makes of it.
-        response = Response::parse(&response.to_bytes()).unwrap();
+        let it = &self.nodes[to];
+        let treaty = it.engine.as_ref().map_or(&self.fixture.treaty, |engine| engine.treaty());
+        let mut response = serve(request, treaty, &it.disk, self.clock(to)).unwrap();
         if let Response::Heads { heads, .. } = &mut response
             && self.nodes[from].evil
         {
@@ -294,15 +318,15 @@ impl World {
     fn start(&mut self, node: usize) {
         let party = self.nodes[node].party;
         let it = &mut self.nodes[node];
-        if it.engine.is_some() {
+        if it.engine.is_some() || self.retired == Some(node) {
             return;
         }
         let config = Config {
             treaty: self.fixture.treaty.clone(),
             profile: self.fixture.profile.clone(),
             me: party,
-            log_keys: vec![key(party, "log")],
-            witness_keys: vec![key(party, "witness")],
+            log_keys: vec![key(party, "log"), later_key(party, "log")],
+            witness_keys: vec![key(party, "witness"), later_key(party, "witness")],
             high_water: it.high_water,
             head_interval_ms: 5_000,
             settle_ms: 2_000,
@@ -467,7 +491,8 @@ impl World {
         let head = Checkpoint::parse(note.text()).unwrap();
         let log = self.fixture.treaty.log_of_origin(&head.origin).unwrap();
         let Node { disk, party, evil, .. } = &self.nodes[node];
-        Cosignature::verify(&note, key(*party, "witness").public()).unwrap();
+        let by = [key(*party, "witness"), later_key(*party, "witness")];
+        assert!(by.iter().any(|key| Cosignature::verify(&note, key.public()).is_ok()), "node {node}: its cosignature");
         assert_eq!(disk.size(log).unwrap(), head.size, "node {node} cosigned another head of {log} than it holds");
         assert_eq!(root_at(&LogTiles { read: disk, log }, head.size).unwrap(), Some(head.root));
         assert_eq!(disk.cosigned(log).unwrap().map(|c| (c.size, c.root)), Some((head.size, head.root)));
@@ -490,8 +515,66 @@ impl World {
         self.heads.iter().any(|((of, _), roots)| of == origin && roots.len() > 1)
     }
 
+    /// The party that ran two nodes finds out: the one that wrote less is stopped for good, its root accepts both
+    /// branches, and what it has to say of them is handed in at the other one. Whether there was something to accept.
+    pub fn accept_branches(&mut self, party: usize) -> bool {
+        let twins: Vec<_> = (0..self.nodes.len()).filter(|node| self.nodes[*node].party == party).collect();
+        let head = |world: &Self, node: usize| {
+            let disk = &world.nodes[node].disk;
+            let note = disk.head(party, disk.size(party).unwrap()).unwrap().unwrap();
+            let note = SignedNote::parse(&note).unwrap();
+            (Checkpoint::parse(note.text()).unwrap(), note)
+        };
+        let (a, b) = (head(self, twins[0]).0.size, head(self, twins[1]).0.size);
+        let (kept, other) = if a >= b { (twins[0], twins[1]) } else { (twins[1], twins[0]) };
+        let ((larger, larger_note), (smaller, smaller_note)) = (head(self, kept), head(self, other));
+        let (disk, left) = (&self.nodes[kept].disk, &self.nodes[other].disk);
+        let (tiles, others) = (LogTiles { read: disk, log: party }, LogTiles { read: left, log: party });
+        let root = root_at(&tiles, smaller.size).unwrap().unwrap();
+        let proof = consistency_proof(&tiles, smaller.size, larger.size).unwrap().unwrap();
+        let keys = load_keyring(&self.fixture.treaty, disk).unwrap();
+        let Ok(fork) = ForkProof::new(&keys, &smaller_note, &larger_note, root, proof) else { return false };
+        let parts = |at: &u64| disk.record(party, *at).unwrap() != left.record(party, *at).unwrap();
+        let common = (0..smaller.size).find(parts).unwrap();
+        // What nobody but the node that is stopped has of its branch is on its disk only.
+        let last = left.record(party, smaller.size - 1).unwrap();
+        let held = |node: &usize| self.nodes[*node].disk.record(party, smaller.size - 1).unwrap() == last;
+        if !(0..self.nodes.len()).filter(|node| !twins.contains(node)).any(|node| held(&node)) {
+            return false;
+        }
+        let leaf = |tiles: &LogTiles| tiles.subtree(0, common).unwrap().unwrap();
+        let restart = Restart {
+            common,
+            fork,
+            issued: Timestamp::from_posix(self.now / 1000),
+            kept_leaf: leaf(&tiles),
+            ledger: self.fixture.treaty.hash(),
+            other_leaf: leaf(&others),
+            party: crate::fixture::code(party),
+            reason: None,
+        };
+        let note = restart.sign(&key(party, "root")).unwrap().to_bytes();
+        for node in twins {
+            self.nodes[node].evil = false;
+        }
+        // Power fails at any moment of what follows; disks are not replaced.
+        self.nodes.iter_mut().for_each(|node| node.backups.clear());
+        self.nodes[other].engine = None;
+        self.retired = Some(other);
+        self.relink();
+        // It starts again, as an honest node would, and hears from the others what they hold.
+        self.nodes[kept].engine = None;
+        self.relink();
+        self.happen(Happening::Start(kept));
+        // The node may be down when it is handed in: it is handed in again.
+        for after in [20_000, 45_000, 70_000] {
+            self.submit_at(after, kept, note.clone());
+        }
+        true
+    }
+
     pub fn honest(&self) -> Vec<usize> {
-        (0..self.nodes.len()).filter(|node| !self.nodes[*node].evil).collect()
+        (0..self.nodes.len()).filter(|node| !self.nodes[*node].evil && self.retired != Some(*node)).collect()
     }
 }
 

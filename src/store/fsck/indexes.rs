@@ -78,7 +78,8 @@ impl Check<'_> {
                 let key = receipt_key(of, log, size, record.index);
                 let entry = self.store.get(Column::Receipts, &key)?;
                 let agrees = !self.sound[of] || self.store.agrees(&receipt)?;
-                let forked = self.store.has(Column::Forks, &log_bytes(of))?;
+                let forked = self.store.has(Column::Forks, &log_bytes(of))?
+                    || self.store.is_on_branch(of, &receipt.checkpoint)?;
                 if !agrees && !forked {
                     let what = format!(
                         "receipts a head of {} that its records held here contradict, and no proof of a fork is kept",

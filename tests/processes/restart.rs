@@ -1,0 +1,92 @@
+//! An accident, and how a log goes on after it: a restart certificate, with real nodes.
+
+use std::fs;
+
+use verbale::cli::Code;
+
+use crate::crashes::copy;
+use crate::ledger::{Ledger, said};
+
+#[test]
+fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
+    let mut ledger = Ledger::with_roots(3);
+    ledger.run_all();
+    let (home, old) = (ledger.trial.home(0), ledger.dir.path().join("old"));
+    ledger.submit(0, ledger.trial.note(0, 1)).unwrap();
+    ledger.until_settled();
+    assert_eq!(ledger.stop(0), 0);
+    copy(&home.join("data"), &old);
+    ledger.start(0, &[]);
+    ledger.until_signing();
+    let kept: Vec<_> = (2..8).map(|number| ledger.submit(0, ledger.trial.note(0, number)).unwrap()).collect();
+    ledger.until_settled();
+    for party in 0..3 {
+        assert_eq!(ledger.stop(party), 0);
+    }
+    // The disk is put back from the old copy, its mark is lost as well, and the operator lets the node sign alone.
+    fs::remove_dir_all(home.join("data")).unwrap();
+    fs::remove_file(home.join("high-water")).unwrap();
+    copy(&old, &home.join("data"));
+    ledger.start(0, &["--sign-without-peers"]);
+    ledger.until("it signs alone", || ledger.status(0).is_some_and(|status| status.signs));
+    let other: Vec<_> = (20..22).map(|number| ledger.submit(0, ledger.trial.note(0, number)).unwrap()).collect();
+    assert!(other[0].index <= kept[0].index, "it says anew what it had said otherwise");
+    ledger.start(1, &[]);
+    ledger.start(2, &[]);
+    ledger.until("all know that it forked", || {
+        (0..3).all(|party| ledger.status(party).is_some_and(|status| status.logs[0].forked))
+    });
+    assert_eq!(ledger.submit(0, ledger.trial.note(0, 30)).unwrap_err().code, Code::NotSigning);
+
+    let (mine, theirs, note) = (ledger.path("mine"), ledger.path("theirs"), ledger.path("restart.note"));
+    ledger.json(0, &["export", &mine]);
+    ledger.json(1, &["export", &theirs]);
+    let tried = ledger.run(0, &["restart", &mine, &theirs]);
+    let text = String::from_utf8(tried.stdout.clone()).unwrap();
+    assert!(tried.status.success(), "{}", said(&tried).1);
+    assert!(text.contains("has two branches") && text.contains("Nothing was signed"), "{text}");
+    ledger.fails(0, &["restart", &mine, &mine], Code::Refused, &["neither contradicts the other"]);
+    let shown = ledger.json(0, &["restart", &mine, &theirs, "--reason", "an old copy was put back", "-o", &note]);
+    assert_eq!(shown["other"]["notes"].as_array().map(Vec::len), Some(2), "{shown}");
+    assert_eq!(shown["kept"]["notes"].as_array().map(Vec::len), Some(6), "{shown}");
+    // Another party's node does not take it: it is not for its log.
+    ledger.fails(1, &["submit", &note], Code::Refused, &["it is not a restart certificate of the party"]);
+    ledger.json(0, &["submit", &note, "--wait", "none"]);
+    ledger.until("all have accepted it", || {
+        (0..3).all(|party| ledger.status(party).is_some_and(|status| !status.logs[0].forked && status.signs))
+    });
+    let after = ledger.submit(0, ledger.trial.note(0, 30)).unwrap();
+    assert!(after.index > kept.last().unwrap().index);
+    ledger.until_settled();
+    // Stopped and started again, all of it is still so.
+    for party in 0..3 {
+        assert_eq!(ledger.stop(party), 0);
+        ledger.start(party, &[]);
+    }
+    ledger.until_signing();
+    ledger.until("each has the other branch", || {
+        let name = format!("P0~1/{}", other[1].index);
+        (0..3).all(|party| ledger.run(party, &["--json", "show", &name]).status.success())
+    });
+    for party in 0..3 {
+        for (number, branch) in [
+            (kept[0].number.clone(), "kept"),
+            (after.number.clone(), "kept"),
+            (format!("P0~1/{}", other[0].index), "other"),
+            (format!("P0~1/{}", other[1].index), "other"),
+        ] {
+            let file = ledger.path(&format!("{party}-{}.tlog-proof", number.replace('/', "-")));
+            ledger.json(party, &["prove", &number, "-o", &file]);
+            let text = String::from_utf8(ledger.run(1, &["verify", &file]).stdout).unwrap();
+            let verdict: serde_json::Value =
+                serde_json::from_slice(&ledger.run(1, &["--json", "verify", &file]).stdout).unwrap();
+            assert_eq!(verdict["verdict"]["restarts"][0]["branch"], branch, "{number}: {verdict}");
+            assert!(text.contains("accepted both as its own"), "{text}");
+        }
+        let export = ledger.path(&format!("export-{party}"));
+        ledger.json(party, &["export", &export]);
+        let report = ledger.json(party, &["verify", &export]);
+        assert_eq!(report["report"]["restarts"].as_array().map(Vec::len), Some(1), "{report}");
+    }
+    ledger.all_sound();
+}
