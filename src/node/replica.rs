@@ -18,7 +18,7 @@ const RECENT_ROOTS: usize = 64;
 /// Contradicting heads remembered per log while a proof is being asked for.
 const MAX_SUSPECTS: usize = 4;
 /// Heads of an explained fork that are remembered per log until the records held reach them.
-const MAX_AWAITED: usize = 8;
+const MAX_UNCOMPARED: usize = 8;
 
 /// A head that the log signed.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ pub(super) struct Replica {
     /// Restart certificates that were accepted, with the notes they came as, by the size of the kept head.
     pub restarts: Vec<(Restart, Vec<u8>)>,
     /// Signed heads of a fork that was explained, which are still to be compared with the records to come.
-    awaited: Vec<Head>,
+    uncompared: Vec<Head>,
     /// In this step the end of the log was set aside: nothing is taken in before that is stored.
     pub turned: bool,
     recent: VecDeque<(u64, Hash)>,
@@ -191,7 +191,7 @@ impl Replica {
             stated,
             fork,
             restarts,
-            awaited: Vec::new(),
+            uncompared: Vec::new(),
             turned: false,
             recent,
             changed,
@@ -351,8 +351,8 @@ impl Replica {
     pub fn remember_heads(&mut self, fork: &ForkProof) {
         let heads = [fork.heads().0, fork.heads().1].into_iter().zip(fork.checkpoints());
         for (note, checkpoint) in heads.filter(|(_, checkpoint)| checkpoint.size > self.edge.size()) {
-            if self.awaited.len() < MAX_AWAITED {
-                self.awaited.push(Head { checkpoint: checkpoint.clone(), note: note.clone() });
+            if self.uncompared.len() < MAX_UNCOMPARED {
+                self.uncompared.push(Head { checkpoint: checkpoint.clone(), note: note.clone() });
             }
         }
     }
@@ -360,7 +360,7 @@ impl Replica {
     /// Those of them that the records held reach now.
     pub fn reached(&mut self) -> Vec<Head> {
         let size = self.edge.size();
-        self.awaited.extract_if(.., |head| head.checkpoint.size <= size).collect()
+        self.uncompared.extract_if(.., |head| head.checkpoint.size <= size).collect()
     }
 
     /// The log ends here from now on: what came after is set aside.
