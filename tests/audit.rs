@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::files::{frames, paths as files};
 use common::{CA, HU, Ledger, RU, US};
 use tempfile::TempDir;
 use verbale::audit::{AuditError, ExportError, Report, export, verify_export};
@@ -45,19 +46,6 @@ fn lively() -> Ledger {
     ledger.online(&[CA, HU, RU, US]);
     ledger.remark(HU, 4);
     ledger
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(at) = open.pop() {
-        for entry in fs::read_dir(at).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { found.push(path) }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[test]
@@ -190,20 +178,6 @@ fn altered(ledger: &Ledger, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Re
     assert_ne!(before, after, "the test changes nothing");
     fs::write(&path, after).unwrap();
     audit(&export.folder)
-}
-
-/// The frames of a file: each with its line.
-fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut rest = bytes;
-    let mut out = Vec::new();
-    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-        let line = std::str::from_utf8(&rest[..end]).unwrap();
-        let length: usize = line.rsplit(' ').next().unwrap().parse().unwrap();
-        let (frame, tail) = rest.split_at(end + 1 + length + 1);
-        out.push(frame.to_vec());
-        rest = tail;
-    }
-    out
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use common::bend::{late_hungary, rewritten, with_lines};
 use common::{CA, HU, Ledger, RU, US};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -25,31 +26,6 @@ fn verdict(ledger: &Ledger, bytes: &[u8]) -> Verdict {
 
 fn codes(verdict: &Verdict) -> Vec<&str> {
     verdict.receipts.iter().map(|receipt| receipt.party.as_str()).collect()
-}
-
-/// A ledger with a note by Russia that Hungary receives only later, with a larger head.
-fn late_hungary() -> (Ledger, u64) {
-    let mut ledger = Ledger::new();
-    ledger.remark(CA, 1);
-    ledger.online(&[CA, RU, US]);
-    let index = ledger.remark(RU, 2);
-    ledger.remark(RU, 3);
-    ledger.online(&[CA, HU, RU, US]);
-    (ledger, index)
-}
-
-/// The same file with another content, put together as it should be.
-fn rewritten(ledger: &Ledger, bytes: &[u8], change: impl FnOnce(&mut Evidence)) -> Vec<u8> {
-    let mut evidence = Evidence::parse(bytes, &ledger.treaty.hash()).unwrap();
-    change(&mut evidence);
-    evidence.to_bytes(&ledger.treaty.hash())
-}
-
-/// A note with only some of its signature lines.
-fn with_lines(note: &SignedNote, keep: impl Fn(usize) -> bool) -> SignedNote {
-    let mut fewer = SignedNote::new(note.text().to_owned()).unwrap();
-    note.signatures().iter().enumerate().filter(|(at, _)| keep(*at)).for_each(|(_, line)| fewer.add(line.clone()));
-    fewer
 }
 
 #[test]

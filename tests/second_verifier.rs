@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{CA, HU, Ledger, RU, US};
+use common::files::{exported, write_folder};
+use common::{CA, HU, Ledger, RU, US, key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use verbale::audit::{export, verify_export};
+use verbale::audit::{Selection, verify_export};
 use verbale::ledger::{Change, Evidence, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence};
 use verbale::node::{Read, SilenceQuery, prove, prove_silence};
 use verbale::tlog::{TlogProof, leaf_hash};
@@ -43,10 +44,12 @@ impl Desk {
     }
 
     fn export(&self, ledger: &Ledger, by: usize, name: &str) -> PathBuf {
+        self.part(ledger, by, Selection::default(), name)
+    }
+
+    fn part(&self, ledger: &Ledger, by: usize, selection: Selection, name: &str) -> PathBuf {
         let path = self.dir.path().join(name);
-        let (treaty, profile) = (common::treaty_text(), common::PROFILE);
-        let disk = &ledger.nodes[by].disk;
-        export(disk, treaty.as_bytes(), profile.as_bytes(), &path, &mut |_, _| {}).unwrap();
+        write_folder(&path, &exported(ledger, by, selection));
         path
     }
 
@@ -329,4 +332,124 @@ fn both_verifiers_say_the_same_of_a_folder() {
         assert_eq!(*theirs, ours);
     }
     assert_eq!(answers[1]["forks"], json!(["HU"]));
+}
+
+/// Keys of every kind change: a log's key retired and lost, a witness's, an official's withdrawn and granted for a time.
+fn rekeyed() -> Ledger {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.remark(RU, 2);
+    ledger.submit(RU, ledger.rotation(RU, "log", false)).unwrap();
+    ledger.submit(CA, ledger.rotation(CA, "witness", false)).unwrap();
+    ledger.submit(HU, ledger.rotation(HU, "log", true)).unwrap();
+    let hour = |hours: u64| Some(Timestamp::from_posix(common::START + 3600 * hours));
+    ledger.submit(US, ledger.grant_within(US, "envoy", ("Envoy", "*"), [hour(1), hour(2)])).unwrap();
+    ledger.remark(RU, 3);
+    ledger.remark(HU, 4);
+    ledger.submit(RU, ledger.revocation(RU, "minister")).unwrap();
+    for (number, party, official) in [(5, RU, "minister"), (6, US, "envoy")] {
+        let note = ledger.note(party, number, official);
+        ledger.log_anyway_at(
+            party,
+            Timestamp::from_posix(ledger.now / 1000),
+            signer(party),
+            RecordType::Notification,
+            &note,
+        );
+    }
+    ledger.remark(CA, 7);
+    ledger
+}
+
+/// The key with which a party's log signs in the end.
+fn signer(party: usize) -> verbale::note::SigningKey {
+    if party == RU { common::later_key(RU, "log") } else { key(party, "log") }
+}
+
+#[test]
+fn both_verifiers_follow_keys_that_change_and_take_nothing_bent() {
+    let Some(desk) = Desk::new() else { return };
+    let ledger = rekeyed();
+    let (mut paths, mut expected) = (Vec::new(), Vec::new());
+    let mut carrying = None;
+    for log in [CA, HU, RU, US] {
+        for index in 0..ledger.nodes[US].engine.size(log) {
+            let Ok(bytes) = prove(&ledger.nodes[US].disk, &ledger.treaty, log, index).unwrap() else { continue };
+            let verdict = verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).unwrap();
+            paths.push(desk.put(&format!("{log}-{index}.tlog-proof"), &bytes));
+            expected.push(in_its_words(&verdict));
+            if Evidence::parse(&bytes, &ledger.treaty.hash()).unwrap().keys.len() > 1 {
+                carrying.get_or_insert(bytes);
+            }
+        }
+    }
+    let marked = expected.iter().filter(|verdict| verdict["marks"] == json!(["unauthorised"])).count();
+    assert_eq!(marked, 2, "after the revocation, and before its time: {expected:#?}");
+    let proof = TlogProof::parse(&carrying.unwrap()).unwrap();
+    for bit in (0..proof.extra.len() * 8).step_by(149) {
+        let mut bent = proof.clone();
+        bent.extra[bit / 8] ^= 1 << (bit % 8);
+        let bytes = bent.to_text().into_bytes();
+        assert!(verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).is_err());
+        paths.push(desk.put(&format!("bent-{bit}.tlog-proof"), &bytes));
+        expected.push(json!(false));
+    }
+    for (path, (theirs, ours)) in paths.iter().zip(desk.ask(&paths).into_iter().zip(expected)) {
+        if ours == false {
+            assert_eq!(theirs["verified"], false, "{}", path.display());
+        } else {
+            assert_eq!(theirs, ours, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn both_verifiers_say_the_same_of_parts_and_of_whole_ledgers_whose_keys_changed() {
+    let Some(desk) = Desk::new() else { return };
+    let ledger = rekeyed();
+    let asked = [
+        Selection::default(),
+        Selection { parties: vec!["RU".into()], ..Selection::default() },
+        Selection { redact: vec!["kind:remark".parse().unwrap()], ..Selection::default() },
+        Selection {
+            kinds: vec!["acknowledgement".into()],
+            ranges: vec!["HU/2..5".parse().unwrap()],
+            ..Selection::default()
+        },
+    ];
+    let mut paths = Vec::new();
+    for (at, selection) in asked.into_iter().enumerate() {
+        let good = exported(&ledger, CA, selection);
+        for (file, bytes) in good.iter().filter(|(name, _)| name.starts_with("logs/") || *name == "part.json") {
+            // A bit here and there of every file, and none.
+            for place in (0..bytes.len()).step_by(bytes.len() / 3 + 1) {
+                let mut bent = good.clone();
+                bent.get_mut(file).unwrap()[place] ^= 1;
+                let folder = desk.dir.path().join(format!("{at}-{}-{place}", file.replace('/', "-")));
+                write_folder(&folder, &bent);
+                paths.push(folder);
+            }
+        }
+        let folder = desk.dir.path().join(format!("{at}"));
+        write_folder(&folder, &good);
+        paths.push(folder);
+    }
+    let answers = desk.ask(&paths);
+    let mut sound = 0;
+    for (path, theirs) in paths.iter().zip(&answers) {
+        let report = verify_export(path, Some(common::treaty_text().as_bytes()), &mut |_, _| ());
+        let ours = report.as_ref().is_ok_and(verbale::audit::Report::is_sound);
+        assert_eq!(theirs["verified"], ours, "{}: {theirs} {report:#?}", path.display());
+        sound += usize::from(ours);
+        if let (true, Ok(report)) = (ours, &report) {
+            for (theirs, ours) in theirs["logs"].as_array().unwrap().iter().zip(&report.logs) {
+                let marked = report.marked.iter().filter(|note| note.party == ours.party).count();
+                let ours =
+                    json!({"party": ours.party, "records": ours.records, "marked": marked, "final": ours.final_size});
+                assert_eq!(*theirs, ours);
+            }
+        }
+    }
+    assert_eq!(sound, 4, "the four that nobody bent");
+    println!("{} folders", paths.len());
 }

@@ -1,6 +1,8 @@
 //! Published test vectors, and the examples of the standards.
 
-use verbale::note::{KeyType, SigningKey, VerifierKey};
+use verbale::ledger::{Credential, NewKey, Record, RecordType, Rotation, Timestamp};
+use verbale::note::{KeyType, SignedNote, SigningKey, VerifierKey};
+use verbale::tlog::{Checkpoint, CompactRange, Cosignature, Hash, leaf_hash};
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
     let bytes: Vec<_> =
@@ -54,4 +56,85 @@ fn of_the_published_edge_cases_only_harmless_ones_are_accepted() {
         }
     }
     assert_eq!((cases, accepted), (914, 1));
+}
+
+/// A block of the page, set in.
+fn block(title: &str, text: &str) -> String {
+    let lines: String =
+        text.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("    {line}\n") }).collect();
+    format!("{title}\n\n{lines}\n")
+}
+
+/// The worked examples, from nothing but their seeds: section by section as a fourth verifier would meet them.
+fn worked_examples() -> String {
+    let key =
+        |seed: &str, name: &str, kind| SigningKey::from_seed(name, kind, &Hash::digest(seed.as_bytes()).0).unwrap();
+    let root = key("root", "trial/RU/root", KeyType::Ed25519);
+    let log = key("log", "trial/RU", KeyType::Ed25519);
+    let later = key("later log", "trial/RU", KeyType::Ed25519);
+    let witness = key("witness", "trial/CA/witness", KeyType::Cosignature);
+    let ledger = Hash::digest(b"abc");
+    let time = |seconds| Timestamp::from_posix(1_624_006_800 + seconds);
+    let mut out = String::from("**Keys** (section 3), each with the text of its seed:\n\n");
+    for (seed, key) in [("root", &root), ("log", &log), ("later log", &later), ("witness", &witness)] {
+        out.push_str(&format!("    {seed:<10} {}\n", key.public()));
+    }
+    out.push('\n');
+    let rotation = Credential::Rotate(Rotation {
+        issued: time(0),
+        key: NewKey::Log(later.public().clone()),
+        ledger,
+        lost: false,
+        party: "RU".into(),
+        reason: None,
+    });
+    let rotation = rotation.sign(&root).unwrap();
+    let rotation_text = String::from_utf8(rotation.to_bytes()).unwrap();
+    out.push_str(&block(
+        "**A credential** (section 9) that replaces the log's key, signed by the root:",
+        &rotation_text,
+    ));
+    let payloads: [(RecordType, &[u8]); 2] =
+        [(RecordType::Evidence, b"nothing\n"), (RecordType::Credential, rotation_text.as_bytes())];
+    let (mut range, mut prev, mut leaves) = (CompactRange::default(), ledger, Vec::new());
+    for (index, (kind, payload)) in payloads.into_iter().enumerate() {
+        let record = Record { index: index as u64, log: "trial/RU", prev, time: time(index as u64), kind, payload };
+        let bytes = record.to_bytes().unwrap();
+        prev = leaf_hash(&bytes);
+        range.push(prev);
+        leaves.push(prev);
+        let title =
+            format!("**Record {index}** (section 7), {} bytes, with the leaf hash {}:", bytes.len(), prev.to_hex());
+        out.push_str(&block(&title, std::str::from_utf8(&bytes).unwrap()));
+    }
+    // The head of size 2 ends with the rotation: it is the changeover, and both keys sign it.
+    let head = Checkpoint { origin: "trial/RU".into(), size: 2, root: range.root() };
+    let mut head = head.sign(&log).unwrap();
+    head.sign(&later);
+    let title = format!(
+        "**The head** (section 11) of these two records, the changeover; its root in hexadecimal is {}:",
+        range.root().to_hex()
+    );
+    out.push_str(&block(&title, &String::from_utf8(head.to_bytes()).unwrap()));
+    let mut receipt = SignedNote::new(head.text().to_owned()).unwrap();
+    Cosignature::sign(&mut receipt, &witness, 1_624_006_802);
+    let signed = format!("cosignature/v1\ntime 1624006802\n{}", head.text());
+    out.push_str(&block(
+        "**A cosignature** (section 12): what Canada's witness key signs for it at 2021-06-18T09:00:02Z, and the line:",
+        &signed,
+    ));
+    let bytes = String::from_utf8(receipt.to_bytes()).unwrap();
+    out.push_str(&format!("    {}\n\n", bytes.lines().last().unwrap()));
+    let path = format!(
+        "Record 0 stands in the head of two records by the path of one hash {}, record 1 by {}.\n",
+        leaves[1].to_hex(),
+        leaves[0].to_hex()
+    );
+    out + "**Inclusion** (section 10): " + &path
+}
+
+#[test]
+fn the_worked_examples_of_the_format_are_what_the_program_writes() {
+    let examples = worked_examples();
+    assert!(include_str!("../docs/format.md").contains(&examples), "docs/format.md should have:\n{examples}<<<");
 }

@@ -6,7 +6,7 @@ usage: verify.py TREATY.toml PROFILE.toml FILE_OR_FOLDER...
 Prints one line of JSON for each file or folder. Exit code 0 if all of them verify, 1 if not.
 """
 
-import base64, copy, datetime, hashlib, json, os, re, struct, sys, tomllib, unicodedata
+import base64, copy, datetime, hashlib, json, os, re, struct, sys, tomllib, unicodedata, zoneinfo
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -236,6 +236,31 @@ def array(value, least, most):
 
 # Section 6: treaty file, policy, profile
 
+def check_policy(whole, quorum, codes):
+    """Refuses lines that are no quorum of these parties."""
+    need(len(whole.encode()) <= 65536 and not any(c < " " and c not in "\t\n" or c == "\x7f" for c in quorum), "a policy's text")
+    defined, members, found = set(codes), set(), False
+    for text in quorum.split("\n"):
+        match text.replace("\t", " ").split():
+            case []:
+                pass
+            case [first, *_] if first.startswith("#"):
+                pass
+            case ["group", name, k, *names]:
+                need(set(names) <= defined and len(set(names)) == len(names) and not set(names) & members, "a group's members")
+                need(k in ("any", "all") or re.fullmatch("[1-9][0-9]{0,8}", k), "a threshold")
+                need(names and (k in ("any", "all") or int(k) <= len(names)), "a threshold")
+                need(name != "none" and name not in defined, "a group's name")
+                defined.add(name)
+                members |= set(names)
+            case ["quorum", name]:
+                need(not found and (name == "none" or name in defined), "the quorum")
+                found = True
+            case _:
+                raise Refused("a policy's line")
+    need(found, "no quorum")
+
+
 class Treaty:
     def __init__(self, data):
         need(len(data) <= 1 << 20, "treaty file too long")
@@ -255,6 +280,7 @@ class Treaty:
                 party[job] = key
             self.policy += f"log {party['log'].text}\nwitness {party['code']} {party['witness'].text}\n"
         self.policy += file["quorum"]
+        check_policy(self.policy, file["quorum"], self.codes)
         self.quorums, self.statuses, self.chain, self.seen, self.rule = [file["quorum"]], [], [], seen, None
         self.peers = {party["peer"] for party in self.parties}
         self.number_codes()
@@ -329,7 +355,10 @@ class Treaty:
                     party = dict(fields(fields(change, ("change", "party"))["party"], PARTY))
                     code = party["code"]
                     need(is_code(code) and code not in {p["code"] for p in out.parties} and party["peer"] not in out.peers, "the code")
-                    need(party["roles"] and set(party["roles"]) <= ROLES and party["name"], "the entry")
+                    need(array(party["roles"], 1, 256) and all(isinstance(role, str) for role in party["roles"]), "the entry")
+                    need(set(party["roles"]) <= ROLES and isinstance(party["name"], str), "the entry")
+                    need(1 <= len(party["name"].encode()) <= 200 and is_peer(party["peer"]), "the entry")
+                    addresses(party["addresses"])
                     origin = self.origin(code)
                     for job, kind, name in (("root", 1, origin + "/root"), ("log", 1, origin), ("witness", 4, origin + "/witness")):
                         key = Key(party[job])
@@ -341,6 +370,7 @@ class Treaty:
                     roots.append(party["root"])
                 case "addresses":
                     fields(change, ("addresses", "change", "party"))
+                    addresses(change["addresses"])
                     need(change["party"] in {p["code"] for p in out.parties}, "whose addresses")
                 case "quorum":
                     lines = array(fields(change, ("change", "lines"))["lines"], 0, 256)
@@ -356,6 +386,9 @@ class Treaty:
                 case _:
                     raise Refused("a change that is not known")
         need(quorums <= 1, "two quorums")
+        need(len(out.parties) <= 256, "too many parties")
+        lines = "".join(f"log {p['log'].text}\nwitness {p['code']} {p['witness'].text}\n" for p in out.parties)
+        check_policy(lines + quorum, quorum, [party["code"] for party in out.parties])
         out.quorums = self.quorums[:number] + [quorum]
         out.number_codes()
         out.chain = self.chain + [(sha(note.text.encode()), unhex(value["prev"]), len(out.parties), self.base())]
@@ -377,6 +410,15 @@ class Treaty:
         need(depositaries >= self.rule.get("depositaries", 0), "too few depositaries signed")
         need(all(note.signed_by(root) for root in roots), "a state accedes that has not signed")
         return out
+
+
+def is_peer(text):
+    return isinstance(text, str) and re.fullmatch("[A-Za-z0-9]{46,64}", text) is not None
+
+
+def addresses(value):
+    fit = lambda text: isinstance(text, str) and text.startswith("/") and len(text.encode()) <= 256
+    need(all(map(fit, array(value, 0, 16))), "addresses")
 
 
 PARTY = ("addresses", "code", "log", "name", "peer", "roles", "root", "witness")
@@ -477,18 +519,159 @@ def notification(note):
 
 # Section 9: credentials
 
-def grant(payload, code, treaty):
+def credential(payload, code, treaty):
+    """What a party's root says of the party's keys; refused if it is no credential of the party."""
     note, origin = Note(payload), treaty.origin(code)
     need(note.signed_by(treaty.by_code[code]["root"]), "the root did not sign")
     value = line(note.text, 16384, True)
-    fields(value, ("action", "issued", "key", "kinds", "ledger", "party", "title", "v"))
-    key = Key(value["key"])
-    need(value["action"] == "grant" and is_time(value["issued"]) and type(value["v"]) is int and value["v"] == 1, "grant")
-    need(key.kind == 1 and key.name.startswith(origin + "/") and len(key.name) > len(origin) + 1, "the granted key")
-    need(all(kind == "*" or is_kind(kind) for kind in array(value["kinds"], 1, 256)), "kinds")
+    need(isinstance(value, dict), "an object")
+    common = ("action", "issued", "key", "ledger", "party", "v")
+    match value.get("action"):
+        case "grant":
+            fields(value, common + ("kinds", "title"), ("from", "until"))
+        case "revoke":
+            fields(value, common, ("reason",))
+        case "rotate":
+            fields(value, common + ("job", "old"), ("reason",))
+        case _:
+            raise Refused("an action that is not known")
+    need(is_time(value["issued"]) and type(value["v"]) is int and value["v"] == 1, "issued, v")
     need(unhex(value["ledger"]) == treaty.hash and value["party"] == code, "another ledger or party")
-    need(isinstance(value["title"], str) and 1 <= len(value["title"].encode()) <= 200, "title")
-    return key, value["kinds"], value["title"]
+    if value["action"] != "grant":
+        need(len(note.lines) == 1, "another signature than the root's")
+        reason = value.get("reason", "none")
+        need(isinstance(reason, str) and 1 <= len(reason.encode()) <= 1000, "reason")
+    if value["action"] == "rotate":
+        need(value["job"] in ("log", "witness", "transport") and value["old"] in ("retired", "lost"), "job, old")
+        if value["job"] == "transport":
+            need(is_peer(value["key"]), "a peer id")
+            return value
+    key = value["key"] = Key(value["key"])
+    if value["action"] == "rotate":
+        names = {"log": (origin, 1), "witness": (origin + "/witness", 4)}
+        need((key.name, key.kind) == names[value["job"]], "the new key")
+        return value
+    need(key.kind == 1 and key.name.startswith(origin + "/") and len(key.name) > len(origin) + 1, "an official's key")
+    if value["action"] == "grant":
+        need(all(kind == "*" or is_kind(kind) for kind in array(value["kinds"], 1, 256)), "kinds")
+        need(isinstance(value["title"], str) and 1 <= len(value["title"].encode()) <= 200, "title")
+        need(all(is_time(value[field]) for field in ("from", "until") if field in value), "from, until")
+        need(value.get("from", "") <= value.get("until", "9"), "until comes before from")
+    return value
+
+
+class History:
+    """The keys of one party, as far as its log is known: up to `known` records, in which `changes` are all."""
+
+    def __init__(self, code, treaty, known=0):
+        self.code, self.treaty, self.known = code, treaty, known
+        self.changes, self.grants, self.revoked, self.carried, self.leaves = [], [], [], {}, []
+
+    def take(self, index, payload, leaf=None):
+        """A credential record. Refused if it is none."""
+        value = credential(payload, self.code, self.treaty)
+        match value["action"]:
+            case "grant":
+                self.grants.append((index, value))
+            case "revoke":
+                self.revoked.append((index, value["key"].public))
+            case "rotate":
+                if self.is_new(value):
+                    self.changes.append((index, value))
+                    self.leaves.append(leaf)
+
+    def is_new(self, value):
+        key = value["key"]
+        if value["job"] == "transport":
+            used = {party["peer"] for party in self.treaty.parties}
+            return key not in used | {old["key"] for _, old in self.changes if old["job"] == "transport"}
+        used = {party[job].public for party in self.treaty.parties for job in ("root", "log", "witness")}
+        used |= {old["key"].public for _, old in self.changes if old["job"] != "transport"}
+        return key.public not in used | {grant["key"].public for _, grant in self.grants}
+
+    def carry(self, text):
+        """A rotation in a file that does not show its place. Refused if it says nothing new."""
+        value = credential(text.encode(), self.code, self.treaty)
+        need(value["action"] == "rotate" and self.is_new(value), "it puts no new key in force")
+        job, key = value["job"], value["key"]
+        need(job != "transport" and key.text not in self.carried and len(self.carried) < 64, "it puts no new key in force")
+        self.carried[key.text] = (job, key, text)
+
+    def later(self, job):
+        return [key for of, key, _ in self.carried.values() if of == job]
+
+    def in_force(self, job, index):
+        """The key for a record at `index`; `None` for the last one."""
+        keys = [value["key"] for at, value in self.changes if value["job"] == job and (index is None or at < index)]
+        return keys[-1] if keys else self.treaty.by_code[self.code][job]
+
+    def all_keys(self, job):
+        placed = [value["key"] for _, value in self.changes if value["job"] == job]
+        return [self.treaty.by_code[self.code][job]] + placed + self.later(job)
+
+    def candidates(self, job, index, size):
+        return [self.in_force(job, index)] if size <= self.known else [self.in_force(job, None)] + self.later(job)
+
+    def leaving(self, size):
+        """The old log key, which signs the head with which it goes."""
+        for at, value in self.changes:
+            if value["job"] == "log" and at + 1 == size and value["old"] == "retired":
+                return self.in_force("log", at)
+        return None
+
+    def head(self, note, size):
+        signed = [note.signed_by(key) for key in self.candidates("log", size, size) if note.by(key)]
+        need(signed and all(signed), "a head that no key in force signed")
+        old = self.leaving(size) if size <= self.known else None
+        need(old is None or note.signed_by(old), "a changeover that the old key did not sign")
+
+    def cosigned(self, note, index=None):
+        """The time of the party's cosignature in the record at `index` of its log; without one, with any key."""
+        keys = self.all_keys("witness") if index is None else self.candidates("witness", index, index + 1)
+        return next((note.cosigned_by(key) for key in keys if note.by(key)), None)
+
+    def standing(self, of, index, time):
+        """How the key of a signature line stands for a record: a word, and its grant."""
+        gone = lambda at, grant: any(at < end < index and public == grant["key"].public for end, public in self.revoked)
+        mine = [(at, grant) for at, grant in self.grants if at < index and (grant["key"].name, grant["key"].id) == of]
+        live = [grant for at, grant in mine if not gone(at, grant)]
+        valid = [grant for grant in live if grant.get("from", "") <= time <= grant.get("until", "9")]
+        if valid:
+            return "in force", valid[0]
+        if live:
+            return "outside", live[0]
+        ended = [grant for at, grant in mine if gone(at, grant)]
+        return ("revoked", ended[-1]) if ended else ("unknown", None)
+
+
+class Keyring:
+    """The keys of all parties."""
+
+    def __init__(self, treaty, known=0):
+        self.treaty, self.of = treaty, {code: History(code, treaty, known) for code in treaty.codes}
+
+    def carry(self, notes, code=None):
+        """Rotations that a file carries."""
+        for text in notes:
+            need(isinstance(text, str), "a note about a key")
+            stated = json_line(Note(text.encode()).text).get("party") if code is None else code
+            need(stated in self.of, "whose key")
+            self.of[stated].carry(text)
+
+    def needed(self, lines):
+        """Those that put in force the keys of these signature lines, by party and by their bytes."""
+        found = set()
+        for at, code in enumerate(self.treaty.codes):
+            for _, key, text in self.of[code].carried.values():
+                if any((name, id) == (key.name, key.id) for name, id, _ in lines):
+                    found.add((at, text.encode()))
+        return [text.decode() for _, text in sorted(found)]
+
+
+def json_line(text):
+    value = line(text, 16384, True)
+    need(isinstance(value, dict), "an object")
+    return value
 
 
 # Section 10: tree
@@ -564,38 +747,92 @@ class Tree:
 
 # Sections 11 to 13: checkpoints, receipts, fork proofs
 
-def head(note, treaty):
-    """A signed head: code of its party, size, root."""
+def stated(note, treaty):
+    """What a text says as a checkpoint: code of the party, size, root. Verifies nothing."""
     parts = note.text.split("\n")
-    need(len(parts) == 4, "a checkpoint has three lines")
+    need(len(parts) == 4 and parts[3] == "", "a checkpoint has three lines")
     code = treaty.by_origin.get(parts[0])
-    need(code is not None and note.signed_by(treaty.by_code[code]["log"]), "not signed by a log of the treaty")
+    need(code is not None, "not a log of the treaty")
     return code, decimal(parts[1]), hash64(parts[2])
 
 
-def receipt(payload, by, treaty):
+def head(note, keys):
+    """A signed head: code of its party, size, root."""
+    code, size, root = stated(note, keys.treaty)
+    keys.of[code].head(note, size)
+    return code, size, root
+
+
+def receipt(payload, by, index, keys):
     note = Note(payload)
-    code, size, root = head(note, treaty)
-    time = note.cosigned_by(treaty.by_code[by]["witness"])
-    need(time is not None and code != by, "no receipt")
+    code, size, root = head(note, keys)
+    need(code != by, "a receipt for its own log")
+    time = keys.of[by].cosigned(note, index)
+    need(time is not None, "no receipt")
     return code, size, root, time
 
 
 def fork(text, treaty, bare):
     value = line(text, 65535, False)
-    fields(value, ("kind", "larger", "proof", "root", "smaller", "v"))
+    fields(value, ("kind", "larger", "proof", "root", "smaller", "v"), ("keys",))
     need(value["kind"] == "fork" and type(value["v"]) is int and value["v"] == 1, "a fork proof")
     need(isinstance(value["smaller"], str) and isinstance(value["larger"], str), "heads")
     notes = [Note(value[name].encode()) for name in ("smaller", "larger")]
     need(not bare or all(len(note.lines) == 1 for note in notes), "a line that nobody checks")
-    (code, a, a_root), (other, b, b_root) = (head(note, treaty) for note in notes)
+    (code, a, a_root), (other, b, b_root) = (stated(note, treaty) for note in notes)
+    carried = array(value["keys"], 1, 2) if "keys" in value else []
+    keys = Keyring(treaty)
+    keys.carry(carried, code)
+    used = []
+    for note in notes:
+        signed = [(key, note.signed_by(key)) for key in keys.of[code].all_keys("log") if note.by(key)]
+        need(signed and signed[0][1], "a head that the log did not sign")
+        used += [text for _, key, text in keys.of[code].carried.values() if key is signed[0][0] and text not in used]
+    need(used == carried, "keys that are not those of the heads")
     root = unhex(value["root"])
     consistent(a, root, b, b_root, [unhex(item) for item in array(value["proof"], 0, 64)])
     need(code == other and root != a_root, "no fork")
-    return code, a, b
+    return code, [(a, a_root), (b, b_root)]
+
+
+# Section 9b: restart certificates
+
+def restart(payload, code, treaty):
+    """Both branches of a log, of which its party's root has accepted both."""
+    note = Note(payload)
+    need(note.signed_by(treaty.by_code[code]["root"]) and len(note.lines) == 1, "the root did not sign, or others did")
+    value = line(note.text, 40000, False)
+    names = ("action", "common", "fork", "issued", "kept_leaf", "ledger", "other_leaf", "party", "v")
+    fields(value, names, ("reason",))
+    need(value["action"] == "restart" and is_time(value["issued"]), "action, issued")
+    need(type(value["v"]) is int and value["v"] == 1 and unhex(value["ledger"]) == treaty.hash, "v, ledger")
+    reason = value.get("reason", "none")
+    need(isinstance(reason, str) and 1 <= len(reason.encode()) <= 1000 and write(reason, True), "reason")
+    need(isinstance(value["fork"], str) and type(value["common"]) is int, "fork, common")
+    about, (other, kept) = fork(value["fork"], treaty, True)
+    need(about == code == value["party"], "of another party")
+    need(0 <= value["common"] < other[0] and unhex(value["kept_leaf"]) != unhex(value["other_leaf"]), "where the branches part")
+    return {"common": value["common"], "issued": value["issued"], "kept": kept, "other": other}
+
+
+def said_of(branch, where):
+    return [branch["common"], branch["kept"][0], branch["other"][0], branch["issued"], where]
 
 
 # Section 14: marks
+
+def is_zoned(text):
+    """RFC 9557, with the offset that the zone had at that moment."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{0,8}[1-9])?([+-]\d\d:\d\d)\[([A-Za-z][\w+/-]*)\]", text, re.A)
+    if not match or not is_time(match[1] + "Z"):
+        return False
+    try:
+        moment = datetime.datetime.fromisoformat(match[1] + match[3])
+        there = moment.astimezone(zoneinfo.ZoneInfo(match[4]))
+    except (ValueError, OverflowError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return there.isoformat() == match[1] + match[3] and "1970" <= moment.astimezone(datetime.UTC).isoformat() < "9999"
+
 
 FITS = {
     "text": lambda v: isinstance(v, str) and v != "",
@@ -605,14 +842,19 @@ FITS = {
     "list": lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v),
     "choice": lambda v: isinstance(v, str) and v != "",
     "party": lambda v: isinstance(v, str) and (is_code(v) or is_kind(v)),
-    # Whether offset and zone belong together needs the zones' rules, which are not looked at here.
-    "zoned-time": lambda v: isinstance(v, str) and bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\[]*\[[^\]]+\]", v)),
+    "zoned-time": lambda v: isinstance(v, str) and is_zoned(v),
     "group": lambda v: isinstance(v, dict),
 }
 
 
-def form(fields, body, profile):
-    """How many fields of an object are missing, of another type, or not known. A kind's own JSON Schema is not looked at."""
+def form(kind, body, profile):
+    """How many things are wrong with a body: with its fields, or, if nothing is, that it does not fit the kind's schema."""
+    faults = field_faults(kind.get("field", []), body, profile)
+    return faults or int(not fits(kind.get("schema", True), body))
+
+
+def field_faults(fields, body, profile):
+    """How many fields of an object are missing, of another type, or not known."""
     def one(field, value):
         kind = field["type"]
         good = FITS[kind](value)
@@ -624,7 +866,7 @@ def form(fields, body, profile):
             good = len(value) <= field.get("at_most", len(value))
         if good and kind == "party":
             good = is_code(value) or value in profile.get("group", {})
-        return form(field["field"], value, profile) if good and kind == "group" else int(not good)
+        return field_faults(field.get("field", []), value, profile) if good and kind == "group" else int(not good)
 
     faults = sum(name not in {field["name"] for field in fields} for name in body)
     for field in fields:
@@ -639,6 +881,89 @@ def form(fields, body, profile):
     return faults
 
 
+# Section 6a: the keywords of JSON Schema that a profile may use. They are few enough to be written down here; a library
+# would know many more, whose meaning the three verifiers would then have to share.
+
+TYPES = {
+    "object": lambda v: isinstance(v, dict), "array": lambda v: isinstance(v, list), "string": lambda v: isinstance(v, str),
+    "integer": lambda v: type(v) is int, "number": lambda v: type(v) is int, "boolean": lambda v: isinstance(v, bool),
+    "null": lambda v: False,
+}
+
+
+def pattern(text):
+    """ECMA-262's, as Python writes it: `$` is the end, and `.` is any character, as there are no newlines."""
+    return re.compile(re.sub(r"(\\.)|\$", lambda m: m[1] or r"\Z", text), re.A)
+
+
+def fits(schema, value):
+    """Whether a value fits a schema."""
+    if isinstance(schema, bool):
+        return schema
+    plain = lambda v: write(v, False)
+    number, text = type(value) is int, isinstance(value, str)
+    items, table = isinstance(value, list), isinstance(value, dict)
+    size = len(value) if text or items or table else 0
+
+    def holds(word, told):
+        match word:
+            case "type":
+                return any(TYPES[name](value) for name in ([told] if isinstance(told, str) else told))
+            case "enum":
+                return plain(value) in map(plain, told)
+            case "const":
+                return plain(value) == plain(told)
+            case "minimum":
+                return not number or value >= told
+            case "maximum":
+                return not number or value <= told
+            case "exclusiveMinimum":
+                return not number or value > told
+            case "exclusiveMaximum":
+                return not number or value < told
+            case "minLength":
+                return not text or size >= told
+            case "maxLength":
+                return not text or size <= told
+            case "pattern":
+                return not text or bool(pattern(told).search(value))
+            case "items":
+                return not items or all(fits(told, item) for item in value)
+            case "minItems":
+                return not items or size >= told
+            case "maxItems":
+                return not items or size <= told
+            case "uniqueItems":
+                return not items or not told or len(set(map(plain, value))) == size
+            case "properties":
+                return not table or all(fits(told[name], value[name]) for name in told if name in value)
+            case "required":
+                return not table or set(told) <= set(value)
+            case "additionalProperties":
+                return not table or all(fits(told, value[name]) for name in set(value) - set(schema.get("properties", {})))
+            case "minProperties":
+                return not table or size >= told
+            case "maxProperties":
+                return not table or size <= told
+            case "dependentRequired":
+                return not table or all(set(told[name]) <= set(value) for name in told if name in value)
+            case "allOf":
+                return all(fits(one, value) for one in told)
+            case "anyOf":
+                return any(fits(one, value) for one in told)
+            case "oneOf":
+                return sum(fits(one, value) for one in told) == 1
+            case "not":
+                return not fits(told, value)
+            case "if":
+                return fits(schema.get("then" if fits(told, value) else "else", True), value)
+            case "then" | "else" | "title" | "description" | "$comment":
+                return True
+        raise Refused(f"the profile's schema has {word}")
+
+    return all(holds(word, told) for word, told in schema.items())
+
+
 def who(word, code, value, treaty, profile):
     """The parties that a word of the profile means."""
     word = word.removeprefix("any ")
@@ -646,6 +971,10 @@ def who(word, code, value, treaty, profile):
     match word.split(":"):
         case ["*"]:
             return set(treaty.by_code) - {code}
+        case ["sender"]:
+            return {code}
+        case ["addressee"]:
+            return {other for other in treaty.by_code if "*" in value["to"] or other in value["to"]} - {code}
         case ["state-party" | "depositary" | "observer"]:
             return {other for other, party in treaty.by_code.items() if word in party["roles"]}
         case ["group", name]:
@@ -679,10 +1008,11 @@ def disorder(kind, value, code, signers, treaty, profile):
     return marks
 
 
-def judge(payload, code, grants, treaty, profile, clock=""):
-    """The official signers and the marks of a notification; `grants` are those before it."""
+def judge(record, history, treaty, profile, clock=""):
+    """The official signers and the marks of a notification record in a log, by the party's keys."""
+    code = history.code
     try:
-        note = Note(payload)
+        note = Note(record.payload)
         value = notification(note)
     except Refused:
         return [], ["malformed"], None
@@ -693,26 +1023,27 @@ def judge(payload, code, grants, treaty, profile, clock=""):
         marks.append("other-sender")
     if treaty.by_code[code]["roles"] == ["observer"]:
         marks.append("observer")
-    if treaty.former(code, len(treaty.chain), clock):
+    if treaty.former(code, len(treaty.chain), max(record.time, clock)):
         marks.append("former-party")
     marks += ["unknown-addressee" for to in value["to"] if to != "*" and to not in treaty.by_code]
     kind = profile["kind"].get(value["kind"])
     if kind is None:
         marks.append("unknown-kind")
     else:
-        marks += ["form"] * form(kind.get("field", []), value["body"], profile)
+        marks += ["form"] * form(kind, value["body"], profile)
     for name, id, _ in note.lines:
-        match [(key, kinds, title) for key, kinds, title in grants if (key.name, key.id) == (name, id)]:
-            case []:
-                marks.append("unauthorised")
-            case [(key, _, _), *_] if not note.signed_by(key):
-                marks.append("bad-signature")
-            case [(_, kinds, _), *_] if "*" not in kinds and value["kind"] not in kinds:
-                marks.append("unauthorised")
-            case [(_, _, title), *_]:
-                signers.append(title)
-    marks += disorder(kind, value, code, signers, treaty, profile) if kind else []
-    return signers, marks, value
+        standing, grant = history.standing((name, id), record.index, record.time)
+        if grant is None:
+            marks.append("unauthorised")
+        elif not note.signed_by(grant["key"]):
+            marks.append("bad-signature")
+        elif standing != "in force" or not {"*", value["kind"]} & set(grant["kinds"]):
+            marks.append("unauthorised")
+        else:
+            signers.append((name, grant["title"]))
+    # Keys with one name are one official's.
+    marks += disorder(kind, value, code, {name for name, _ in signers}, treaty, profile) if kind else []
+    return [title for _, title in signers], marks, value
 
 
 # Section 15: evidence
@@ -733,38 +1064,44 @@ def evidence(data, treaty, profile):
         bundle = canonical(extra.decode(), 16 << 20, False)
     except UnicodeDecodeError:
         raise Refused("the bundle is not UTF-8")
-    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("amendments", "fork", "outside", "silence"))
+    fields(bundle, ("anchors", "credentials", "heads", "record", "treaty", "v"), ("amendments", "fork", "keys", "outside", "restarts", "silence"))
     need(type(bundle["v"]) is int and bundle["v"] == 1 and unhex(bundle["treaty"]) == treaty.hash, "another treaty")
 
     # What the amendments say, before anything is checked with the keys of those who acceded.
     part = fields(bundle.get("amendments", {}), (), ("clock", "known", "logged"))
     need("amendments" not in bundle or part, "an empty part")
-    stated, adoption = Record(str(bundle["record"]).encode()), Adoption(treaty)
+    own, adoption = Record(str(bundle["record"]).encode()), Adoption(treaty)
     logged = array(part["logged"], 1, 512) if "logged" in part else []
     known = array(part["known"], 1, 256) if "known" in part else []
-    steps = [(stated.index, stated.time, None, False)]
+    steps = [(own.index, own.time, None, False)]
     for value in logged + ([part["clock"]] if "clock" in part else []):
         it = Record(str(fields(value, ("path", "record"))["record"]).encode())
         steps.append((it.index, it.time, it.payload if value in logged else None, True))
     for at, time, payload, counts in sorted(steps, key=lambda step: step[0]):
         changes = adoption.take(at, time, payload) if payload is not None else adoption.passes(at, time)
         need(changes or not counts, "an amendment, or a clock, that nothing needs")
-    treaty, bare = adoption.treaty, len(adoption.treaty.chain)
+    treaty = adoption.treaty
     for note in known:
         need(isinstance(note, str), "an amendment")
         treaty = treaty.amended(note.encode())
-    received, given = {}, []
+    received, given, keys = {}, [], Keyring(treaty)
+    carried = array(bundle["keys"], 1, 1024) if "keys" in bundle else []
+    keys.carry(carried)
+    # Every signature line of a head or a receipt in the file, for which a later key may be needed.
+    signatures = []
 
     def receipts(note, received=received):
-        code, size, root = head(note, treaty)
+        code, size, root = head(note, keys)
+        signatures.extend(note.lines)
         lines = iter(note.lines)
-        need(next(lines)[:2] == (treaty.by_code[code]["log"].name, treaty.by_code[code]["log"].id), "the first line")
+        need(next(lines)[:2] in {(key.name, key.id) for key in keys.of[code].all_keys("log")}, "the first line")
         at = -1
         for name, id, _ in lines:
-            match = [n for n, p in enumerate(treaty.parties) if (p["witness"].name, p["witness"].id) == (name, id)]
+            match = [n for n, other in enumerate(treaty.codes) for key in keys.of[other].all_keys("witness")
+                     if (key.name, key.id) == (name, id)]
             need(match and match[0] > at and treaty.codes[match[0]] != code, "an unknown or misplaced line")
             at = match[0]
-            time = note.cosigned_by(treaty.parties[at]["witness"])
+            time = keys.of[treaty.codes[at]].cosigned(note)
             found = (time, at, size)
             given.append(found)
             received[treaty.codes[at]] = min(received.get(treaty.codes[at], found), found)
@@ -798,29 +1135,51 @@ def evidence(data, treaty, profile):
     if "clock" in part:
         item(part["clock"], code, size, root, None)
     of_this_log = list(given)
-    grants, last = [], -1
+    officials, last, restarts = History(code, treaty), -1, []
     for value in array(bundle["credentials"], 0, 256):
-        credential = item(value, code, size, root, "credential")
-        need(last < credential.index < index, "a credential that does not belong here")
-        last = credential.index
+        it = item(value, code, size, root, "credential")
+        need(last < it.index < index, "a credential that does not belong here")
+        last = it.index
         try:
-            grants.append(grant(credential.payload, code, treaty))
+            officials.take(it.index, it.payload)
         except Refused:
             pass
+        try:
+            branch = restart(it.payload, code, treaty)
+            if branch["kept"][0] == it.index:
+                restarts.append(said_of(branch, "kept"))
+        except Refused:
+            pass
+    last = -1
+    for value in array(bundle["restarts"], 1, 16) if "restarts" in bundle else []:
+        fields(value, ("certificate", "path"))
+        need(isinstance(value["certificate"], str), "a certificate")
+        branch = restart(value["certificate"].encode(), code, treaty)
+        hashes = [unhex(h) for h in array(value["path"], 0, 63)]
+        need(branch["kept"][0] > last, "certificates out of order")
+        last = branch["kept"][0]
+        try:
+            included(record.leaf, index, branch["kept"][0], hashes, branch["kept"][1])
+            restarts.append(said_of(branch, "common" if index < branch["common"] else "kept"))
+        except Refused:
+            included(record.leaf, index, branch["other"][0], hashes, branch["other"][1])
+            need(index >= branch["common"], "a note on both branches, by the other one's path")
+            restarts.append(said_of(branch, "other"))
     not_before, last = [], -1
     for value in array(bundle["anchors"], 0, 16):
         fields(value, ("receipt", "record"))
         mine = item(value["receipt"], code, size, root, "receipt")
-        q, q_size, q_root, _ = receipt(mine.payload, code, treaty)
+        q, q_size, q_root, _ = receipt(mine.payload, code, mine.index, keys)
+        signatures.extend(Note(mine.payload).lines)
         need(mine.index < index and treaty.codes.index(q) > last, "an anchor that does not belong here")
         last = treaty.codes.index(q)
         not_before.append([item(value["record"], q, q_size, q_root, None).time, q])
     forked = None
     if "fork" in bundle:
         need(isinstance(bundle["fork"], str), "fork")
-        about, a, b = fork(bundle["fork"], treaty, True)
+        about, heads = fork(bundle["fork"], treaty, True)
         need(about == code, "a fork of another log")
-        forked = [a, b]
+        forked = [size for size, _ in heads]
     silent = None
     if "silence" in bundle:
         part = fields(bundle["silence"], ("head", "party", "records", "roots"), ("due", "since"))
@@ -830,7 +1189,8 @@ def evidence(data, treaty, profile):
         start, since_root = 0, sha(b"")
         if "since" in part:
             mine = item(part["since"], code, size, root, "receipt")
-            q, start, since_root, _ = receipt(mine.payload, code, treaty)
+            q, start, since_root, _ = receipt(mine.payload, code, mine.index, keys)
+            signatures.extend(Note(mine.payload).lines)
             need(q == party and mine.index < index, "a receipt that does not belong here")
         tree = Tree()
         roots = [unhex(h) for h in array(part["roots"], 0, 64)]
@@ -840,7 +1200,7 @@ def evidence(data, treaty, profile):
         need("since" not in part or tree.root() == since_root, "the root of the head that was receipted")
         q, until, until_root, _ = receipts(Note(part["head"].encode()), seen)
         need(q == party, "a head of another log")
-        answers, own = [], [received[party][0]] if party in received else []
+        answers, first = [], [received[party][0]] if party in received else []
         logged = None
         for text in array(part["records"], 0, 16384):
             need(isinstance(text, str), "a record")
@@ -854,10 +1214,13 @@ def evidence(data, treaty, profile):
                         answers.append([other.index, answer["kind"], other.time])
                 except Refused:
                     pass
-            elif other.type == "receipt" and logged is None:
+            elif other.type == "receipt":
                 try:
-                    about, covered, _, time = receipt(other.payload, party, treaty)
-                    logged = time if about == code and covered > index else None
+                    note = Note(other.payload)
+                    if note.text.split("\n")[0] == treaty.origin(code):
+                        signatures.extend(note.lines)
+                    about, covered, _, time = receipt(other.payload, party, other.index, keys)
+                    logged = time if logged is None and about == code and covered > index else logged
                 except Refused:
                     pass
         need(tree.size == until and tree.root() == until_root, "the records do not lead to the head")
@@ -868,21 +1231,22 @@ def evidence(data, treaty, profile):
         silent = {
             "party": party, "due": part.get("due"), "from": start, "to": until, "as_of": as_of, "answers": answers,
             "seen_by": [[treaty.codes[at], time, covered] for time, at, covered in late],
-            "received": min(own + ([logged] if logged else []), default=None),
+            "received": min(first + ([logged] if logged else []), default=None),
         }
     outside, last = [], 0
     for value in array(bundle["outside"], 1, 16) if "outside" in bundle else []:
         fields(value, ("checkpoint", "keys", "path"))
         need(isinstance(value["checkpoint"], str), "a head")
         note, seen = Note(value["checkpoint"].encode()), set()
-        other, at, at_root = head(note, treaty)
+        other, at, at_root = head(note, keys)
+        signatures.extend(note.lines)
         need(other == code and at > last, "a head that does not belong here")
         included(record.leaf, index, at, [unhex(h) for h in array(value["path"], 0, 63)], at_root)
-        keys = [Key(text) for text in array(value["keys"], 1, 16)]
-        own = treaty.by_code[code]["log"]
+        others = [Key(text) for text in array(value["keys"], 1, 16)]
+        signer = [key for key in keys.of[code].all_keys("log") if note.by(key)]
         parties = {p[job].public for p in treaty.parties for job in ("root", "log", "witness")}
-        need([line[:2] for line in note.lines] == [(key.name, key.id) for key in [own] + keys], "the lines and the keys")
-        for key in keys:
+        need([line[:2] for line in note.lines] == [(key.name, key.id) for key in signer + others], "the lines and the keys")
+        for key in others:
             need(key.kind == 4 and len(key.text.encode()) <= 300, "a witness's key")
             need(key.public not in parties | seen, "a key that is a party's, or stands twice")
             seen.add(key.public)
@@ -894,8 +1258,8 @@ def evidence(data, treaty, profile):
         parts |= {silent["party"]} | {by for by, _, _ in silent["seen_by"]} if silent else set()
         said = any(n == len(treaty.chain) and party == code for n, party, _, _ in treaty.statuses)
         need(said or acceded & parts, "an amendment that nothing needs")
-    clock = max(record.time, adoption.at(index)[1])
-    signers, marks, value = judge(record.payload, code, grants, treaty, profile, clock)
+    need(keys.needed(signatures) == carried, "other keys than those that the file needs")
+    signers, marks, value = judge(record, officials, treaty, profile, adoption.at(index)[1])
     late = max((time for time, _ in not_before), default="")
     if "former-party" not in marks and treaty.former(code, len(treaty.chain), late):
         marks.append("former-party")
@@ -906,6 +1270,7 @@ def evidence(data, treaty, profile):
         for _, _, at in of_this_log)
     return {
         **({"outside": outside} if outside else {}),
+        **({"restarts": restarts} if restarts else {}),
         "verified": True, "silence": silent, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
         "kind": value["kind"] if value else "", "signers": signers, "marks": marks, "fork": forked,
         "receipts": [[treaty.codes[at], time, size] for time, at, size in times],
@@ -938,7 +1303,7 @@ def items(path, part):
                     need(len(data) == length + 1 and data.endswith(b"\n"), f"{path}: a frame's bytes")
                     yield decimal(number.decode(), 2**64 - 1), data[:-1], None
                 case [b"redacted", number, b"leaf", leaf] if part and part["redact"]:
-                    yield decimal(number.decode(), 2**64 - 1), None, [(1, hash64(leaf.decode()))]
+                    yield decimal(number.decode(), 2**64 - 1), b"redacted", [(1, hash64(leaf.decode()))]
                 case [b"omitted", number, b"count", count] if part:
                     at, left, roots = decimal(number.decode()), decimal(count.decode()), []
                     need(left > 0, "nothing left out")
@@ -951,6 +1316,49 @@ def items(path, part):
                     yield start, None, roots
                 case _:
                     raise Refused(f"{path}: a frame")
+
+
+def selection(data, treaty, profile):
+    """What a part was asked for."""
+    need(len(data) <= 65536, "part.json is too long")
+    lists = ("kinds", "parties", "ranges", "redact", "threads")
+    part = fields(line(data.decode(), 65536, True), lists + ("v",), ("since", "until"))
+    need(part["v"] == 1 and type(part["v"]) is int, "part.json")
+    need(all(is_time(part[name]) for name in ("since", "until") if name in part), "since, until")
+
+    def place(text, form=r"([A-Z][A-Z0-9]{1,7})/(\d+)"):
+        match = re.fullmatch(form, text, re.A)
+        need(match and match[1] in treaty.by_code, "a place")
+        return (match[1], *(decimal(number, 2**53 - 1) for number in match.groups()[1:]))
+
+    def stretch(text):
+        found = place(text, r"([A-Z][A-Z0-9]{1,7})/(\d+)\.\.(\d+)")
+        need(found[1] <= found[2], "a range")
+        return found
+
+    def withheld(text):
+        match text.split(":", 1):
+            case ["confidential"]:
+                return (0,)
+            case ["kind", kind]:
+                need(kind in profile["kind"], "a kind")
+                return (1, kind.encode())
+            case ["field", field]:
+                need(1 <= len(field.encode()) <= 200, "a field")
+                return (2, field.encode())
+        return (3, *place(text))
+
+    def known(among):
+        return lambda name: (need(name in among, "a name that is not known"), name)[1]
+
+    orders = (known(profile["kind"]), known(treaty.by_code), stretch, withheld, place)
+    for name, order in zip(lists, orders):
+        need(all(isinstance(item, str) for item in array(part[name], 0, 1024)), name)
+        found = [order(item) for item in part[name]]
+        need(all(a < b for a, b in zip(found, found[1:])), f"{name} out of order")
+        part[name] = found
+    need(any(part[name] for name in (*lists, "since", "until") if name in part), "a part that asks for everything")
+    return part
 
 
 def folder(path, treaty, profile):
@@ -969,19 +1377,32 @@ def folder(path, treaty, profile):
     part = None
     if "part.json" in found:
         due.add("part.json")
-        names = ("kinds", "parties", "ranges", "redact", "threads", "v")
-        part = fields(line(read("part.json").decode(), 65536, True), names, ("since", "until"))
-        need(part["v"] == 1, "part.json")
-    need(due <= found <= due | forks, "files that are missing or do not belong there")
+        part = selection(read("part.json"), treaty, profile)
+    lists = {f"logs/{code}/keys.txt" for code in treaty.codes}
+    need(due <= found <= due | forks | lists, "files that are missing or do not belong there")
     need(sha(read("treaty.toml")) == treaty.hash, "another treaty file")
     need(sha(read("profile.toml")) == treaty.profile_hash, "another profile")
     need(read("policy.txt").decode() == treaty.policy, "another policy")
-    forked = [fork(read("forks", code + ".txt").decode(), treaty, True)[0] for code in treaty.codes
+    # What seems to show that a log forked, by its heads; and the certificates that may explain it.
+    suspicions = [fork(read("forks", code + ".txt").decode(), treaty, True) for code in treaty.codes
               if f"forks/{code}.txt" in found]
-    need([code for code in treaty.codes if f"forks/{code}.txt" in found] == forked, "a fork proof in the wrong file")
-    due, roots, out, adoptions = {code: [] for code in treaty.codes}, {}, [], {}
+    restarts = []
+    need([code for code in treaty.codes if f"forks/{code}.txt" in found] == [code for code, _ in suspicions], "a fork proof in the wrong file")
+    # Which keys are in force where, by the lists; each log is held against its own.
+    keys = Keyring(treaty, 2**64)
     for code in treaty.codes:
-        tree, last, grants, marked = Tree(), treaty.hash, [], 0
+        before = -1
+        for number, data in frames(inside("logs", code, "keys.txt"), b"record") if f"logs/{code}/keys.txt" in found else ():
+            record = Record(data)
+            need(record.type == "credential" and record.log == treaty.origin(code), f"the keys of {code}")
+            need(before < number == record.index, f"the keys of {code}")
+            before, count = number, len(keys.of[code].changes)
+            keys.of[code].take(number, record.payload, record.leaf)
+            need(len(keys.of[code].changes) == count + 1, f"the keys of {code}: a record that changes none")
+    due, roots, out, adoptions = {code: [] for code in treaty.codes}, {}, [], {}
+    shown = set()
+    for code in treaty.codes:
+        tree, last, history, marked = Tree(), treaty.hash, History(code, treaty), 0
         adoption = Adoption(treaty)
         roots[code] = [tree.root()]
         for number, data, hashes in items(inside("logs", code, "records.txt"), part):
@@ -990,40 +1411,51 @@ def folder(path, treaty, profile):
                 for width, root in hashes:
                     tree.append(root, width)
                     roots[code] += [None] * (width - 1) + [tree.root()]
-                last = hashes[0][1] if hashes == [(1, hashes[0][1])] else None
+                last = hashes[0][1] if data == b"redacted" else None
+                shown |= {(code, number)} if data == b"redacted" else set()
                 continue
             record = Record(data)
             need((number, record.index, record.log) == (tree.size, tree.size, treaty.origin(code))
                  and last in (None, record.prev), f"record {tree.size} of {code} does not belong there")
             last = record.leaf
+            shown |= {(code, number)} if part and part["ranges"] else set()
             tree.append(last)
             adoption.passes(number, record.time)
             roots[code].append(tree.root())
             try:
                 if record.type == "notification":
-                    clock = max(record.time, adoption.last()[1])
-                    marked += bool(judge(record.payload, code, grants, treaty, profile, clock)[1])
+                    marked += bool(judge(record, history, treaty, profile, adoption.last()[1])[1])
                 elif record.type == "amendment":
                     adoption.take(number, record.time, record.payload)
+                elif record.type == "credential" and record.payload.startswith(b'{"action":"restart"'):
+                    branch = restart(record.payload, code, treaty)
+                    if branch["kept"] == (number, roots[code][number]):
+                        restarts.append((code, branch))
                 elif record.type == "credential":
-                    grants.append(grant(record.payload, code, treaty))
+                    history.take(number, record.payload, record.leaf)
                 elif record.type == "receipt":
-                    log, size, root, time = receipt(record.payload, code, treaty)
+                    log, size, root, time = receipt(record.payload, code, number, keys)
                     due[log].append((size, treaty.codes.index(code), number, root, time))
                 else:
-                    forked.append(fork(record.payload.decode(), treaty, False)[0])
+                    suspicions.append(fork(record.payload.decode(), treaty, False))
             except Refused:
                 pass
         last = -1
         for size, data in frames(inside("logs", code, "checkpoints.txt"), b"checkpoint"):
             note = Note(data)
-            need(len(note.lines) == 1 and last < size <= tree.size, f"a checkpoint of {code} in the wrong place")
-            need(head(note, treaty) == (code, size, roots[code][size]), f"checkpoint {size} of {code}")
+            old = [keys.of[code].leaving(size)] if keys.of[code].leaving(size) else []
+            signers = [(key.name, key.id) for key in old + [keys.of[code].in_force("log", size)]]
+            need(last < size <= tree.size, f"a checkpoint of {code} in the wrong place")
+            need([line[:2] for line in note.lines] == signers, f"checkpoint {size} of {code} with other signatures")
+            need(head(note, keys) == (code, size, roots[code][size]), f"checkpoint {size} of {code}")
             last = size
         need(last == tree.size or (tree.size == 0 and last < 1), f"records of {code} without a checkpoint")
+        need(history.leaves == keys.of[code].leaves, f"the list of changes of the keys of {code}")
         out.append({"party": code, "records": tree.size, "marked": marked})
         need(len(adoption.treaty.chain) == len(treaty.chain), "an amendment that the folder lacks")
         adoptions[code] = adoption
+    for code, first, last in part["ranges"] if part else []:
+        need(all((code, at) in shown for at in range(first, last + 1)), f"some of the records {code}/{first}..{last}")
     missing = []
     for code, log in zip(treaty.codes, out):
         lines, sizes = "", {}
@@ -1032,14 +1464,19 @@ def folder(path, treaty, profile):
             lines += f"size {size} root {text} by {treaty.codes[by]} record {index} time {time}\n"
             if size > log["records"]:
                 missing.append(code)
+            elif roots[code][size] is None:
+                raise Refused(f"a receipt for {size} records of {code}, within what was left out")
             elif root != roots[code][size]:
-                forked.append(code)
+                suspicions.append((code, [(size, root)]))
             else:
                 sizes[treaty.codes[by]] = max(size, sizes.get(treaty.codes[by], 0))
         need(read("logs", code, "receipts.txt") == lines.encode(), f"the list of receipts for {code}")
         satisfied = [size for size in sizes.values() if size and treaty.satisfied(
             {c for c in sizes if sizes[c] >= size}, adoptions[code].at(size - 1))]
         log["final"] = max(satisfied, default=0)
+    explains = lambda branch, head: branch["common"] < head[0] < branch["other"][0] or head == branch["other"]
+    forked = [code for code, heads in suspicions
+              if not any(explains(branch, head) for of, branch in restarts if of == code for head in heads)]
     sound = not missing and not forked
     return {"verified": sound, "logs": out, "forks": sorted(set(forked)), "missing": sorted(set(missing))}
 

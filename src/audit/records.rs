@@ -225,7 +225,9 @@ impl Audit<'_> {
                     self.report.restarted(&party.code, restart);
                 }
                 walk.out.void += u64::from(!valid);
+                let before = walk.keys.changes().len();
                 walk.keys.apply(record, self.treaty);
+                walk.key_leaves.extend(walk.last_leaf.filter(|_| walk.keys.changes().len() > before));
             }
             RecordType::Receipt => {
                 walk.out.receipts += 1;

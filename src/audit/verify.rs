@@ -18,7 +18,7 @@ use crate::ledger::{
     Treaty, TreatyError, parse_bare_fork,
 };
 use crate::node::final_size;
-use crate::tlog::Hash;
+use crate::tlog::{Hash, leaf_hash};
 
 /// Longest README, in bytes: it names 256 parties.
 const MAX_README_BYTES: usize = 1 << 18;
@@ -106,6 +106,7 @@ pub fn verify_export(
         treaty,
         shared: shared.clone(),
         keys: Keyring::new(treaty).settled(),
+        key_leaves: vec![Vec::new(); treaty.parties().len()],
         profile: None,
         part: None,
         report,
@@ -142,6 +143,8 @@ pub(super) struct Audit<'a> {
     pub shared: Arc<Treaty>,
     /// Which keys are in force where, by what the export lists; each log is held against its list.
     pub keys: Keyring,
+    /// Leaf hashes of the records in each of these lists.
+    key_leaves: Vec<Vec<Hash>>,
     pub profile: Option<Profile>,
     pub part: Option<Selection>,
     pub report: Report,
@@ -155,18 +158,6 @@ pub(super) struct Audit<'a> {
 impl Audit<'_> {
     /// The files beside the logs, in the order in which they stand in an archive.
     fn small_files(&mut self, [read_me, profile, policy, part]: [io::Result<Option<Vec<u8>>>; 4]) {
-        if let Some(bytes) = self.present(PART, part) {
-            match Selection::parse(&bytes).and_then(|part| match &self.profile {
-                Some(profile) => part.check(self.treaty, profile).map(|()| part),
-                None => Ok(part),
-            }) {
-                Ok(part) => (self.report.part, self.part) = (Some(part.clone()), Some(part)),
-                Err(error) => {
-                    let means = "It is not known what was asked for.";
-                    self.report.file_fault(PART, "a selection in its one form", error.to_string(), means);
-                }
-            }
-        }
         if let Some(bytes) = self.present(PROFILE, profile) {
             let (expected, found) = (self.treaty.file().profile_sha256, Hash::digest(&bytes));
             let means = "Titles and the form of the notes were not looked at. All else stands.";
@@ -178,6 +169,18 @@ impl Audit<'_> {
                 match Profile::parse(&bytes) {
                     Ok(profile) => self.profile = Some(profile),
                     Err(error) => self.report.file_fault(PROFILE, "a profile", error.to_string(), means),
+                }
+            }
+        }
+        if let Some(bytes) = self.present(PART, part) {
+            match Selection::parse(&bytes).and_then(|part| match &self.profile {
+                Some(profile) => part.check(self.treaty, profile).map(|()| part),
+                None => Ok(part),
+            }) {
+                Ok(part) => (self.report.part, self.part) = (Some(part.clone()), Some(part)),
+                Err(error) => {
+                    let means = "It is not known what was asked for.";
+                    self.report.file_fault(PART, "a selection in its one form", error.to_string(), means);
                 }
             }
         }
@@ -251,6 +254,7 @@ impl Audit<'_> {
                             _ => {}
                         }
                         if history.changes().len() == before + 1 && history.size() == number + 1 {
+                            self.key_leaves[log].push(leaf_hash(&bytes));
                             continue;
                         }
                         super::frame::Broken { found: format!("another record ({number})"), ..start }
@@ -290,7 +294,7 @@ impl Audit<'_> {
         walk.out.final_size = final_size(self.treaty, &walk.adoption, &walk.receipted);
         walk.out.records = walk.tree.size();
         walk.out.keys = walk.keys.lives();
-        if walk.out.complete && walk.keys.changes() != self.keys.party(log).changes() {
+        if walk.out.complete && walk.key_leaves != self.key_leaves[log] {
             let expected = "exactly the records by which this log's keys were changed";
             let means = "Which key was in force where could not be told for certain.";
             self.report.file_fault(&format!("{LOGS}/{code}/{KEYS}"), expected, "other ones", means);

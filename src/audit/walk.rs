@@ -51,6 +51,8 @@ pub(super) struct Walk {
     pub astray: bool,
     /// The log's keys, by the records that were read.
     pub keys: KeyHistory,
+    /// Leaf hashes of the records that change them.
+    pub key_leaves: Vec<Hash>,
     pub adoption: Adoption,
     pub out: LogReport,
 }
@@ -75,6 +77,7 @@ impl Walk {
             signed: 0,
             astray: false,
             keys: Keyring::new(treaty).party(log).clone(),
+            key_leaves: Vec::new(),
             adoption: Adoption::default(),
             out: LogReport { party, name: treaty.party(log).name.clone(), ..LogReport::default() },
         }

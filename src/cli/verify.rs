@@ -87,7 +87,7 @@ fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
     shown.finish();
     let report = report.map_err(|error| {
         let code = match error {
-            AuditError::OtherTreaty { .. } | AuditError::Unfinished => Code::NotVerified,
+            AuditError::OtherTreaty { .. } | AuditError::Amendment(..) | AuditError::Unfinished => Code::NotVerified,
             _ => Code::Input,
         };
         let failure = Failure::new(code, format!("{} was not audited: {error}.", args.path.display()));

@@ -123,6 +123,7 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
         outside,
         amended: None,
         not_proven: Vec::new(),
+        acceded: Vec::new(),
     };
     if let Ok((_, notification)) = Notification::of_note(record.payload) {
         let known = profile.and_then(|profile| profile.kind.get(&notification.kind));

@@ -126,6 +126,9 @@ pub struct Verdict {
     pub amended: Option<Amendments>,
     /// What this does not prove, in sentences.
     pub not_proven: Vec<String>,
+    /// Codes and names of those who acceded by amendments in the file: the treaty file does not have them.
+    #[serde(skip)]
+    pub(super) acceded: Vec<(String, String)>,
 }
 
 impl Verdict {
@@ -158,6 +161,8 @@ impl Verdict {
             by: first.party.clone(),
             why: "the earliest receipt".into(),
         });
+        let later = treaty.parties().iter().skip(treaty.parties_at(0));
+        self.acceded = later.map(|party| (party.code.clone(), party.name.clone())).collect();
         self.not_proven = self.gaps(treaty);
     }
 
@@ -212,7 +217,10 @@ impl Verdict {
 
     /// The verdict in plain sentences, with names and times in UTC.
     pub fn sentences(&self, treaty: &Treaty, profile: Option<&Profile>) -> Vec<String> {
-        let name = |code: &str| party_name(treaty, code);
+        let name = |code: &str| {
+            let acceded = self.acceded.iter().find(|(other, _)| other == code);
+            acceded.map_or_else(|| party_name(treaty, code), |(_, name)| name.clone())
+        };
         let sender = name(&self.party);
         let mut out = vec![format!("{sender} sent this note: “{}”, record {} of its log.", self.title, self.index)];
         if !self.to.is_empty() {

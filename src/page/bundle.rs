@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 /// The files, each after those that it imports from.
-const FILES: [(&str, &str); 27] = [
+const FILES: [(&str, &str); 37] = [
     ("bytes", include_str!("script/bytes.js")),
     ("hash", include_str!("script/hash.js")),
     ("ed25519", include_str!("script/ed25519.js")),
@@ -17,18 +17,28 @@ const FILES: [(&str, &str); 27] = [
     ("policy", include_str!("script/policy.js")),
     ("treaty", include_str!("script/treaty.js")),
     ("profile", include_str!("script/profile.js")),
+    ("schema", include_str!("script/schema.js")),
     ("form", include_str!("script/form.js")),
+    ("order", include_str!("script/order.js")),
     ("trace", include_str!("script/trace.js")),
     ("record", include_str!("script/record.js")),
     ("checkpoint", include_str!("script/checkpoint.js")),
+    ("credential", include_str!("script/credential.js")),
+    ("keys", include_str!("script/keys.js")),
+    ("fork", include_str!("script/fork.js")),
+    ("restart", include_str!("script/restart.js")),
+    ("amendment", include_str!("script/amendment.js")),
     ("validity", include_str!("script/validity.js")),
     ("verdict", include_str!("script/verdict.js")),
     ("silence", include_str!("script/silence.js")),
     ("outside", include_str!("script/outside.js")),
     ("evidence", include_str!("script/evidence.js")),
+    ("part", include_str!("script/part.js")),
+    ("frames", include_str!("script/frames.js")),
     ("ledger", include_str!("script/ledger.js")),
     ("dom", include_str!("script/dom.js")),
     ("letter", include_str!("script/letter.js")),
+    ("histories", include_str!("script/histories.js")),
     ("ledgerview", include_str!("script/ledgerview.js")),
     ("timeline", include_str!("script/timeline.js")),
     ("receipts", include_str!("script/receipts.js")),

@@ -2,13 +2,18 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod bend;
+#[cfg(feature = "cli")]
+pub mod files;
+
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use verbale::ledger::{
-    Amendment, Change, Grant, NoteId, Notification, Profile, Record, RecordType, Reference, Timestamp, Treaty,
+    Amendment, Change, Credential, Grant, NewKey, NoteId, Notification, Profile, Record, RecordType, Reference,
+    Revocation, Rotation, Timestamp, Treaty,
 };
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
 use verbale::node::{
@@ -47,10 +52,15 @@ pub const START: u64 = 1_624_006_800;
 /// The key of a party for a job.
 pub fn key(party: usize, job: &str) -> SigningKey {
     let kind = if job == "witness" { KeyType::Cosignature } else { KeyType::Ed25519 };
-    let origin = format!("trial/{}", PARTIES[party].0);
+    let origin = format!("trial/{}", code(party));
     let name = if job == "log" { origin } else { format!("{origin}/{job}") };
     let seed = Hash::digest(format!("{party} {job}").as_bytes()).0;
     SigningKey::from_seed(&name, kind, &seed).unwrap()
+}
+
+/// A party's code.
+pub fn code(party: usize) -> &'static str {
+    PARTIES.get(party).map_or("SE", |(code, _)| code)
 }
 
 /// The key that a rotation puts in the place of a party's first one.
@@ -64,16 +74,22 @@ pub fn later_key(party: usize, job: &str) -> SigningKey {
 
 /// A depositary and two more parties make the quorum.
 pub fn treaty_text() -> String {
+    treaty_text_with(PROFILE, |_| "\"state-party\"")
+}
+
+/// The same with another profile and other roles.
+pub fn treaty_text_with(profile: &str, roles: impl Fn(usize) -> &'static str) -> String {
     let mut text = format!(
         "version = 1\nname = \"trial\"\ntitle = \"A trial\"\nprofile_sha256 = \"{}\"\nquorum = \"\"\"\n\
          group depositaries any CA HU\ngroup others any RU US\ngroup both all depositaries others\nquorum both\n\"\"\"\n",
-        Hash::digest(PROFILE.as_bytes()).to_hex(),
+        Hash::digest(profile.as_bytes()).to_hex(),
     );
     for (party, (code, name)) in PARTIES.iter().enumerate() {
+        let roles = roles(party);
         let peer = format!("12D3KooWTriedOutxxxxxxxxxxxxxxxxxxxxxxxxxxxx{party}").replace('0', "x");
         write!(
             text,
-            "[[party]]\ncode = \"{code}\"\nname = \"{name}\"\nroles = [\"state-party\"]\nroot = \"{}\"\nlog = \"{}\"\n\
+            "[[party]]\ncode = \"{code}\"\nname = \"{name}\"\nroles = [{roles}]\nroot = \"{}\"\nlog = \"{}\"\n\
              witness = \"{}\"\npeer = \"{peer}{party}\"\naddresses = []\n",
             key(party, "root").public(),
             key(party, "log").public(),
@@ -91,6 +107,8 @@ pub struct Node {
 }
 
 pub struct Ledger {
+    pub treaty_text: String,
+    pub profile_text: &'static str,
     pub treaty: Arc<Treaty>,
     pub profile: Arc<Profile>,
     pub nodes: Vec<Node>,
@@ -118,10 +136,17 @@ impl Ledger {
 
     /// All parties online, and nothing logged.
     pub fn bare() -> Self {
-        let profile = Arc::new(Profile::parse(PROFILE.as_bytes()).unwrap());
-        let treaty = Arc::new(Treaty::parse(treaty_text().as_bytes()).unwrap().governed_by(&profile));
+        Self::under(treaty_text(), PROFILE)
+    }
+
+    /// The same under another treaty file of the same parties.
+    pub fn under(treaty_text: String, profile_text: &'static str) -> Self {
+        let profile = Arc::new(Profile::parse(profile_text.as_bytes()).unwrap());
+        let treaty = Arc::new(Treaty::parse(treaty_text.as_bytes()).unwrap().governed_by(&profile));
         let nodes = (0..PARTIES.len()).map(|party| node(party, &treaty, &profile, Memory::default())).collect();
         let mut ledger = Self {
+            treaty_text,
+            profile_text,
             treaty,
             profile,
             nodes,
@@ -332,45 +357,61 @@ impl Ledger {
 
     /// What an honest node would never log: a record with any payload, under a proper head.
     pub fn log_anyway(&mut self, party: usize, kind: RecordType, payload: &[u8]) -> u64 {
-        let node = &mut self.nodes[party];
-        let index = node.disk.size(party).unwrap();
-        let last = node.disk.record(party, index - 1).unwrap().unwrap();
         let time = Timestamp::from_posix(self.now / 1000);
-        let log = self.treaty.origin(party);
-        let bytes = Record { index, log, prev: leaf_hash(&last), time, kind, payload }.to_bytes().unwrap();
-        let mut edge = Appender::load(&LogTiles { read: &node.disk, log: party }, index).unwrap().unwrap();
-        let mut tiles = Vec::new();
-        edge.push(leaf_hash(&bytes), &mut tiles);
-        tiles.extend(edge.partial_tiles());
-        let head = Checkpoint { origin: log.to_owned(), size: index + 1, root: edge.root() };
-        let checkpoint = head.sign(&key(party, "log")).unwrap().to_bytes();
-        node.disk.commit(&Batch {
-            records: vec![NewRecord { log: party, index, kind, bytes: bytes.clone() }],
-            tiles: tiles.into_iter().map(|tile| (party, tile)).collect(),
-            heads: vec![(party, index + 1, checkpoint.clone())],
-            ..Batch::default()
-        });
-        *node = self::node(party, &self.treaty, &self.profile, node.disk.clone());
+        self.log_anyway_at(party, time, key(party, "log"), kind, payload)
+    }
+
+    /// The same with another time in the record, or signed with another of the log's keys.
+    pub fn log_anyway_at(
+        &mut self,
+        party: usize,
+        time: Timestamp,
+        signer: SigningKey,
+        kind: RecordType,
+        payload: &[u8],
+    ) -> u64 {
+        let disk = &mut self.nodes[party].disk;
+        let head = append(disk, party, self.treaty.hash(), &signer, (time, kind, payload));
+        self.nodes[party] = node(party, &self.treaty, &self.profile, disk.clone());
         for to in (0..PARTIES.len()).filter(|to| *to != party) {
             self.queue.push_back((party, Input::Connected(to)));
-            let heads = vec![HeadUpdate { checkpoint: checkpoint.clone(), from: index, records: vec![bytes.clone()] }];
-            self.queue.push_back((to, Input::Gossip { from: party, message: Gossip { heads } }));
+        }
+        let index = head.from;
+        self.spread(party, head);
+        index
+    }
+
+    /// A head with its records reaches every other party.
+    pub fn spread(&mut self, from: usize, head: HeadUpdate) {
+        for to in (0..PARTIES.len()).filter(|to| *to != from) {
+            let message = Gossip { heads: vec![head.clone()] };
+            self.queue.push_back((to, Input::Gossip { from, message }));
         }
         self.settle();
-        index
     }
 
     /// The root's grant of a key to an official.
     pub fn grant(&self, party: usize, official: &str, title: &str, kind: &str) -> Vec<u8> {
+        self.grant_within(party, official, (title, kind), [None, None])
+    }
+
+    /// The same, for what is logged from a time and until one.
+    pub fn grant_within(
+        &self,
+        party: usize,
+        official: &str,
+        (title, kind): (&str, &str),
+        [from, until]: [Option<Timestamp>; 2],
+    ) -> Vec<u8> {
         let grant = Grant {
-            from: None,
+            from,
             issued: Timestamp::from_posix(START - 86_400),
             key: key(party, official).public().clone(),
             kinds: vec![kind.into()],
             ledger: self.treaty.hash(),
-            party: PARTIES[party].0.into(),
+            party: code(party).into(),
             title: title.into(),
-            until: None,
+            until,
         };
         let mut note = SignedNote::new(grant.to_text()).unwrap();
         note.sign(&key(party, "root"));
@@ -403,22 +444,90 @@ impl Ledger {
 
     /// The same, about earlier notes.
     pub fn reply(&self, party: usize, number: u64, official: &str, re: Vec<Reference>) -> Vec<u8> {
+        let body = json!({"text": format!("remark {number}")});
+        self.note_of(party, number, ("remark", body), &["CA", "*"], re, &[key(party, official)])
+    }
+
+    /// A note of any kind to anybody, signed with these keys.
+    pub fn note_of(
+        &self,
+        party: usize,
+        number: u64,
+        (kind, body): (&str, Value),
+        to: &[&str],
+        re: Vec<Reference>,
+        signers: &[SigningKey],
+    ) -> Vec<u8> {
         let id = self.id(party, number);
         let notification = Notification {
             attachments: Vec::new(),
-            body: json!({"text": format!("remark {number}")}).as_object().unwrap().clone(),
-            from: PARTIES[party].0.into(),
+            body: body.as_object().unwrap().clone(),
+            from: code(party).into(),
             id: NoteId(id),
             issued: Timestamp::from_posix(START + number),
-            kind: "remark".into(),
+            kind: kind.into(),
             ledger: self.treaty.hash(),
             re,
-            to: vec!["CA".into(), "*".into()],
+            to: to.iter().map(|code| (*code).to_owned()).collect(),
         };
         let mut note = SignedNote::new(notification.to_text()).unwrap();
-        note.sign(&key(party, official));
+        signers.iter().for_each(|signer| note.sign(signer));
         note.to_bytes()
     }
+
+    /// What a party's root says of the party's keys, signed by it.
+    pub fn credential(&self, party: usize, credential: &Credential) -> Vec<u8> {
+        credential.sign(&key(party, "root")).unwrap().to_bytes()
+    }
+
+    /// A rotation to the party's later key.
+    pub fn rotation(&self, party: usize, job: &str, lost: bool) -> Vec<u8> {
+        let public = later_key(party, job).public().clone();
+        let key = if job == "log" { NewKey::Log(public) } else { NewKey::Witness(public) };
+        let (issued, party_code) = (Timestamp::from_posix(self.now / 1000), code(party).to_owned());
+        let reason = lost.then(|| "The machine was stolen.".to_owned());
+        let rotation = Rotation { issued, key, ledger: self.treaty.hash(), lost, party: party_code, reason };
+        self.credential(party, &Credential::Rotate(rotation))
+    }
+
+    /// A revocation of an official's key.
+    pub fn revocation(&self, party: usize, official: &str) -> Vec<u8> {
+        let revocation = Revocation {
+            issued: Timestamp::from_posix(START - 86_400),
+            key: key(party, official).public().clone(),
+            ledger: self.treaty.hash(),
+            party: code(party).into(),
+            reason: Some("It had been stolen before, we say.".into()),
+        };
+        self.credential(party, &Credential::Revoke(revocation))
+    }
+}
+
+/// Adds a record with any payload to a log on a disk, under a head; gives both as others are told of them.
+pub fn append(
+    disk: &mut Memory,
+    log: usize,
+    ledger: Hash,
+    signer: &SigningKey,
+    (time, kind, payload): (Timestamp, RecordType, &[u8]),
+) -> HeadUpdate {
+    let index = disk.size(log).unwrap();
+    let prev = index.checked_sub(1).map_or(ledger, |last| leaf_hash(&disk.record(log, last).unwrap().unwrap()));
+    let origin = format!("trial/{}", code(log));
+    let bytes = Record { index, log: &origin, prev, time, kind, payload }.to_bytes().unwrap();
+    let mut edge = Appender::load(&LogTiles { read: disk, log }, index).unwrap().unwrap();
+    let mut tiles = Vec::new();
+    edge.push(leaf_hash(&bytes), &mut tiles);
+    tiles.extend(edge.partial_tiles());
+    let head = Checkpoint { origin, size: index + 1, root: edge.root() };
+    let checkpoint = head.sign(signer).unwrap().to_bytes();
+    disk.commit(&Batch {
+        records: vec![NewRecord { log, index, kind, bytes: bytes.clone() }],
+        tiles: tiles.into_iter().map(|tile| (log, tile)).collect(),
+        heads: vec![(log, index + 1, checkpoint.clone())],
+        ..Batch::default()
+    });
+    HeadUpdate { checkpoint, from: index, records: vec![bytes] }
 }
 
 fn node(party: usize, treaty: &Arc<Treaty>, profile: &Arc<Profile>, disk: Memory) -> Node {

@@ -9,3 +9,6 @@ mod page;
 mod units;
 mod write;
 mod write_ledger;
+mod write_second;
+mod write_second_ledger;
+mod write_third;

@@ -11,20 +11,26 @@ use verbale::node::{Read, SilenceQuery, prove, prove_silence};
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::{Cosignature, Hash, TlogProof, leaf_hash};
 
+use crate::common::bend::{self, changed_line, late_hungary, with_lines as lines};
+use crate::common::files::{read_folder, write_folder};
 use crate::common::{self, CA, HU, Ledger, RU, US};
-use crate::write_ledger;
+use crate::write_ledger::{self, Folder};
+use crate::{write_second, write_second_ledger, write_third};
 
 /// A file with what every verifier is to say of it.
-struct Golden {
-    name: String,
+pub struct Golden {
+    pub name: String,
     /// `sound`, `reserved` (every byte verifies, but there is something to be said against it) or `refused`.
-    outcome: &'static str,
+    pub outcome: &'static str,
     /// Words that the command line says.
-    words: &'static str,
-    bytes: Vec<u8>,
+    pub words: &'static str,
+    pub bytes: Vec<u8>,
 }
 
-/// All of them, from fixed keys and times.
+/// The profile that the first folder was made with.
+const FIRST_PROFILE: &str = include_str!("../golden/first/profile.toml");
+
+/// All of the first folder, from fixed keys and times.
 fn golden() -> Vec<Golden> {
     let mut out = Vec::new();
     notes(&mut out);
@@ -34,7 +40,7 @@ fn golden() -> Vec<Golden> {
     out
 }
 
-fn put(out: &mut Vec<Golden>, name: &str, outcome: &'static str, words: &'static str, bytes: Vec<u8>) {
+pub fn put(out: &mut Vec<Golden>, name: &str, outcome: &'static str, words: &'static str, bytes: Vec<u8>) {
     let name = format!("{name}.tlog-proof");
     assert!(out.iter().all(|golden| golden.name != name), "{name} is made twice");
     out.push(Golden { name, outcome, words, bytes });
@@ -42,17 +48,6 @@ fn put(out: &mut Vec<Golden>, name: &str, outcome: &'static str, words: &'static
 
 fn evidence(ledger: &Ledger, log: usize, index: u64) -> Vec<u8> {
     prove(&ledger.nodes[US].disk, &ledger.treaty, log, index).unwrap().unwrap()
-}
-
-/// A note with receipts on two heads, and with an older record of each other party.
-fn late_hungary() -> (Ledger, u64) {
-    let mut ledger = Ledger::new();
-    ledger.remark(CA, 1);
-    ledger.online(&[CA, RU, US]);
-    let index = ledger.remark(RU, 2);
-    ledger.remark(RU, 3);
-    ledger.online(&[CA, HU, RU, US]);
-    (ledger, index)
 }
 
 fn notes(out: &mut Vec<Golden>) {
@@ -214,7 +209,7 @@ fn outside(out: &mut Vec<Golden>) {
 }
 
 /// What can be done to any evidence file.
-fn twins(out: &mut Vec<Golden>, kind: &str, ledger: &Ledger, good: &[u8]) {
+pub fn twins(out: &mut Vec<Golden>, kind: &str, ledger: &Ledger, good: &[u8]) {
     let text = String::from_utf8(good.to_vec()).unwrap();
     let mut raw = |name: &str, words, bytes: Vec<u8>| {
         assert_ne!(bytes, good, "{name}");
@@ -279,7 +274,8 @@ fn twins(out: &mut Vec<Golden>, kind: &str, ledger: &Ledger, good: &[u8]) {
         e.checkpoint = lines(&e.checkpoint, |at| at > 0);
         e.checkpoint.add(first);
     });
-    bend("without-log-signature", "the checkpoint", &|e| e.checkpoint = lines(&e.checkpoint, |at| at > 0));
+    let words = if kind == "keys" { "keys" } else { "the checkpoint" };
+    bend("without-log-signature", words, &|e| e.checkpoint = lines(&e.checkpoint, |at| at > 0));
     bend("credential-changed", "credentials[0]", &|e| {
         e.credentials[0].record = e.credentials[0].record.replacen("Minister", "Monister", 1);
     });
@@ -289,32 +285,10 @@ fn twins(out: &mut Vec<Golden>, kind: &str, ledger: &Ledger, good: &[u8]) {
     put(out, &format!("{kind}/for-another-treaty"), "refused", "another ledger", other);
 }
 
-/// The same file with another content, put together as it should be.
-fn rewritten(ledger: &Ledger, bytes: &[u8], change: impl FnOnce(&mut Evidence)) -> Vec<u8> {
-    let mut evidence = Evidence::parse(bytes, &ledger.treaty.hash()).unwrap();
-    change(&mut evidence);
-    let changed = evidence.to_bytes(&ledger.treaty.hash());
+/// The same file with another content.
+pub fn rewritten(ledger: &Ledger, bytes: &[u8], change: impl FnOnce(&mut Evidence)) -> Vec<u8> {
+    let changed = bend::rewritten(ledger, bytes, change);
     assert_ne!(changed, bytes, "nothing was changed");
-    changed
-}
-
-/// A note with only some of its signature lines.
-fn lines(note: &SignedNote, keep: impl Fn(usize) -> bool) -> SignedNote {
-    let mut fewer = SignedNote::new(note.text().to_owned()).unwrap();
-    note.signatures().iter().enumerate().filter(|(at, _)| keep(*at)).for_each(|(_, line)| fewer.add(line.clone()));
-    fewer
-}
-
-/// A note with one signature line changed.
-fn changed_line(note: &SignedNote, which: usize, change: impl Fn(&mut Vec<u8>)) -> SignedNote {
-    let mut changed = SignedNote::new(note.text().to_owned()).unwrap();
-    for (at, line) in note.signatures().iter().enumerate() {
-        let mut line = line.clone();
-        if at == which {
-            change(&mut line.bytes);
-        }
-        changed.add(line);
-    }
     changed
 }
 
@@ -353,15 +327,24 @@ fn unused_bits(text: &str, extra: usize) -> Vec<u8> {
 #[test]
 #[ignore = "writes golden files that are missing"]
 fn write_golden_files() {
-    let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/first");
+    let folders = write_ledger::folders();
+    keep("first", &common::treaty_text(), FIRST_PROFILE, golden(), folders);
+    let (treaty, profile) = (write_second::treaty_text(), write_second::PROFILE);
+    keep("second", &treaty, profile, write_second::golden(), write_second_ledger::folders());
+    keep("third", write_third::TREATY, common::PROFILE, write_third::golden(), Vec::new());
+}
+
+/// Writes what is missing, and its lines in `expected.tsv`.
+fn keep(name: &str, treaty: &str, profile: &str, golden: Vec<Golden>, folders: Vec<Folder>) {
+    let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let mut table = fs::read_to_string(folder.join("expected.tsv")).unwrap_or_default();
-    for (name, text) in [("treaty.toml", common::treaty_text()), ("profile.toml", common::PROFILE.to_owned())] {
-        fs::create_dir_all(folder).unwrap();
+    fs::create_dir_all(folder).unwrap();
+    for (name, text) in [("treaty.toml", treaty), ("profile.toml", profile)] {
         if !folder.join(name).exists() {
             fs::write(folder.join(name), text).unwrap();
         }
     }
-    for golden in golden() {
+    for golden in golden {
         let path = folder.join(&golden.name);
         if path.exists() {
             continue;
@@ -370,9 +353,25 @@ fn write_golden_files() {
         fs::write(&path, golden.bytes).unwrap();
         table.push_str(&format!("{}\t{}\t{}\n", golden.name, golden.outcome, golden.words));
     }
-    for made in write_ledger::folders().into_iter().filter(|made| !folder.join(&made.name).exists()) {
-        write_ledger::write(&folder.join(&made.name), &made.files);
+    for made in folders.into_iter().filter(|made| !folder.join(&made.name).exists()) {
+        write_folder(&folder.join(&made.name), &made.files);
         table.push_str(&format!("{}\t{}\t{}\n", made.name, made.outcome, made.words));
     }
     fs::write(folder.join("expected.tsv"), table).unwrap();
+}
+
+/// Written again, every file of the later folders is the one that is kept: the same keys and times give the same bytes.
+#[test]
+fn the_later_folders_are_written_again_to_the_byte() {
+    let third = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/third");
+    for golden in write_third::golden() {
+        assert!(fs::read(third.join(&golden.name)).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
+    }
+    let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/second");
+    for golden in write_second::golden() {
+        assert!(fs::read(folder.join(&golden.name)).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
+    }
+    for made in write_second_ledger::folders() {
+        assert!(read_folder(&folder.join(&made.name)) == made.files, "{}", made.name);
+    }
 }

@@ -1,15 +1,10 @@
 //! Golden exports of a whole ledger, and their tampered twins.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-
-use verbale::audit::export;
+use verbale::audit::Selection;
 use verbale::ledger::RecordType;
 
-use crate::common::{self, CA, HU, Ledger, RU, US};
-
-type Files = BTreeMap<String, Vec<u8>>;
+use crate::common::files::{Files, exported, frames};
+use crate::common::{CA, HU, Ledger, RU, US};
 
 /// A folder with what every verifier is to say of it.
 pub struct Folder {
@@ -17,41 +12,6 @@ pub struct Folder {
     pub outcome: &'static str,
     pub words: &'static str,
     pub files: Files,
-}
-
-fn exported(ledger: &Ledger, by: usize) -> Files {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path().join("export");
-    let (treaty, profile) = (common::treaty_text(), common::PROFILE);
-    export(&ledger.nodes[by].disk, treaty.as_bytes(), profile.as_bytes(), &folder, &mut |_, _| {}).unwrap();
-    let mut files = Files::new();
-    let mut open = vec![folder.clone()];
-    while let Some(at) = open.pop() {
-        for entry in fs::read_dir(at).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, fs::read(path).unwrap());
-            }
-        }
-    }
-    files
-}
-
-/// Each frame of a file with its line.
-fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut rest = bytes;
-    let mut out = Vec::new();
-    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-        let line = std::str::from_utf8(&rest[..end]).unwrap();
-        let length: usize = line.rsplit(' ').next().unwrap().parse().unwrap();
-        let (frame, tail) = rest.split_at(end + 1 + length + 1);
-        out.push(frame.to_vec());
-        rest = tail;
-    }
-    out
 }
 
 pub fn folders() -> Vec<Folder> {
@@ -65,7 +25,7 @@ pub fn folders() -> Vec<Folder> {
     ledger.log_anyway(US, RecordType::Notification, &stranger);
     ledger.log_anyway(US, RecordType::Credential, b"no credential\n");
     ledger.remark(HU, 4);
-    let good = exported(&ledger, CA);
+    let good = exported(&ledger, CA, Selection::default());
 
     let mut out = Vec::new();
     let mut put = |name: &str, outcome, words, files: Files| {
@@ -79,7 +39,7 @@ pub fn folders() -> Vec<Folder> {
     forked.remark(HU, 6);
     let note = forked.note(HU, 7, "minister");
     forked.equivocate(HU, before, note, CA);
-    put("forked", "reserved", "a log has forked", exported(&forked, RU));
+    put("forked", "reserved", "a log has forked", exported(&forked, RU, Selection::default()));
     let mut shorter = good.clone();
     for (name, least) in [("records", "records.txt"), ("checkpoints", "checkpoints.txt")] {
         let mut parts = frames(&shorter[&format!("logs/HU/{least}")]);
@@ -143,13 +103,4 @@ pub fn folders() -> Vec<Folder> {
     more.insert("logs/US/more.txt".into(), b"more\n".to_vec());
     put("a-file-more", "refused", "logs/US/more.txt", more);
     out
-}
-
-/// Writes a folder's files.
-pub fn write(folder: &Path, files: &Files) {
-    for (name, bytes) in files {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
 }

@@ -95,10 +95,6 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     // Before anything else: an export of a large ledger takes its time.
     files::absent(&args.target)?;
     let selection = args.what.selection();
-    if args.html && selection != Selection::default() {
-        let text = "a page carries the whole ledger, not a part of it; nothing was written";
-        return Err(Failure::new(Code::Usage, text).hint("write the part as a folder, without --html"));
-    }
     let data = Data::open(args.data.as_deref(), &treaty, ctx)?;
     let treaty_bytes = files::read(&ctx.treaty_path(), MAX_TREATY_BYTES)?;
     let profile_bytes = files::read(&ctx.profile_path(), MAX_PROFILE_BYTES)?;

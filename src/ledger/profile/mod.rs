@@ -12,6 +12,7 @@
 //! - `number`: how messages are numbered
 //! - `explain`: a kind in plain sentences
 //! - `locate`: the line of a fault
+//! - `schema`: what of JSON Schema a kind's own may use
 
 mod address;
 mod check;
@@ -24,6 +25,7 @@ mod locate;
 mod number;
 mod order;
 mod quota;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,8 +131,8 @@ impl Profile {
         let names: Vec<_> = self.kind.keys().cloned().collect();
         for name in names {
             let own = self.kind.get(&name).and_then(|kind| kind.schema.as_ref());
-            if own.is_some_and(refers) {
-                let what = format!("kind `{name}`: `schema` is by itself: no `$ref` and no `$dynamicRef`");
+            if let Some(foreign) = own.and_then(schema::foreign) {
+                let what = format!("kind `{name}`: a `schema` here has no {foreign}: not all verifiers know it");
                 faults.push((check::way(&["kind", &name, "schema"]), what));
                 continue;
             }
@@ -153,11 +155,15 @@ impl Profile {
         field::check_fields(&known.fields, body, "", self, &mut faults);
         if let Some(schema) = self.schemas.get(kind).filter(|_| faults.is_empty()) {
             let body = Value::Object(body.clone());
-            faults.extend(schema.iter_errors(&body).map(|error| {
+            let errors = schema.iter_errors(&body).map(|error| {
                 let place = error.instance_path().to_string();
-                let place = if place.is_empty() { "the body".to_owned() } else { format!("the field `{place}`") };
-                format!("{place} does not fit the kind's schema: {error}")
-            }));
+                if place.is_empty() { error.to_string() } else { format!("the field `{place}`: {error}") }
+            });
+            // One fault, however many things are said of it: how many differs from one verifier to the next.
+            let errors = errors.collect::<Vec<_>>().join("; ");
+            if !errors.is_empty() {
+                faults.push(format!("the body does not fit the kind's schema: {errors}"));
+            }
         }
         faults
     }
@@ -239,16 +245,5 @@ impl Profile {
             codes.for_each(|code| look(code, format!("periodic rule `{}`", rule.id)));
         }
         found
-    }
-}
-
-/// Whether a schema refers to another or to itself, which could go round for ever.
-fn refers(schema: &Value) -> bool {
-    match schema {
-        Value::Object(map) => map
-            .iter()
-            .any(|(key, value)| ["$ref", "$dynamicRef", "$recursiveRef"].contains(&key.as_str()) || refers(value)),
-        Value::Array(items) => items.iter().any(refers),
-        _ => false,
     }
 }

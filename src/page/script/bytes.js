@@ -8,9 +8,6 @@ export class Refused extends Error {
   }
 }
 
-/** What this page does not follow, and so does not pass over: nothing can be said of the whole. */
-export class Beyond extends Refused {}
-
 export function need(condition, what) {
   if (!condition) throw new Refused(what);
 }

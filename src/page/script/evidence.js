@@ -1,20 +1,23 @@
 // An evidence file (docs/format.md, section 15): every byte of it is checked, or it is refused.
-import { Beyond, Refused, concat, decimal, hashOfBase64, hashOfHex, hex, need, textOf, unbase64, utf8, within } from "./bytes.js";
+import { Adoption, amended } from "./amendment.js";
+import { Refused, concat, decimal, hashOfBase64, hashOfHex, hex, need, textOf, unbase64, utf8, within } from "./bytes.js";
 import { fields, list, parse, string } from "./canon.js";
-import { verifyFork, verifyReceipt, verifyReceiptedHead } from "./checkpoint.js";
+import { verifyReceipt, verifyReceiptedHead } from "./checkpoint.js";
+import { verifyFork } from "./fork.js";
+import { History, Keyring } from "./keys.js";
 import { parseNote } from "./note.js";
 import { verifyOutside } from "./outside.js";
-import { parseCredential, parseRecord } from "./record.js";
+import { parseRecord } from "./record.js";
+import { verifyRestarts } from "./restart.js";
 import { verifySilence } from "./silence.js";
 import { find } from "./treaty.js";
 import { verifyInclusion } from "./tree.js";
-import { judge } from "./validity.js";
-import { weigh } from "./verdict.js";
+import { formerParty, judge } from "./validity.js";
+import { utc, weigh } from "./verdict.js";
 
 const MAX_EXTRA_BYTES = 16 << 20;
 const MAX_EVIDENCE_BYTES = Math.floor(MAX_EXTRA_BYTES / 3) * 4 + (1 << 17);
-/** What this page does not follow, and so does not pass over. */
-const AMENDED = "the file rests on amendments of the treaty file, which this page does not follow";
+const UNNEEDED = "nothing in the file needs it";
 const FIRST_LINE = "c2sp.org/tlog-proof@v1";
 
 /** The parts of a `.tlog-proof` file with a bundle. Verifies nothing. */
@@ -66,7 +69,8 @@ async function included(record, path, head, party, trace) {
 }
 
 /** Verifies an evidence file and says what follows. */
-export async function verifyEvidence(bytes, treaty, profile, trace) {
+export async function verifyEvidence(bytes, given, profile, trace) {
+  let treaty = { ...given, rule: profile?.amendment ?? null };
   trace.about("the file");
   const file = readFile(bytes);
   const { bundle } = file;
@@ -75,14 +79,24 @@ export async function verifyEvidence(bytes, treaty, profile, trace) {
   const ledger = hex(hashOfHex(bundle.get("treaty")));
   // First, as it explains all else that may be wrong.
   need(ledger === hex(treaty.hash), `the evidence is for another ledger: the treaty file with the SHA-256 ${ledger}`);
-  fields(bundle, "the extra data", required, ["amendments", "fork", "outside", "silence"]);
-  // Amendments say by which keys and by which quorum the rest is to be judged: without them nothing could be said.
-  need(!bundle.has("amendments"), `${AMENDED}: verify it with verbale verify`);
+  fields(bundle, "the extra data", required, ["amendments", "fork", "keys", "outside", "restarts", "silence"]);
   need(bundle.get("v") === 1, "the field `v` should be a version that this page knows");
   trace.rule("The evidence names this treaty file by its SHA-256");
 
+  // By which keys and by which quorum the rest is to be judged.
+  const stated = await within("the record", () => parseRecord(utf8(string(bundle.get("record"), "record"))));
+  const follow = await followAmendments(bundle, stated, treaty, trace);
+  const { adoption, part } = follow;
+  treaty = follow.treaty;
+  const keys = new Keyring(treaty);
+  trace.about("keys");
+  const carried = bundle.has("keys") ? list(bundle.get("keys"), "keys", 1, 1024) : [];
+  await keys.carry(carried, trace);
+  const needed = keys.needed(await statedLines(bundle, file.checkpoint));
+  await within("keys", () => need(needed.length === carried.length && needed.every((note, at) => note === carried[at]), UNNEEDED_KEYS));
+
   trace.about("the checkpoint");
-  const main = await within("the checkpoint", () => verifyReceiptedHead(file.checkpoint, treaty, trace));
+  const main = await within("the checkpoint", () => verifyReceiptedHead(file.checkpoint, keys, trace));
   trace.about("the record");
   const record = await within("the record", async () => {
     const record = await verifyRecord(bundle.get("record"), file.path, main, treaty, trace);
@@ -90,21 +104,136 @@ export async function verifyEvidence(bytes, treaty, profile, trace) {
     need(record.type === "notification", `the record is not a notification but of the type \`${record.type}\``);
     return record;
   });
-  const heads = await verifyHeads(bundle, record, main, treaty, trace);
+  const heads = await verifyHeads(bundle, record, main, keys, trace);
   const receipts = [main, ...heads].flatMap((head) => head.receipts);
-  const grants = await verifyCredentials(bundle, record, main, treaty, trace);
-  const bounds = await verifyAnchors(bundle, record, main, treaty, trace);
+  const { history, records: credentials } = await verifyCredentials(bundle, record, main, treaty, trace);
+  const bounds = await verifyAnchors(bundle, record, main, keys, trace);
   const fork = bundle.has("fork") ? await within("fork", () => forkOf(bundle.get("fork"), main.log, treaty, trace)) : null;
   const of = { log: main.log, record, receipts };
+  const restarts = await verifyRestarts(bundle.get("restarts"), credentials, of, treaty, trace);
   const item = (value, type) => verifyItem(value, main, treaty, trace, type);
   const silence = bundle.has("silence")
-    ? await within("silence", () => verifySilence(bundle.get("silence"), of, item, treaty, trace))
+    ? await within("silence", () => verifySilence(bundle.get("silence"), of, item, keys, adoption.last(), trace))
     : null;
   const under = (path, head) => included(record, readPath(path), head, treaty.parties[main.log], trace);
-  const outside = bundle.has("outside") ? await verifyOutside(bundle.get("outside"), main.log, under, treaty, trace) : [];
+  const outside = bundle.has("outside") ? await verifyOutside(bundle.get("outside"), main.log, under, keys, trace) : [];
+  await verifyAmendments(part, { ...of, main, bounds, silence }, treaty, trace);
   trace.about("the note");
-  const judged = await judge(record, main.log, grants, treaty, profile, trace);
-  return weigh({ ...of, ...judged, main, heads, grants, bounds, fork, silence, outside }, treaty, profile);
+  const judged = await judge(record, main.log, history, adoption.at(record.index), treaty, profile, trace);
+  const late = lateByOthers(main.log, judged.marks, bounds, treaty);
+  if (late !== null) judged.marks.push(late);
+  return weigh({ ...of, ...judged, main, heads, history, keys, bounds, fork, restarts, silence, outside, adoption }, treaty, profile);
+}
+
+const UNNEEDED_KEYS = "they are not just those that the file's heads and cosignatures need, by party and by their bytes";
+
+/**
+ * The signature lines of all heads and receipts in the file that are looked at, for which a later key may be needed. What
+ * cannot be read has none; it is refused where it stands.
+ */
+async function statedLines(bundle, checkpoint) {
+  const lines = [...checkpoint.signatures];
+  const origin = checkpoint.text.split("\n")[0];
+  const take = (bytes, only = null) => {
+    try {
+      const note = parseNote(bytes);
+      if (only === null || note.text.split("\n")[0] === only) lines.push(...note.signatures);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
+  };
+  const get = (value, ...names) => names.reduce((at, name) => (at instanceof Map ? at.get(name) : undefined), value);
+  const takeRecord = async (text, only) => {
+    if (typeof text !== "string") return;
+    try {
+      const { type, payload } = await parseRecord(utf8(text));
+      if (type === "receipt") take(payload, only);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
+  };
+  const all = (value) => (Array.isArray(value) ? value : []);
+  for (const part of [...all(bundle.get("heads")), ...all(bundle.get("outside"))]) {
+    if (typeof get(part, "checkpoint") === "string") take(utf8(part.get("checkpoint")));
+  }
+  for (const anchor of all(bundle.get("anchors"))) await takeRecord(get(anchor, "receipt", "record"));
+  await takeRecord(get(bundle, "silence", "since", "record"));
+  if (typeof get(bundle, "silence", "head") === "string") take(utf8(get(bundle, "silence", "head")));
+  for (const text of all(get(bundle, "silence", "records"))) await takeRecord(text, origin);
+  return lines;
+}
+
+/** A party that dates its notes back is none any more by what its log held before, by another party's clock. */
+function lateByOthers(log, marks, bounds, treaty) {
+  const bound = bounds[0];
+  const mark = bound === undefined || marks.some(({ code }) => code === "former-party") ? null : formerParty(log, bound.time, treaty);
+  if (mark === null) return null;
+  const text = `${mark.text} Its log held before this note what ${bound.by} logged at ${utc(bound.time)}, by its own clock.`;
+  return { ...mark, text };
+}
+
+/**
+ * Follows the amendments in the file from the treaty file on: those that the note's log had taken up, by its records,
+ * then bare ones. That the records stand in the log is checked when the log's keys are known.
+ */
+async function followAmendments(bundle, note, treaty, trace) {
+  const [adoption, part] = [new Adoption(), { logged: [], clock: null, known: [] }];
+  if (!bundle.has("amendments")) return { treaty, adoption, part };
+  trace.about("amendments");
+  const map = fields(bundle.get("amendments"), "`amendments`", [], ["clock", "known", "logged"]);
+  need(map.size > 0, "the field `amendments` should not be empty");
+  const steps = [{ index: note.index, time: note.time, name: null }];
+  const read = async (value, name, type) => {
+    fields(value, "an item", ["path", "record"]);
+    const { index, time, payload } = await within(name, () => parseRecord(utf8(string(value.get("record"), "record"))));
+    steps.push({ index, time, name, payload: type === "amendment" ? payload : null });
+    return { value, name, type };
+  };
+  for (const [at, value] of (map.has("logged") ? list(map.get("logged"), "logged", 1, 512) : []).entries()) {
+    part.logged.push(await read(value, `amendments.logged[${at}]`, "amendment"));
+  }
+  if (map.has("clock")) part.clock = await read(map.get("clock"), "amendments.clock", undefined);
+  part.known = map.has("known") ? list(map.get("known"), "known", 1, 256) : [];
+  let out = treaty;
+  for (const { index, time, name, payload } of steps.sort((a, b) => (a.index < b.index ? -1 : Number(a.index > b.index)))) {
+    if (name === null || payload === null) {
+      const comes = adoption.pass(index, time, out);
+      await within(name ?? "", () => need(name === null || comes, UNNEEDED));
+      continue;
+    }
+    const taken = await adoption.take(index, time, payload, out, trace);
+    await within(name, () => need(taken.treaty !== null, taken.why));
+    out = taken.treaty;
+  }
+  for (const [at, text] of part.known.entries()) {
+    await within(`amendments.known[${at}]`, async () => {
+      need(!adoption.contested, "the log has two amendments of one number: no other is taken up");
+      out = await amended(out, utf8(string(text, "known")), trace);
+    });
+  }
+  return { treaty: out, adoption, part };
+}
+
+/** The amendments' records stand in the note's log, and the last of the bare notes is needed. */
+async function verifyAmendments({ logged, clock, known }, of, treaty, trace) {
+  let next = 0n;
+  for (const { value, name, type } of [...logged, ...(clock === null ? [] : [clock])]) {
+    trace.about(name);
+    const record = await within(name, () => verifyItem(value, of.main, treaty, trace, type));
+    if (type === undefined) continue;
+    await within(name, () => need(record.index >= next, "amendments go by index"));
+    next = record.index + 1n;
+  }
+  if (known.length === 0) return;
+  const number = treaty.taken.length;
+  const says = treaty.statuses.some((status) => status.number === number && status.party === of.log);
+  const takesPart = ({ code }, at) =>
+    at === of.log ||
+    of.receipts.some(({ by }) => by === at) ||
+    of.bounds.some(({ by }) => by === code) ||
+    (of.silence !== null && (of.silence.party === code || of.silence.seen_by.some(({ party }) => party === code)));
+  const acceded = treaty.parties.some((party, at) => at >= treaty.states[number - 1].parties && takesPart(party, at));
+  await within("amendments.known", () => need(says || acceded, UNNEEDED));
 }
 
 /** An item of the bundle: a record with its path to a head. */
@@ -113,7 +242,7 @@ async function verifyItem(value, head, treaty, trace, type) {
   return verifyRecord(value.get("record"), readPath(value.get("path")), head, treaty, trace, type);
 }
 
-async function verifyHeads(bundle, record, main, treaty, trace) {
+async function verifyHeads(bundle, record, main, keys, trace) {
   const heads = [];
   let last = 0n;
   for (const [at, value] of list(bundle.get("heads"), "heads", 0, 256).entries()) {
@@ -121,9 +250,9 @@ async function verifyHeads(bundle, record, main, treaty, trace) {
     trace.about(part);
     await within(part, async () => {
       fields(value, "a head", ["checkpoint", "path"]);
-      const head = await verifyReceiptedHead(parseNote(utf8(string(value.get("checkpoint"), "checkpoint"))), treaty, trace);
+      const head = await verifyReceiptedHead(parseNote(utf8(string(value.get("checkpoint"), "checkpoint"))), keys, trace);
       need(head.log === main.log, "the checkpoint is of another log");
-      await included(record, readPath(value.get("path")), head, treaty.parties[main.log], trace);
+      await included(record, readPath(value.get("path")), head, keys.treaty.parties[main.log], trace);
       const inPlace = head.size > last && head.size !== main.size && head.receipts.length > 0;
       need(inPlace, "heads go by size, each size stands once, and each has a receipt");
       last = head.size;
@@ -133,9 +262,9 @@ async function verifyHeads(bundle, record, main, treaty, trace) {
   return heads;
 }
 
-/** The grants of those who signed the note: records of the same log, before the note, by index. */
+/** What the root had said of those who signed the note: records of the same log, before the note, by index. */
 async function verifyCredentials(bundle, note, main, treaty, trace) {
-  const grants = [];
+  const [history, records] = [new History(main.log, treaty, 0n), []];
   let next = 0n;
   for (const [at, value] of list(bundle.get("credentials"), "credentials", 0, 256).entries()) {
     const part = `credentials[${at}]`;
@@ -144,19 +273,21 @@ async function verifyCredentials(bundle, note, main, treaty, trace) {
       const record = await verifyItem(value, main, treaty, trace, "credential");
       need(record.index >= next && record.index < note.index, "credentials go by index, and come before the note");
       next = record.index + 1n;
+      records.push(record);
       try {
-        grants.push(await parseCredential(record, treaty.parties[main.log], treaty, trace));
+        await history.take(record, trace);
       } catch (error) {
-        // It stays in the log, and grants nothing.
-        if (!(error instanceof Refused) || error instanceof Beyond) throw error;
+        // It stays in the log, and changes nothing.
+        if (!(error instanceof Refused)) throw error;
       }
     });
   }
-  return grants;
+  return { history, records };
 }
 
 /** Records of other parties that are older than the note, each with the receipt that shows it. */
-async function verifyAnchors(bundle, note, main, treaty, trace) {
+async function verifyAnchors(bundle, note, main, keys, trace) {
+  const { treaty } = keys;
   const bounds = [];
   let next = 0;
   for (const [at, value] of list(bundle.get("anchors"), "anchors", 0, 16).entries()) {
@@ -165,7 +296,7 @@ async function verifyAnchors(bundle, note, main, treaty, trace) {
     await within(part, async () => {
       fields(value, "an anchor", ["receipt", "record"]);
       const mine = await verifyItem(value.get("receipt"), main, treaty, trace, "receipt");
-      const receipt = await verifyReceipt(mine.payload, main.log, treaty, trace);
+      const receipt = await verifyReceipt(mine.payload, main.log, mine.index, keys, trace);
       const inPlace = mine.index < note.index && receipt.log >= next;
       need(inPlace, "they go by party, each once, and the receipt comes before the note");
       next = receipt.log + 1;

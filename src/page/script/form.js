@@ -1,5 +1,6 @@
 // Whether a note's body is in the form that the treaty's profile gives its kind.
 import { isCode, isTime } from "./bytes.js";
+import { fitsSchema } from "./schema.js";
 
 const isText = (value) => typeof value === "string" && value !== "";
 const isList = (value) => Array.isArray(value) && value.every((item) => typeof item === "string");
@@ -19,7 +20,7 @@ const TYPES = {
 
 /** RFC 9557, with the offset that the zone had at that moment. */
 function isZoned(value) {
-  const pattern = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})((?:\.[0-9]{1,9})?)([+-][0-9]{2}:[0-9]{2})\[([A-Za-z][A-Za-z0-9_+/-]*)\]$/;
+  const pattern = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})((?:\.[0-9]{0,8}[1-9])?)([+-][0-9]{2}:[0-9]{2})\[([A-Za-z][A-Za-z0-9_+/-]*)\]$/;
   const [, local, , offset, zone] = (typeof value === "string" && pattern.exec(value)) || [];
   if (local === undefined || !isTime(`${local}Z`)) return false;
   try {
@@ -74,9 +75,10 @@ function checkFields(fields, body, place, profile, out) {
   }
 }
 
-/** What is wrong with a body of a kind, one sentence a fault. A kind's own JSON Schema is not looked at. */
+/** What is wrong with a body of a kind, one sentence a fault: its fields, or, if they are in form, the kind's schema. */
 export function faults(kind, body, profile) {
   const out = [];
   checkFields(kind.fields, body, "", profile, out);
+  if (out.length === 0 && !fitsSchema(kind.schema, body)) out.push("the body does not fit the kind's schema");
   return out;
 }

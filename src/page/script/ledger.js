@@ -1,32 +1,20 @@
-// The export of a whole ledger (docs/format.md, section 16): every byte of each log, its heads, and who received what.
-import { Beyond, Refused, base64, decimal, hex, need, same, textOf, within } from "./bytes.js";
-import { verifyForkBytes, verifyHead, verifyReceipt } from "./checkpoint.js";
-import { parseNote } from "./note.js";
-import { isSatisfied } from "./policy.js";
-import { parseCredential, parseRecord } from "./record.js";
+// The export of a ledger, or of a part of it (docs/format.md, sections 16 and 17): every byte of each log, its heads, and who
+// received what.
+import { Adoption, amendedByFiles, isAmendmentFile, isQuorum } from "./amendment.js";
+import { Refused, base64, hex, need, same, textOf, within } from "./bytes.js";
+import { verifyHead, verifyReceipt } from "./checkpoint.js";
+import { verifyForkBytes } from "./fork.js";
+import { frames, items } from "./frames.js";
+import { History, Keyring } from "./keys.js";
+import { isBy, parseNote } from "./note.js";
+import { parsePart, partSentences } from "./part.js";
+import { parseRecord } from "./record.js";
+import { isRestart, mayBeOther, verifyRestart } from "./restart.js";
 import { CompactRange } from "./tree.js";
 import { judge } from "./validity.js";
 
-const MAX_FRAME_BYTES = 65535;
 /** So many records are checked before the page is drawn again. */
 const PAUSE = 200;
-
-/** The framed items of a file: a line `record 12 bytes 345`, the bytes, a newline. */
-function* frames(bytes, word) {
-  const decoder = new TextDecoder("latin1");
-  for (let at = 0; at < bytes.length; ) {
-    const end = bytes.indexOf(10, at);
-    const top = end < 0 || end - at > 250 ? "" : decoder.decode(bytes.subarray(at, end));
-    const [, first, number, length] = /^([a-z]+) ([0-9]+) bytes ([0-9]+)$/.exec(top) ?? [];
-    need(first === word, `expected a line \`${word} NUMBER bytes LENGTH\` at byte ${at}`);
-    const size = Number(decimal(length, "a length"));
-    need(size <= MAX_FRAME_BYTES, `${size} bytes are more than the ${MAX_FRAME_BYTES} that are allowed`);
-    const start = end + 1;
-    need(bytes[start + size] === 10, `the bytes of ${word} ${number} should be followed by a newline`);
-    yield [decimal(number, "a number"), bytes.subarray(start, start + size)];
-    at = start + size + 1;
-  }
-}
 
 /** One log's own files, read to their ends. */
 class Log {
@@ -39,19 +27,29 @@ class Log {
     this.roots = new Map();
     this.notes = [];
     this.receipts = [];
-    this.counts = { records: 0, notifications: 0, receipts: 0, credentials: 0, evidence: 0, void: 0 };
+    this.counts = { records: 0, notifications: 0, receipts: 0, credentials: 0, evidence: 0, amendments: 0, void: 0, redacted: 0, omitted: 0 };
+    this.history = new History(at, treaty, 0n);
+    this.adoption = new Adoption();
+    /** What the root has said of keys, in order; and the leaf hashes of the records that change the log's own. */
+    this.credentials = [];
+    this.restarts = [];
+    this.changes = [];
+    /** Stretches of records that are there or withheld, each from its first index up to, not including, its end. */
+    this.stretches = [];
     this.last = null;
     this.complete = false;
   }
 
   /** The heads, by size, each signed by the log alone. */
-  async readHeads(treaty, trace) {
+  async readHeads(keys, trace) {
     let last = -1n;
     for (const [size, bytes] of frames(this.file("checkpoints"), "checkpoint")) {
       const note = parseNote(bytes);
-      const head = await verifyHead(note, treaty, trace);
-      const own = head.log === this.at && note.signatures.length === 1 && head.size === size;
-      need(own, `head ${size}: expected this head with the log's own signature and nothing else`);
+      const head = await verifyHead(note, keys, trace);
+      const own = keys.of[this.at];
+      const signers = [own.leaving(head.size), own.inForce("log", head.size)].filter((key) => key !== null);
+      const alone = note.signatures.length === signers.length && signers.every((key, at) => isBy(note.signatures[at], key));
+      need(head.log === this.at && alone && head.size === size, `head ${size}: expected this head with the log's own signature and nothing else`);
       need(size > last, `head ${size}: heads should stand by size, each once`);
       last = size;
       this.heads.set(size, head.root);
@@ -66,55 +64,99 @@ class Log {
   }
 
   async walk(context) {
-    const { treaty, trace, pause } = context;
-    const [range, grants, wanted] = [new CompactRange(), [], this.listedSizes()];
+    const { treaty, trace, pause, part } = context;
+    const [range, wanted, { code, name }] = [new CompactRange(), this.listedSizes(), this.party];
     let last = treaty.hash;
-    this.roots.set(0n, await range.root());
-    for (const [number, bytes] of frames(this.file("records"), "record")) {
-      const record = await within(`record ${number} of ${this.party.code}`, () => parseRecord(bytes));
-      const place = number === range.size && record.index === number && record.log === this.party.origin;
-      need(place, `record ${range.size} of ${this.party.code} is not the one that should stand there`);
-      need(same(record.prev, last), `record ${number} of ${this.party.code} does not chain to the one before it`);
-      last = record.leaf;
-      await range.push(record.leaf);
-      if (this.heads.has(range.size) || wanted.has(range.size)) this.roots.set(range.size, await range.root());
+    let checked = 0;
+    const atSize = async () => {
       const head = this.heads.get(range.size);
-      const leads = head === undefined || same(head, this.roots.get(range.size));
-      if (head !== undefined) trace.rule(`The records of ${this.party.name} lead to its head of ${range.size}`, leads);
-      need(leads, `head ${range.size} of ${this.party.code}: the records are not what this head was signed over`);
-      this.counts.records += 1;
+      if (head !== undefined || wanted.has(range.size)) this.roots.set(range.size, await range.root());
+      if (head === undefined) return;
+      const leads = same(head, this.roots.get(range.size));
+      trace.rule(`The records of ${name} lead to its head of ${range.size}`, leads);
+      need(leads, `head ${range.size} of ${code}: the records are not what this head was signed over`);
+      checked += 1;
+    };
+    wanted.add(0n);
+    await atSize();
+    for (const item of items(this.file("records"), part !== null)) {
+      need(item.index === range.size, `record ${range.size} of ${code} is not the one that should stand there`);
+      this.counts.records += Number(item.count ?? 1n);
+      if (item.bytes !== undefined || item.withheld) this.stretch(item.index);
+      if (item.subtrees !== undefined) {
+        need(!item.withheld || part.redact.length > 0, `record ${item.index} of ${code} is withheld, and part.json does not say why`);
+        this.counts[item.withheld ? "redacted" : "omitted"] += Number(item.count);
+        for (const [leaves, root] of item.subtrees) {
+          await range.pushSubtree(leaves, root);
+          await atSize();
+        }
+        last = item.withheld ? item.subtrees[0][1] : null;
+        continue;
+      }
+      const record = await within(`record ${item.index} of ${code}`, () => parseRecord(item.bytes));
+      const place = record.index === item.index && record.log === this.party.origin;
+      need(place, `record ${item.index} of ${code} is not the one that should stand there`);
+      need(last === null || same(record.prev, last), `record ${item.index} of ${code} does not chain to the one before it`);
+      last = record.leaf;
+      const before = isRestart(record.payload) ? await range.root() : null;
+      await range.push(record.leaf);
+      await atSize();
       this.last = record.time;
-      await this.take(record, grants, context);
-      if (this.counts.records % PAUSE === 0) await pause(bytes.byteOffset + bytes.length);
+      await this.take(record, before, context);
+      if (this.counts.records % PAUSE === 0) await pause(item.at);
     }
     this.size = range.size;
+    need(checked === this.heads.size, `heads of ${code} within what is left out, or past its records`);
     need(this.signed === range.size, `the last records of ${this.party.code} are not covered by any head in the folder`);
     this.complete = true;
   }
 
-  async take(record, grants, { treaty, profile, trace, forked }) {
+  stretch(index) {
+    const open = this.stretches.at(-1);
+    if (open !== undefined && open[1] === index) open[1] += 1n;
+    else this.stretches.push([index, index + 1n]);
+  }
+
+  /** A restart certificate in its place: right after the head that goes on, whose root is that of the records before it. */
+  async restart(record, before, treaty, trace) {
+    if (!isRestart(record.payload)) return false;
+    const restart = await verifyRestart(record.payload, this.at, treaty, trace);
+    const { kept } = restart;
+    need(kept.size === record.index && same(kept.root, before), "the certificate does not stand after the head that goes on");
+    this.restarts.push(restart);
+    return true;
+  }
+
+  async take(record, before, { treaty, keys, profile, trace, forked }) {
     const kept = trace.checks.length;
+    if (record.type !== "amendment") this.adoption.pass(record.index, record.time, treaty);
     try {
       if (record.type === "notification") {
         this.counts.notifications += 1;
-        const judged = await judge(record, this.at, grants, treaty, profile, trace);
+        const judged = await judge(record, this.at, this.history, this.adoption.last(), treaty, profile, trace);
         this.notes.push({ log: this.at, record, ...judged });
       } else if (record.type === "credential") {
         this.counts.credentials += 1;
-        grants.push(await parseCredential(record, this.party, treaty, trace));
+        if (await this.restart(record, before, treaty, trace)) return;
+        const credential = await this.history.take(record, trace);
+        this.credentials.push(credential);
+        if (credential.action === "rotate" && credential.counts) this.changes.push(record.leaf);
       } else if (record.type === "receipt") {
         this.counts.receipts += 1;
-        this.receipts.push({ ...(await verifyReceipt(record.payload, this.at, treaty, trace)), index: record.index });
+        this.receipts.push({ ...(await verifyReceipt(record.payload, this.at, record.index, keys, trace)), index: record.index });
       } else if (record.type === "amendment") {
-        need(false, "an amendment whose file is not here");
+        const taken = await this.adoption.take(record.index, record.time, record.payload, treaty, trace);
+        if ((taken.grown ?? treaty).taken.length > treaty.taken.length) this.lacks = `record ${record.index} of ${this.party.code} is an amendment that is not in the folder \`amendments\``;
+        need(taken.treaty !== null, taken.why);
+        this.counts.amendments += 1;
       } else {
         this.counts.evidence += 1;
         const fork = await verifyForkBytes(record.payload, treaty, false, trace);
         const { code } = treaty.parties[fork.log];
-        if (!forked.has(code)) forked.set(code, `the proof is record ${record.index} of the log of ${this.party.name}`);
+        forked.push({ party: code, why: `the proof is record ${record.index} of the log of ${this.party.name}`, heads: fork.heads });
       }
     } catch (error) {
-      if (!(error instanceof Refused) || error instanceof Beyond) throw error;
+      if (!(error instanceof Refused)) throw error;
       // It stands in the log, and counts for nothing.
       this.counts.void += 1;
     }
@@ -129,13 +171,13 @@ function checkLayout(files, treaty, faults) {
   for (const { code } of treaty.parties) {
     for (const name of ["records", "checkpoints", "receipts"]) due.add(`logs/${code}/${name}.txt`);
     allowed.add(`forks/${code}.txt`);
+    allowed.add(`logs/${code}/keys.txt`);
   }
+  allowed.add("part.json");
   for (const name of due) if (!files.has(name)) faults.push({ file: name, what: "the file is missing" });
   for (const name of files.keys()) {
-    // Amendments say by which keys and by which quorum the rest is to be judged: they are not passed over.
-    const amended = /^amendments\/[0-9]{3}\.note$/.test(name);
-    if (amended) faults.push({ file: name, what: "the ledger has amendments of the treaty file, which this page does not follow: verify it with verbale verify" });
-    else if (!due.has(name) && !allowed.has(name)) faults.push({ file: name, what: "the file does not belong there" });
+    const amendment = isAmendmentFile(name) && Number(name.slice(11, 14)) <= treaty.taken.length && Number(name.slice(11, 14)) > 0;
+    if (!due.has(name) && !allowed.has(name) && !amendment) faults.push({ file: name, what: "the file does not belong there" });
   }
 }
 
@@ -150,10 +192,16 @@ async function gather(file, faults, check) {
 }
 
 /** Verifies the files of an export. `progress` is told how many bytes were checked, and of how many. */
-export async function verifyLedger(files, treaty, profile, trace, progress) {
-  const [faults, forked, missing] = [[], new Map(), []];
+export async function verifyLedger(files, given, profile, trace, progress) {
+  const [faults, forked, missing] = [[], [], []];
+  const governed = { ...given, rule: profile.amendment };
+  const treaty = await amendedByFiles(governed, files, trace, (file, what) => faults.push({ file, what }));
+  if (treaty === null) return report(governed, null, [], faults, forked, missing);
   checkLayout(files, treaty, faults);
-  if (faults.length > 0) return report(treaty, [], faults, forked, missing);
+  if (faults.length > 0) return report(treaty, null, [], faults, forked, missing);
+  let part = null;
+  if (files.has("part.json")) await gather("part.json", faults, () => (part = parsePart(files.get("part.json"), treaty, profile)));
+  const { keys, listed } = await readKeyLists(files, treaty, faults, trace);
   await gather("policy.txt", faults, () =>
     need(textOf(files.get("policy.txt"), "policy.txt") === treaty.policyText, "it is not the policy that follows from the treaty file"),
   );
@@ -161,7 +209,8 @@ export async function verifyLedger(files, treaty, profile, trace, progress) {
     await gather(`forks/${code}.txt`, faults, async () => {
       const fork = await verifyForkBytes(files.get(`forks/${code}.txt`), treaty, true, trace);
       need(treaty.parties[fork.log].code === code, "it is about another log");
-      forked.set(code, `it signed contradictory heads of ${fork.smaller} and of ${fork.larger} records`);
+      const why = `it signed contradictory heads of ${fork.smaller} and of ${fork.larger} records`;
+      forked.push({ party: code, why, heads: fork.heads });
     });
   }
   const logs = treaty.parties.map((_, at) => new Log(at, treaty, files));
@@ -172,14 +221,49 @@ export async function verifyLedger(files, treaty, profile, trace, progress) {
       progress(done + Math.min(at, log.file("records").length), total);
       await new Promise((resolve) => setTimeout(resolve));
     };
-    await gather(log.name("checkpoints"), faults, () => log.readHeads(treaty, trace));
-    if (log.signed !== undefined) await gather(log.name("records"), faults, () => log.walk({ treaty, profile, trace, forked, pause }));
+    await gather(log.name("checkpoints"), faults, () => log.readHeads(keys, trace));
+    if (log.signed !== undefined) await gather(log.name("records"), faults, () => log.walk({ treaty, keys, part, profile, trace, forked, pause }));
+    const sameChanges = log.changes.length === listed[log.at].length && log.changes.every((leaf, at) => same(leaf, listed[log.at][at]));
+    if (log.complete && !sameChanges) faults.push({ file: log.name("keys"), what: "it does not list exactly the records by which this log's keys were changed" });
+    if (log.lacks !== undefined) faults.push({ file: log.name("records"), what: log.lacks });
     done += log.file("records").length;
     await pause(0);
   }
   // Where a log was not read to its end, there is nothing to compare.
   if (faults.length === 0) await compareReceipts(logs, treaty, faults, forked, missing);
-  return report(treaty, logs, faults, forked, missing);
+  if (faults.length === 0 && part !== null) checkRanges(part, logs, faults);
+  return report(treaty, part, logs, faults, forked, missing);
+}
+
+/** The records by which the parties changed their keys, which say by what key a receipt in any log has to be signed. */
+async function readKeyLists(files, treaty, faults, trace) {
+  const keys = new Keyring(treaty, 2n ** 64n);
+  const listed = treaty.parties.map(() => []);
+  for (const [at, { code, origin }] of treaty.parties.entries()) {
+    const name = `logs/${code}/keys.txt`;
+    if (!files.has(name)) continue;
+    await gather(name, faults, async () => {
+      let next = 0n;
+      for (const [number, bytes] of frames(files.get(name), "record")) {
+        const record = await parseRecord(bytes);
+        const fits = record.index === number && number >= next && record.log === origin && record.type === "credential";
+        const credential = fits ? await keys.of[at].take(record, trace) : null;
+        need(credential?.action === "rotate" && credential.counts, `record ${number} does not change a key of this log`);
+        next = number + 1n;
+        listed[at].push(record.leaf);
+      }
+    });
+  }
+  return { keys, listed };
+}
+
+/** What was asked for as records without a gap is there without a gap. */
+function checkRanges(part, logs, faults) {
+  for (const [at, [code, first, last]] of part.stretches.entries()) {
+    const log = logs.find((one) => one.party.code === code);
+    const whole = log.stretches.some(([from, to]) => from <= first && last < to);
+    if (!whole) faults.push({ file: "part.json", what: `some of the records ${part.ranges[at]} are not there` });
+  }
 }
 
 /** The lists of receipts have exactly the receipts that stand in the logs; those count towards the quorum. */
@@ -198,9 +282,11 @@ async function compareReceipts(logs, treaty, faults, forked, missing) {
     for (const receipt of own) {
       const root = log.roots.get(receipt.size);
       if (receipt.size > log.size) most = receipt.size > most ? receipt.size : most;
-      else if (root === undefined || !same(root, receipt.root)) {
+      else if (root === undefined) {
+        faults.push({ file: log.name("receipts"), what: `a receipt for ${receipt.size} records, which is within what is left out` });
+      } else if (!same(root, receipt.root)) {
         const why = `${treaty.parties[receipt.by].name} holds another head of ${receipt.size} records, in record ${receipt.index} of its log`;
-        if (!forked.has(log.party.code)) forked.set(log.party.code, why);
+        forked.push({ party: log.party.code, why, heads: [receipt] });
       } else log.received.set(treaty.parties[receipt.by].code, receipt);
     }
     if (most > log.size) missing.push({ party: log.party.code, have: Number(log.size), signed: Number(most) });
@@ -208,16 +294,26 @@ async function compareReceipts(logs, treaty, faults, forked, missing) {
     log.final = 0n;
     for (const { size } of log.received.values()) {
       const have = new Set([...log.received].filter(([, receipt]) => receipt.size >= size).map(([code]) => code));
-      if (isSatisfied(treaty.policy, have) && size > log.final) log.final = size;
+      if (size > log.final && isQuorum(treaty, log.adoption.ofSize(size), have)) log.final = size;
     }
-    if (treaty.policy.quorum === "none") log.final = log.size;
   }
 }
 
-function report(treaty, logs, faults, forked, missing) {
-  const forks = [...forked].map(([party, why]) => ({ party, why }));
+/** What seems to show that a log forked, and is explained by no certificate in it; the first thing of each log. */
+function unexplained(forked, logs) {
+  const forks = [];
+  for (const { party, why, heads } of forked) {
+    const restarts = logs.find((log) => log.party.code === party)?.restarts ?? [];
+    const explained = restarts.some((restart) => heads.some((head) => mayBeOther(restart, head)));
+    if (!explained && forks.every((fork) => fork.party !== party)) forks.push({ party, why });
+  }
+  return forks;
+}
+
+function report(treaty, part, logs, faults, forked, missing) {
+  const forks = unexplained(forked, logs);
   const sound = faults.length === 0 && forks.length === 0 && missing.length === 0;
-  return { title: treaty.title, treaty: hex(treaty.hash), logs, faults, forks, missing, sound };
+  return { title: treaty.title, treaty, hash: hex(treaty.hash), part, asked: part === null ? [] : partSentences(part), logs, faults, forks, missing, sound };
 }
 
 /** What an audit by `verbale verify --json` says as well. */

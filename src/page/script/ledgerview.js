@@ -4,6 +4,8 @@ import { letter } from "./letter.js";
 import { nameOf } from "./treaty.js";
 import { utc } from "./verdict.js";
 
+/** Most stretches of records of one log that are named. */
+const MAX_STRETCHES = 12;
 /** Most notes that are listed one by one. */
 const MAX_LISTED = 5000;
 
@@ -14,11 +16,29 @@ function counted(number, one) {
 /** One sentence a log, and what is to be said against the whole. */
 export function ledgerSentences(report) {
   const out = report.logs.map((log) => {
-    const { records, notifications, credentials, receipts } = log.counts;
+    const { records, notifications, credentials, receipts, amendments, redacted, omitted } = log.counts;
     const last = log.last === null ? "" : `, the last one logged at ${utc(log.last)}`;
     const what = [counted(notifications, "notification"), counted(credentials, "credential"), counted(receipts, "receipt")];
+    if (amendments > 0) what.push(counted(amendments, "amendment"));
+    if (redacted > 0) what.push(`${counted(redacted, "note")} withheld`);
+    if (omitted > 0) what.push(`${counted(omitted, "record")} left out`);
     return `${log.party.code}: ${counted(records, "record")}${last}; ${what.join(", ")}; the first ${log.final ?? 0n} are final.`;
   });
+  out.unshift(...report.asked);
+  for (const { party, stretches, counts } of report.logs) {
+    if (report.part === null || counts.records === 0) continue;
+    const shown = stretches.slice(0, MAX_STRETCHES).map(([from, end]) => (end === from + 1n ? `${from}` : `${from} to ${end - 1n}`));
+    const more = stretches.length > MAX_STRETCHES ? ` and ${stretches.length - MAX_STRETCHES} stretches more` : "";
+    out.push(shown.length === 0 ? `${party.code}: no record is here.` : `${party.code}: here without a gap: ${shown.join(", ")}${more}. The log has nothing else there.`);
+  }
+  for (const { party, restarts } of report.logs) {
+    for (const { common, kept, other, issued } of restarts) {
+      out.push(
+        `The log of ${party.code} had two branches from record ${common} on, of ${kept.size} and of ${other.size} records; its root ` +
+          `accepted both at ${utc(issued)} (record ${kept.size}), and it goes on with that of ${kept.size}.`,
+      );
+    }
+  }
   for (const log of report.missing) {
     out.push(`Missing: the log of ${log.party} has ${log.signed} records, as others' receipts show; here are ${log.have}.`);
   }
@@ -26,7 +46,17 @@ export function ledgerSentences(report) {
   return out;
 }
 
-export const LEDGER_GAPS = [
+const PART_GAPS = [
+  "Anything about the content of a note that is withheld, or about records that were left out: their hashes only are here.",
+  "That no record that was left out is of the kind that was asked for, answers a note, or takes it back.",
+];
+
+/** What an export does not show. */
+export function ledgerGaps(report) {
+  return report.part === null ? LEDGER_GAPS : [...PART_GAPS, ...LEDGER_GAPS];
+}
+
+const LEDGER_GAPS = [
   "That any person read a note: a receipt says that a party's node has stored it.",
   "That any clock was right: each time is what the named party's clock said.",
   "That what the notes say is true.",
@@ -102,7 +132,7 @@ export function ledgerNotes(report, treaty, profile) {
     details.addEventListener("toggle", () => {
       if (details.dataset.made) return;
       details.dataset.made = "yes";
-      const verdict = { party: log.party.code, index: Number(record.index), title, parts: { value } };
+      const verdict = { party: log.party.code, index: Number(record.index), title, parts: { value, record } };
       const lines = letter(verdict, treaty, profile);
       const signed = signers.length === 0 ? "nobody whose key the party had granted" : signers.map((signer) => signer.title).join("; ");
       details.append(

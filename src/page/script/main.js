@@ -5,10 +5,11 @@ import { copyable, download, h, shown } from "./dom.js";
 import { isAble } from "./ed25519.js";
 import { verifyEvidence } from "./evidence.js";
 import { ledgerData, verifyLedger } from "./ledger.js";
-import { LEDGER_GAPS, ledgerMatrix, ledgerNotes, ledgerSentences, ledgerTimeline } from "./ledgerview.js";
+import { ledgerGaps, ledgerMatrix, ledgerNotes, ledgerSentences, ledgerTimeline } from "./ledgerview.js";
+import { amendments, keysOfLedger, keysOfNote } from "./histories.js";
 import { carried, carriedHere, kindOf } from "./files.js";
 import { sha256 } from "./hash.js";
-import { letter } from "./letter.js";
+import { letter, numberOf } from "./letter.js";
 import { parseProfile } from "./profile.js";
 import { receiptsTable } from "./receipts.js";
 import { timeline } from "./timeline.js";
@@ -51,14 +52,14 @@ async function run() {
       need(profile !== null, "profile.toml is missing");
       const report = await verifyLedger(state.files, treaty, profile, trace, progress);
       if (number === state.run) {
-        showLedger(report, treaty, profile, trace);
+        showLedger(report, profile, trace);
         await showFiles();
       }
       return;
     }
     const verdict = await verifyEvidence(fileNamed(EVIDENCE), treaty, profile, trace);
     need(trace.checks.every((check) => check.ok || check.part === "the note"), "a check failed");
-    shownResult = () => showVerdict(verdict, treaty, profile, trace);
+    shownResult = () => showVerdict(verdict, profile, trace);
   } catch (error) {
     shownResult = () => showRefusal(error, trace);
   }
@@ -95,7 +96,8 @@ function trusted(treaty) {
   );
 }
 
-function showVerdict(verdict, treaty, profile, trace) {
+function showVerdict(verdict, profile, trace) {
+  const { treaty } = verdict;
   const count = trace.checks.length;
   if (verdict.sound) {
     banner("verified", "VERIFIED", `Every signature, hash and proof holds: ${count} checks, all made in this browser.`);
@@ -114,18 +116,23 @@ function showVerdict(verdict, treaty, profile, trace) {
   put("title", verdict.title);
   const to = verdict.to.map((code) => (code === "*" ? "all parties" : nameOf(treaty, code)));
   put("subtitle", `${sender}${to.length > 0 ? ` to ${listed(to, "and")}` : ""}`);
-  put("treaty-title", `${treaty.title} · note ${verdict.party}/${verdict.index}`);
+  const logged = { party: verdict.party, index: verdict.index, year: Number(verdict.logged.slice(0, 4)), kind: verdict.kind };
+  const [place, number] = [`${verdict.party}/${verdict.index}`, numberOf(logged, profile)];
+  put("treaty-title", `${treaty.title} · note ${place}${number === place ? "" : ` · ${number}`}`);
   const lines = letter(verdict, treaty, profile);
   const none = h("p", {}, "The record cannot be read as a notification. Its bytes are among the checks below.");
   put("letter", lines === null ? none : h("pre", { class: "letter", tabindex: "0", "aria-label": "the note" }, lines.join("\n")));
-  if (profile?.kinds.get(verdict.kind)?.schema) {
-    element("letter").append(h("p", { class: "hint" }, "The profile has a JSON Schema for this kind beside its fields. This page does not look at it; verbale verify does."));
-  }
   put("proven", verdict.sentences.map((text) => h("li", {}, text)));
   put("not-proven", verdict.not_proven.map((text) => h("li", {}, text)));
   put("custody", timeline(verdict, treaty));
   put("receipts", receiptsTable(verdict, treaty));
-  put("quorum", h("p", {}, "The treaty's quorum, in the words of C2SP tlog-policy:"), h("pre", { tabindex: "0", "aria-label": "the quorum" }, treaty.quorumText.trim()));
+  showQuorum(treaty);
+  put("keys", keysOfNote(verdict, treaty, profile));
+  const { adoption } = verdict.parts;
+  showAmendments(treaty, (number) => {
+    const from = adoption.placeOf(number);
+    return from === null ? `not yet in the log of ${sender}, as far as this file shows` : `in the log of ${sender} from record ${from} on`;
+  });
   put("checks", checksList(trace));
   put(
     "all-checks",
@@ -135,7 +142,20 @@ function showVerdict(verdict, treaty, profile, trace) {
   for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = section.dataset.of === "ledger";
 }
 
-function showLedger(report, treaty, profile, trace) {
+/** The quorum as it stands with all amendments. */
+function showQuorum(treaty) {
+  const words = treaty.taken.length === 0 ? "The treaty's quorum" : "The treaty's quorum with all amendments";
+  const lines = treaty.states.at(-1).quorumText.trim();
+  put("quorum", h("p", {}, `${words}, in the words of C2SP tlog-policy:`), h("pre", { tabindex: "0", "aria-label": "the quorum" }, lines));
+}
+
+function showAmendments(treaty, places) {
+  element("amended").hidden = treaty.taken.length === 0;
+  put("amendments", amendments(treaty, places));
+}
+
+function showLedger(report, profile, trace) {
+  const { treaty } = report;
   element("progress").hidden = true;
   if (report.faults.length > 0) {
     const { file, what } = report.faults[0];
@@ -147,7 +167,7 @@ function showLedger(report, treaty, profile, trace) {
   const { signature, hash, proof, rule } = trace.count;
   const records = report.logs.reduce((sum, log) => sum + log.counts.records, 0);
   if (report.sound) {
-    banner("verified", "VERIFIED", `All ${records} records hold, with their hashes, and ${signature + hash + proof + rule} signatures and proofs, all checked in this browser.`);
+    banner("verified", "VERIFIED", `${report.part === null ? "All" : "What is here of"} ${records} records ${report.part === null ? "hold" : "holds"}, with all hashes, and ${signature + hash + proof + rule} signatures and proofs, all checked in this browser.`);
   } else {
     const against = report.forks.length > 0 ? "a log has forked" : "some logs are longer than what is here";
     banner("reserved", "VERIFIED, WITH RESERVATIONS", `What is here verifies, but ${against}.`);
@@ -155,13 +175,20 @@ function showLedger(report, treaty, profile, trace) {
   element("verdict").append(trusted(treaty));
   document.title = shown(treaty.title);
   put("title", treaty.title);
-  put("subtitle", `The ledger of ${report.logs.length} parties`);
-  put("treaty-title", "Export of a ledger");
+  put("subtitle", `${report.part === null ? "The ledger" : "A part of the ledger"} of ${report.logs.length} parties`);
+  put("treaty-title", report.part === null ? "Export of a ledger" : "Export of a part of a ledger");
   put("proven", ledgerSentences(report).map((text) => h("li", {}, text)));
-  put("not-proven", LEDGER_GAPS.map((text) => h("li", {}, text)));
+  put("not-proven", ledgerGaps(report).map((text) => h("li", {}, text)));
   put("custody", ledgerTimeline(report, treaty));
   put("receipts", ledgerMatrix(report, treaty));
-  put("quorum", h("p", {}, "The treaty's quorum, in the words of C2SP tlog-policy:"), h("pre", { tabindex: "0", "aria-label": "the quorum" }, treaty.quorumText.trim()));
+  showQuorum(treaty);
+  put("keys", keysOfLedger(report, profile));
+  showAmendments(treaty, (number) => {
+    const places = report.logs.map((log) => [log.party.code, log.adoption.placeOf(number)]);
+    const there = places.filter(([, from]) => from !== null).map(([code, from]) => `${code} from record ${from} on`);
+    const not = places.filter(([, from]) => from === null).map(([code]) => code);
+    return `in the logs of ${there.join("; ")}${not.length > 0 ? `; not in those of ${not.join(", ")}` : ""}`;
+  });
   put("notes", ledgerNotes(report, treaty, profile));
   put("data", JSON.stringify(ledgerData(report), null, 2));
   for (const section of document.querySelectorAll("[data-when=verified]")) section.hidden = section.dataset.of === "note";

@@ -37,11 +37,14 @@ export function parsePolicy(text, codes, bytesBefore) {
   return { rules, quorum };
 }
 
-/** Whether receipts by these parties make the quorum. */
-export function isSatisfied(policy, have) {
+/** Whether receipts by these parties make the quorum, as if those that are gone did not stand in the policy. */
+export function isSatisfied(policy, have, gone) {
+  // `null` of a party that is gone, and of a group all of whose members are.
   const holds = (name) => {
     const rule = policy.rules.get(name);
-    return rule === null ? have.has(name) : rule.names.filter(holds).length >= rule.needed;
+    if (rule === null) return gone(name) ? null : have.has(name);
+    const left = rule.names.map(holds).filter((one) => one !== null);
+    return left.length === 0 ? null : left.filter(Boolean).length >= Math.min(rule.needed, left.length);
   };
-  return policy.quorum === "none" || holds(policy.quorum);
+  return policy.quorum === "none" || holds(policy.quorum) === true;
 }

@@ -7,7 +7,7 @@ const MAX_BYTES = 1 << 20;
 const MAX_NESTING = 8;
 
 /**
- * Reads a profile for a treaty, which fixes its bytes. What else it says, of deadlines and addressees, is not for this page.
+ * Reads a profile for a treaty, which fixes its bytes. What else it says, of deadlines and quotas, is not for this page.
  */
 export async function parseProfile(bytes, treaty) {
   need(bytes.length <= MAX_BYTES, `a profile is at most ${MAX_BYTES} bytes long`);
@@ -21,10 +21,38 @@ export async function parseProfile(bytes, treaty) {
     need(isKind(name), `kind \`${name}\`: a kind's name is lower-case words with hyphens`);
     need(entry instanceof Map && typeof entry.get("title") === "string", `kind \`${name}\`: \`title\` is missing`);
     const fields = readFields(entry.get("field"), `kind \`${name}\``, 0);
-    kinds.set(name, { title: entry.get("title"), article: entry.get("article") ?? "", fields, schema: entry.has("schema") });
+    kinds.set(name, {
+      title: entry.get("title"),
+      article: entry.get("article") ?? "",
+      fields,
+      schema: entry.get("schema") ?? true,
+      from: texts(entry, "from", name),
+      mustReach: texts(entry, "must_reach", name),
+      after: texts(entry, "after", name),
+      signatures: entry.get("signatures") ?? 1,
+      behalf: entry.get("behalf") ?? null,
+    });
   }
-  const groups = new Set(file.get("group") instanceof Map ? file.get("group").keys() : []);
-  return { bytes, title: file.get("title"), kinds, groups, amendable: file.has("amendment") };
+  const groups = new Map();
+  for (const [name, group] of file.get("group") ?? []) groups.set(name, { members: texts(group, "members", name), title: group instanceof Map ? group.get("title") : undefined });
+  const message = file.get("message") instanceof Map ? Object.fromEntries(file.get("message")) : null;
+  return { bytes, title: file.get("title"), kinds, groups, message, amendment: amendmentRule(file.get("amendment")) };
+}
+
+function texts(table, key, where) {
+  const value = (table instanceof Map ? table.get(key) : undefined) ?? [];
+  need(Array.isArray(value) && value.every((item) => typeof item === "string"), `\`${where}\`: \`${key}\` should be a list of texts`);
+  return value;
+}
+
+/** Who has to sign an amendment of the treaty file; `null` if the profile does not say. */
+function amendmentRule(table) {
+  if (table === undefined) return null;
+  const [, a, b] = /^([1-9][0-9]{0,3})\/([1-9][0-9]{0,3})$/.exec(table instanceof Map ? table.get("share") : "") ?? [];
+  need(a !== undefined && 2 * Number(a) > Number(b) && Number(a) <= Number(b), "`amendment`: `share` should be a fraction above one half");
+  const depositaries = table.get("depositaries") ?? 0;
+  need(Number.isInteger(depositaries) && depositaries >= 0, "`amendment`: `depositaries` should be a number");
+  return { share: [Number(a), Number(b)], depositaries };
 }
 
 function readFields(value, where, depth) {

@@ -1,4 +1,5 @@
 // Who has received what: the heads in the file against the parties, with the time of each cosignature.
+import { formerBy } from "./amendment.js";
 import { h } from "./dom.js";
 import { utc } from "./verdict.js";
 
@@ -12,12 +13,13 @@ export function receiptsTable(verdict, treaty) {
     const counts = first.time === receipt.time && first.size === Number(receipt.size);
     return h("td", { class: counts ? "counts" : "" }, utc(receipt.time));
   };
-  const rows = treaty.parties.map((party) => {
+  const isFormer = (at) => formerBy(treaty, treaty.taken.length, at, verdict.logged) !== null;
+  const rows = treaty.parties.map((party, at) => {
     const own = party === treaty.parties[verdict.parts.log];
     const received = earliest.has(party.code);
     const state = own ? "sender" : received ? "received" : "no receipt in this file";
     const cells = own ? [h("td", { class: "none", colspan: heads.length }, "the log's own party signs each head")] : heads.map((head) => cell(party, head));
-    const roles = party.roles.includes("depositary") ? " · depositary" : party.roles.includes("observer") ? " · observer" : "";
+    const roles = isFormer(at) ? " · former party" : party.roles.includes("depositary") ? " · depositary" : party.roles.includes("observer") ? " · observer" : "";
     const name = h("th", { scope: "row" }, party.name, h("span", { class: "code" }, ` ${party.code}${roles}`));
     return h("tr", { class: received ? "has" : "" }, name, h("td", { class: `state ${received ? "yes" : "no"}` }, state), cells);
   });

@@ -1,8 +1,8 @@
-// Records, and the notes in them: notifications and credentials (docs/format.md, sections 7 to 9).
-import { Beyond, decimal, hashOfHex, hex, isCode, isKind, isTime, need, same, textOf, utf8 } from "./bytes.js";
-import { fields, list, natural, parseLine, string } from "./canon.js";
+// Records, and the notifications in them (docs/format.md, sections 7 and 8).
+import { decimal, hashOfHex, isCode, isKind, isTime, need, textOf, utf8 } from "./bytes.js";
+import { fields, list, natural, parseLine } from "./canon.js";
 import { leafHash } from "./hash.js";
-import { ED25519, parseKey, parseNote, verifyNote } from "./note.js";
+import { parseNote } from "./note.js";
 
 const MAX_RECORD_BYTES = 65535;
 const MAX_INDEX = 2n ** 64n - 1n;
@@ -65,25 +65,4 @@ function attachment(item) {
   hashOfHex(file.sha256);
   natural(file.size, "size");
   return file;
-}
-
-/** Reads a credential of a party and verifies that its root key signed it for this ledger. */
-export async function parseCredential(record, party, treaty, trace) {
-  const note = parseNote(record.payload);
-  const action = /"action":"([^"]*)"/.exec(note.text)?.[1];
-  // Other actions say which keys hold, and which no longer: whoever does not follow them judges by the wrong ones.
-  if (action !== "grant") throw new Beyond(`a credential with the action “${action}”, which this page does not follow: verify it with verbale verify`);
-  const required = ["action", "issued", "key", "kinds", "ledger", "party", "title", "v"];
-  await verifyNote(note, party.root, trace, `${party.name} granted a key in record ${record.index}`);
-  const value = Object.fromEntries(fields(parseLine(note.text, 16384, true), "the credential", required));
-  need(value.action === "grant" && value.v === 1 && isTime(value.issued), "the credential's `action`, `issued` or `v`");
-  const key = await parseKey(string(value.key, "key"));
-  const prefix = `${party.origin}/`;
-  need(key.kind === ED25519 && key.name.startsWith(prefix) && key.name !== prefix, `an official's key is named ${prefix}…`);
-  const kinds = list(value.kinds, "kinds", 1, 256);
-  need(kinds.every((kind) => kind === "*" || isKind(kind)), "the field `kinds` should be kinds or `*`");
-  need(same(hashOfHex(value.ledger), treaty.hash), `the credential is for another ledger (${hex(hashOfHex(value.ledger))})`);
-  need(value.party === party.code, "the credential is of another party");
-  need(utf8(string(value.title, "title")).length >= 1 && utf8(value.title).length <= 200, "the field `title` is too long");
-  return { index: record.index, key, kinds, title: value.title, issued: value.issued };
 }

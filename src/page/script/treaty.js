@@ -7,7 +7,7 @@ import { parsePolicy } from "./policy.js";
 import { parseToml } from "./toml.js";
 
 const MAX_BYTES = 1 << 20;
-const ROLES = ["state-party", "depositary", "observer"];
+export const ROLES = ["state-party", "depositary", "observer"];
 
 function exactly(table, where, required, optional = []) {
   need(table instanceof Map, `${where} should be a table`);
@@ -52,14 +52,34 @@ export async function parseTreaty(bytes) {
     }
     treaty.parties.push(party);
   }
-  const lines = treaty.parties.map((p) => `log ${p.log.text}\nwitness ${p.code} ${p.witness.text}\n`).join("");
-  treaty.policyText = lines + text(file.quorum, "`quorum`");
-  treaty.policy = parsePolicy(file.quorum, treaty.parties.map((p) => p.code), utf8(lines).length);
-  treaty.quorumText = file.quorum;
-  return treaty;
+  const quorumText = text(file.quorum, "`quorum`");
+  treaty.policyText = witnessLines(treaty.parties) + quorumText;
+  // By the number of amendments: the policy, and how many parties there are. Later ones come after these.
+  treaty.states = [{ policy: parsePolicyOf(treaty.parties, quorumText), quorumText, parties: treaty.parties.length }];
+  return { ...treaty, taken: [], statuses: [], rule: null };
 }
 
-async function readParty(entry, ledger) {
+function witnessLines(parties) {
+  return parties.map((p) => `log ${p.log.text}\nwitness ${p.code} ${p.witness.text}\n`).join("");
+}
+
+/** The policy of these parties with these lines `group …` and `quorum …`. */
+export function parsePolicyOf(parties, quorumText) {
+  return parsePolicy(quorumText, parties.map((party) => party.code), utf8(witnessLines(parties)).length);
+}
+
+/** A libp2p peer id, as far as can be said without libp2p. */
+export function isPeer(value) {
+  return typeof value === "string" && /^[A-Za-z0-9]{46,64}$/.test(value);
+}
+
+export function checkAddresses(value) {
+  const addresses = texts(value, "`addresses`");
+  need(addresses.length <= 16 && addresses.every((a) => a.startsWith("/") && utf8(a).length <= 256), "`addresses` are at most 16 libp2p addresses");
+}
+
+/** Reads the entry of a party, a map. */
+export async function readParty(entry, ledger) {
   const named = entry instanceof Map ? entry.get("code") : undefined;
   return within(`party ${named ?? "without a code"}`, async () => {
     const fields = ["code", "name", "roles", "root", "log", "witness", "peer", "addresses"];
@@ -77,9 +97,8 @@ async function readParty(entry, ledger) {
       need(party[job].name === name, `the \`${job}\` key is named ${party[job].name}, and should be named ${name}`);
       need(party[job].kind === kind, `the \`${job}\` key is of type ${party[job].kind}, not ${kind}`);
     }
-    need(/^[A-Za-z0-9]{46,64}$/.test(text(party.peer, "`peer`")), "`peer` is not a libp2p peer id (12D3KooW…)");
-    const addresses = texts(party.addresses, "`addresses`");
-    need(addresses.length <= 16 && addresses.every((a) => a.startsWith("/") && utf8(a).length <= 256), "`addresses` are at most 16 libp2p addresses");
+    need(isPeer(party.peer), "`peer` is not a libp2p peer id (12D3KooW…)");
+    checkAddresses(party.addresses);
     return party;
   });
 }

@@ -71,6 +71,15 @@ export class CompactRange {
     this.size += 1n;
   }
 
+  /** Appends a complete subtree of so many leaves, a power of two, by its root. */
+  async pushSubtree(leaves, subtree) {
+    need(this.size % leaves === 0n, "a subtree that does not begin here");
+    let root = subtree;
+    for (let size = this.size / leaves; (size & 1n) === 1n; size >>= 1n) root = await nodeHash(this.roots.pop(), root);
+    this.roots.push(root);
+    this.size += leaves;
+  }
+
   async root() {
     if (this.roots.length === 0) return sha256(new Uint8Array());
     let root = this.roots.at(-1);

@@ -1,12 +1,28 @@
 // What is to be said of a notification record (docs/format.md, section 14). A mark takes nothing away from the proof.
+import { formerBy } from "./amendment.js";
 import { Refused, same, utf8 } from "./bytes.js";
 import { verifies } from "./ed25519.js";
 import { faults } from "./form.js";
 import { ED25519, isBy } from "./note.js";
+import { disorder } from "./order.js";
 import { parseNotification } from "./record.js";
 
-/** Judges the payload of a record of the log of the party at `log`; `grants` are those before it. */
-export async function judge(record, log, grants, treaty, profile, trace) {
+/** A time with its zone: `2020-05-22 14:00:00 UTC`. */
+const utc = (time) => time.replace("T", " ").replace("Z", " UTC");
+
+/** That a party was none any more at a time, by some amendment that is known; `null` if it was one. */
+export function formerParty(log, time, treaty) {
+  const change = formerBy(treaty, treaty.taken.length, log, time);
+  if (change === null) return null;
+  const text = `From ${utc(change.from)} on, ${treaty.parties[log].code} is no longer a party to the treaty (amendment ${change.number}).`;
+  return { code: "former-party", text };
+}
+
+/**
+ * Judges the payload of a record of the log of the party at `log`. `history` has the party's officials, `place` is how the
+ * treaty stands there.
+ */
+export async function judge(record, log, history, place, treaty, profile, trace) {
   const party = treaty.parties[log];
   const [signers, marks] = [[], []];
   const mark = (code, text) => marks.push({ code, text });
@@ -25,6 +41,8 @@ export async function judge(record, log, grants, treaty, profile, trace) {
   if (party.roles.length === 1 && party.roles[0] === "observer") {
     mark("observer", `${party.code} is an observer, not a party that notifies.`);
   }
+  const former = formerParty(log, record.time > place.clock ? record.time : place.clock, treaty);
+  if (former !== null) marks.push(former);
   for (const code of value.to) {
     if (code !== "*" && treaty.parties.every((other) => other.code !== code)) {
       mark("unknown-addressee", `It is addressed to ${code}, which is not a party.`);
@@ -36,17 +54,27 @@ export async function judge(record, log, grants, treaty, profile, trace) {
     else for (const fault of faults(kind, value.body, profile)) mark("form", `Not in the treaty's form: ${fault}.`);
   }
   for (const line of note.signatures) {
-    const grant = grants.find(({ key }) => isBy(line, key));
-    if (grant === undefined) {
+    const { state, grant, at } = history.standing(line, record.index, record.time);
+    if (grant === null) {
       mark("unauthorised", `${line.name} signed it, whose key the party's root had not granted before.`);
     } else if (!(await signedBy(note, grant, trace))) {
       mark("bad-signature", `The signature by ${line.name} does not verify.`);
+    } else if (state === "revoked") {
+      mark("unauthorised", `The key of ${grant.title} had been revoked in record ${at} of the log.`);
+    } else if (state === "outside") {
+      const [from, until] = [grant.from, grant.until].map((time) => (time === null ? null : utc(time)));
+      const span = `valid from ${from ?? "the grant"} until ${until ?? "revoked"}`;
+      mark("unauthorised", `The key of ${grant.title} is ${span}; it was logged at ${utc(record.time)}.`);
     } else if (!grant.kinds.includes("*") && !grant.kinds.includes(value.kind)) {
       mark("unauthorised", `${grant.title} may not sign notes of the kind \`${value.kind}\`.`);
     } else {
       signers.push({ key: line.name, title: grant.title, granted_at: Number(grant.index) });
     }
   }
+  const kind = profile?.kinds.get(value.kind);
+  // Keys with one name are one official's.
+  const officials = new Set(signers.map((signer) => signer.key)).size;
+  if (kind !== undefined) for (const [code, text] of disorder(kind, value, log, officials, treaty, profile)) mark(code, text);
   return { signers, marks, value, note };
 }
 

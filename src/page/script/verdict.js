@@ -1,7 +1,8 @@
 // The verdict on evidence, in the words of `verbale verify`: what is proven, by whom, and what is not.
+import { isQuorum } from "./amendment.js";
 import { hex } from "./bytes.js";
 import { write } from "./canon.js";
-import { isSatisfied } from "./policy.js";
+import { restartSentence } from "./restart.js";
 import { nameOf } from "./treaty.js";
 
 /** `2020-05-22 14:00:00 UTC` */
@@ -32,16 +33,13 @@ export function weigh(parts, treaty, profile) {
   const party = treaty.parties[parts.log];
   const kind = value === null ? undefined : profile?.kinds.get(value.kind);
   const order = (a, b) => (a.time !== b.time ? (a.time < b.time ? -1 : 1) : a.by !== b.by ? a.by - b.by : Number(a.size - b.size));
+  const sorted = [...parts.receipts].sort(order);
   const receipts = [];
-  const have = new Set();
-  let since = null;
-  for (const { by, time, size } of [...parts.receipts].sort(order)) {
+  for (const { by, time, size } of sorted) {
     const { code } = treaty.parties[by];
-    if (have.has(code)) continue;
-    have.add(code);
-    receipts.push({ party: code, time, size: Number(size) });
-    if (since === null && isSatisfied(treaty.policy, have)) since = time;
+    if (receipts.every(({ party }) => party !== code)) receipts.push({ party: code, time, size: Number(size) });
   }
+  const since = finalSince(sorted, treaty, parts.adoption);
   const first = receipts[0];
   const verdict = {
     party: party.code,
@@ -61,16 +59,20 @@ export function weigh(parts, treaty, profile) {
     not_before: parts.bounds,
     not_after: first === undefined ? null : { time: first.time, by: first.party, why: "the earliest receipt" },
     receipts,
-    final: isSatisfied(treaty.policy, have),
+    // A treaty may ask for no receipts at all.
+    final: since !== null || isQuorum(treaty, parts.adoption.last(), new Set()),
     final_since: since,
     fork: parts.fork,
+    restarts: parts.restarts,
     silence: parts.silence,
     outside: parts.outside,
+    amended: treaty.taken.length === 0 ? null : { held: parts.adoption.at(record.index).number, known: treaty.taken.length },
   };
-  verdict.not_proven = gaps(verdict, treaty, profile);
+  verdict.not_proven = gaps(verdict, treaty);
   verdict.sentences = [...sentences(verdict, treaty, profile), ...outsideSentences(verdict.outside)];
   verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
   verdict.parts = parts;
+  verdict.treaty = treaty;
   return verdict;
 }
 
@@ -79,7 +81,22 @@ function demanded(kind, signers) {
   return { officials: kind.signatures, article: kind.article ?? "", given: new Set(signers.map((s) => s.key)).size };
 }
 
-function gaps(verdict, treaty, profile) {
+/** Since when some head has its quorum: each is judged where it ends, by the receipts on it and on larger ones. */
+function finalSince(receipts, treaty, adoption) {
+  let since = null;
+  for (const size of new Set(receipts.map((receipt) => receipt.size))) {
+    const have = new Set();
+    for (const receipt of receipts.filter((one) => one.size >= size)) {
+      have.add(treaty.parties[receipt.by].code);
+      if (!isQuorum(treaty, adoption.ofSize(size), have)) continue;
+      if (since === null || receipt.time < since) since = receipt.time;
+      break;
+    }
+  }
+  return since;
+}
+
+function gaps(verdict, treaty) {
   const name = (code) => nameOf(treaty, code);
   const sender = name(verdict.party);
   const out = [
@@ -89,7 +106,7 @@ function gaps(verdict, treaty, profile) {
       "only the whole log shows that nothing else was recorded.",
     "That what the note says is true.",
   ];
-  if (profile?.amendable) {
+  if (treaty.rule !== null) {
     out.push(`That no further amendment of the treaty file held at that place: only the whole log of ${sender} shows it.`);
   }
   const missing = treaty.parties.filter((p) => p.code !== verdict.party && verdict.receipts.every((r) => r.party !== p.code));
@@ -134,6 +151,11 @@ function sentences(verdict, treaty, profile) {
   }
   for (const file of verdict.attachments) out.push(`With it goes the file “${file.name}” of ${file.size} bytes.`);
   if (verdict.issued !== null) out.push(`It says that it was issued at ${utc(verdict.issued)}.`);
+  if (verdict.amended !== null) {
+    const { held, known } = verdict.amended;
+    const more = known > held ? `; ${known - held} more are in this file` : "";
+    out.push(`At this place of the log, the treaty file held with its first ${held} amendments${more}.`);
+  }
   for (const mark of verdict.marks) out.push(`Not in order: ${mark.text}`);
   out.push(`By the clock of ${sender}, it was logged at ${utc(verdict.logged)}.`);
   for (const bound of verdict.not_before) {
@@ -154,6 +176,7 @@ function sentences(verdict, treaty, profile) {
     out.push("The receipts do not make the quorum that the treaty asks for: the note is not final.");
   }
   if (verdict.silence !== null) out.push(...silenceSentences(verdict.silence, name));
+  for (const restarted of verdict.restarts) out.push(restartSentence(restarted, sender, utc));
   if (verdict.fork !== null) {
     const { smaller, larger } = verdict.fork;
     out.push(
@@ -208,9 +231,11 @@ function outsideSentences(outside) {
 
 /** The verdict as data: what `verbale verify --json` says of it. */
 export function asData(verdict) {
-  const { parts, sentences, sound, ...data } = verdict;
+  const { parts, sentences, sound, treaty, ...data } = verdict;
   if (data.silence === null) delete data.silence;
   if (data.demanded === null) delete data.demanded;
   if (data.outside.length === 0) delete data.outside;
+  if (data.restarts.length === 0) delete data.restarts;
+  if (data.amended === null) delete data.amended;
   return { sound, verdict: { ...data, body: plainData(data.body) } };
 }

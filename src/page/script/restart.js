@@ -1,0 +1,106 @@
+// Restart certificates (docs/format.md, section 9b): a party's root accepts both branches of its forked log as its own.
+import { Refused, hashOfHex, isTime, need, same, utf8, within } from "./bytes.js";
+import { fields, isPlain, list, natural, parseLine, string } from "./canon.js";
+import { verifyFork } from "./fork.js";
+import { parseNote, verifyNote } from "./note.js";
+import { verifyInclusion } from "./tree.js";
+
+const MAX_TEXT_BYTES = 40000;
+const MAX_RESTARTS = 16;
+
+/** Verifies a certificate of the party at `log`. */
+export async function verifyRestart(bytes, log, treaty, trace) {
+  const party = treaty.parties[log];
+  const note = parseNote(bytes);
+  await verifyNote(note, party.root, trace, `${party.name}, by its root key, accepted both branches of its log as its own`);
+  const names = ["action", "common", "fork", "issued", "kept_leaf", "ledger", "other_leaf", "party", "v"];
+  const value = Object.fromEntries(fields(parseLine(note.text, MAX_TEXT_BYTES, false), "the certificate", names, ["reason"]));
+  need(value.action === "restart" && value.v === 1 && isTime(value.issued), "the certificate's `action`, `issued` or `v`");
+  const fork = await verifyFork(string(value.fork, "fork"), treaty, true, trace);
+  const common = BigInt(natural(value.common, "common"));
+  const leaves = [hashOfHex(value.kept_leaf), hashOfHex(value.other_leaf)];
+  const { reason } = value;
+  const short = reason === undefined || (typeof reason === "string" && isPlain(reason) && reason !== "" && utf8(reason).length <= 1000);
+  need(short, "the field `reason` should be a plain text of 1 to 1,000 bytes");
+  need(same(hashOfHex(value.ledger), treaty.hash), "the certificate is for another ledger");
+  need(value.party === party.code && fork.log === log, "the certificate is of another party, or about another log");
+  need(common < fork.smaller && !same(...leaves), "the branches part in two different records that both of them have");
+  need(note.signatures.length === 1, "a restart certificate carries the root's signature and no other");
+  const [other, kept] = fork.heads;
+  return { common, kept, other, issued: value.issued };
+}
+
+function data({ common, kept, other, issued }, branch) {
+  return { common: Number(common), kept: Number(kept.size), other: Number(other.size), issued, branch };
+}
+
+/** Whether a record's payload says to be a certificate. Verifies nothing. */
+export function isRestart(payload) {
+  const start = utf8('{"action":"restart"');
+  return payload.length > start.length && same(payload.subarray(0, start.length), start);
+}
+
+/** Whether a head can lie on the branch that does not go on, as far as size and root tell. */
+export function mayBeOther({ common, other }, { size, root }) {
+  return size > common && (size < other.size || (size === other.size && same(root, other.root)));
+}
+
+/** Whether a path leads from the note to a head. */
+async function leads(record, path, head) {
+  try {
+    await verifyInclusion(record.leaf, record.index, head.size, path, head.root);
+    return true;
+  } catch (error) {
+    if (error instanceof Refused) return false;
+    throw error;
+  }
+}
+
+/**
+ * The forks of the note's log that its party's root has accepted: by certificates among the credentials before the note,
+ * and by those in the file that name a head which covers it.
+ */
+export async function verifyRestarts(value, before, { log, record }, treaty, trace) {
+  const found = [];
+  for (const item of before) {
+    const kept = trace.checks.length;
+    try {
+      const restart = await verifyRestart(item.payload, log, treaty, trace);
+      if (restart.kept.size === item.index) found.push(data(restart, "kept"));
+    } catch (error) {
+      // It stands in the log, and changes nothing.
+      if (!(error instanceof Refused)) throw error;
+      trace.checks.length = kept;
+    }
+  }
+  let last = -1n;
+  for (const [at, item] of (value === undefined ? [] : list(value, "restarts", 1, MAX_RESTARTS)).entries()) {
+    trace.about(`restarts[${at}]`);
+    await within(`restarts[${at}]`, async () => {
+      fields(item, "a restart", ["certificate", "path"]);
+      const restart = await verifyRestart(utf8(string(item.get("certificate"), "certificate")), log, treaty, trace);
+      const path = list(item.get("path"), "path", 0, 63).map((hash) => hashOfHex(hash));
+      const isKept = await leads(record, path, restart.kept);
+      need(isKept || (await leads(record, path, restart.other)), "the Merkle proof does not lead to the signed root");
+      need(isKept || record.index >= restart.common, "a note that stands on both branches comes with its path to the head that goes on");
+      need(restart.kept.size > last, "certificates go by the size of the head that goes on, and each stands once");
+      last = restart.kept.size;
+      found.push(data(restart, !isKept ? "other" : record.index < restart.common ? "common" : "kept"));
+    });
+  }
+  return found;
+}
+
+const STANDS = {
+  common: "This note is older than both branches",
+  kept: "This note stands on the branch that goes on",
+  other: "This note stands on the other branch, and was sent all the same",
+};
+
+/** What a certificate comes to; `utc` writes a time. */
+export function restartSentence({ common, kept, other, issued, branch }, sender, utc) {
+  return (
+    `The log of ${sender} had two branches from record ${common} on, of ${kept} and of ${other} records. The root ` +
+    `of ${sender} accepted both as its own at ${utc(issued)}, and goes on with that of ${kept}. ${STANDS[branch]}.`
+  );
+}

@@ -1,0 +1,50 @@
+//! Evidence files bent in one place and put together again as they should be.
+
+use verbale::ledger::Evidence;
+use verbale::note::SignedNote;
+
+use super::{CA, HU, Ledger, RU, US};
+
+/// A ledger with a note by Russia that Hungary receives only later, with a larger head; and the note's place.
+pub fn late_hungary() -> (Ledger, u64) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    ledger.online(&[CA, RU, US]);
+    let index = ledger.remark(RU, 2);
+    ledger.remark(RU, 3);
+    ledger.online(&[CA, HU, RU, US]);
+    (ledger, index)
+}
+
+/// The same file with another content, put together as it should be.
+pub fn rewritten(ledger: &Ledger, bytes: &[u8], change: impl FnOnce(&mut Evidence)) -> Vec<u8> {
+    let mut evidence = Evidence::parse(bytes, &ledger.treaty.hash()).unwrap();
+    change(&mut evidence);
+    evidence.to_bytes(&ledger.treaty.hash())
+}
+
+/// A note with only some of its signature lines.
+pub fn with_lines(note: &SignedNote, keep: impl Fn(usize) -> bool) -> SignedNote {
+    let mut fewer = SignedNote::new(note.text().to_owned()).unwrap();
+    note.signatures().iter().enumerate().filter(|(at, _)| keep(*at)).for_each(|(_, line)| fewer.add(line.clone()));
+    fewer
+}
+
+/// A note with one signature line changed.
+pub fn changed_line(note: &SignedNote, which: usize, change: impl Fn(&mut Vec<u8>)) -> SignedNote {
+    let mut changed = SignedNote::new(note.text().to_owned()).unwrap();
+    for (at, line) in note.signatures().iter().enumerate() {
+        let mut line = line.clone();
+        if at == which {
+            change(&mut line.bytes);
+        }
+        changed.add(line);
+    }
+    changed
+}
+
+/// A signed note in a string, with one bit of one of its signature lines another one.
+pub fn bent_note(note: &str, which: usize) -> String {
+    let note = SignedNote::parse(note.as_bytes()).unwrap();
+    String::from_utf8(changed_line(&note, which, |bytes| bytes[40] ^= 1).to_bytes()).unwrap()
+}
