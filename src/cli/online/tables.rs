@@ -133,5 +133,5 @@ fn report(written: Written, target: &Path, ctx: &Context) {
         target.display()
     ));
     ctx.out.line(format!("Deadlines are as of {}. columns.json says what stands in each column.", as_of.display()));
-    ctx.out.line("Tables prove nothing: keep the export with them, which does.".to_owned());
+    ctx.out.line("Tables prove nothing: keep the export with them, which does.");
 }
