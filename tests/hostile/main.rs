@@ -1,6 +1,5 @@
 //! What a party that breaks the protocol can do to one honest node: each test is an attack.
 
-#[allow(dead_code, reason = "shared with other tests")]
 #[path = "../common/mod.rs"]
 mod common;
 #[allow(dead_code, reason = "shared with the simulator")]
