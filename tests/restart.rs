@@ -115,7 +115,7 @@ fn with_a_certificate_it_goes_on_and_both_branches_are_proved() {
             let disk = &ledger.nodes[party].disk;
             let first = disk.note(RU, &NoteId(ledger.id(RU, 1))).unwrap().unwrap();
             assert!(disk.size(RU).unwrap() > after, "all mirror the branch that goes on");
-            assert_eq!(disk.restarts(RU).unwrap(), [note.clone()]);
+            assert_eq!(disk.restarts(RU).unwrap(), std::slice::from_ref(&note));
             assert_eq!(disk.fork(RU).unwrap(), None);
             for (index, branch) in [(kept, Branch::Kept), (after, Branch::Kept), (first, Branch::Common)] {
                 let bytes = prove(disk, &ledger.treaty, RU, index).unwrap().unwrap();
