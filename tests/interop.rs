@@ -109,8 +109,8 @@ fn next(number: &str) -> String {
 }
 
 /// Changes one character of a base64 value near the end of the line that begins so.
-fn bend(bytes: &mut Vec<u8>, begins: &str) {
-    let text = String::from_utf8(bytes.clone()).unwrap();
+fn bend(bytes: &mut [u8], begins: &str) {
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
     let at = text.find(begins).unwrap_or_else(|| panic!("no line begins with `{begins}`"));
     let end = at + text[at..].find('\n').unwrap();
     let place = end - 10;
@@ -129,16 +129,19 @@ fn bundle(bytes: &mut Vec<u8>, old: &str, new: &str) {
 
 const PROOF: &str = "US.tlog-proof";
 
+/// Something that is done to a file.
+type Change = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// All ways in which the evidence is altered; every tool has to refuse each.
-fn twins() -> Vec<(&'static str, Box<dyn Fn(&mut Vec<u8>)>)> {
+fn twins() -> Vec<(&'static str, Change)> {
     vec![
         ("a date in the note", Box::new(|bytes| bundle(bytes, "2020-11-22", "2020-11-23"))),
         ("the record's time", Box::new(|bytes| bundle(bytes, "2020-05-22T14:00:00Z", "2020-05-21T14:00:00Z"))),
         ("the log's signature", Box::new(|bytes| bend(bytes, "— open-skies/US "))),
         ("a cosignature", Box::new(|bytes| bend(bytes, "— open-skies/CA/witness "))),
-        ("the head's size", Box::new(|bytes| after(bytes, "\n\nopen-skies/US\n", |line| next(line)))),
+        ("the head's size", Box::new(|bytes| after(bytes, "\n\nopen-skies/US\n", next))),
         ("the log's name", Box::new(|bytes| swap(bytes, "\n\nopen-skies/US\n", "open-skies/US\n", "open-skies/CA\n"))),
-        ("the record's place", Box::new(|bytes| after(bytes, "\nindex ", |line| next(line)))),
+        ("the record's place", Box::new(|bytes| after(bytes, "\nindex ", next))),
         (
             "a hash of the path",
             Box::new(|bytes| {

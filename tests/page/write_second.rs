@@ -248,7 +248,7 @@ fn signatures(out: &mut Vec<Golden>) {
     let mut bent = SignedNote::parse(&signed(&ledger, 4, &["*"], &[minister.clone(), president.clone()])).unwrap();
     bent = changed_line(&bent, 1, |bytes| bytes[9] ^= 1);
     let cases = [
-        ("one-of-two", "is signed by 2 officials", signed(&ledger, 2, &["*"], &[minister.clone()])),
+        ("one-of-two", "is signed by 2 officials", signed(&ledger, 2, &["*"], std::slice::from_ref(&minister))),
         ("one-name-twice", "is signed by 2 officials", signed(&ledger, 3, &["*"], &[minister.clone(), second])),
         ("one-does-not-verify", "does not verify", bent.to_bytes()),
         ("not-to-the-depositaries", "It has to be addressed to", signed(&ledger, 5, &["US"], &[minister, president])),
