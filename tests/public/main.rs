@@ -1,6 +1,7 @@
 //! Reading, mirroring, witnessing and watching from outside, with real nodes, real sockets, and servers that lie.
 #![cfg(feature = "node")]
 
+mod changes;
 #[path = "../common/mod.rs"]
 mod common;
 mod following;
