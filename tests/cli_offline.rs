@@ -341,7 +341,7 @@ fn drafts_that_are_not_in_form_are_refused_with_all_their_faults() {
     let desk = Desk::ledger();
     let new = |args: &[&str]| desk.run("RU", &[&["new", "withdrawal", "-o", "w.draft"], args].concat());
     desk.run("RU", &["new", "withdrawl"])
-        .bad(4, &["the kind \"withdrawl\" is not in", "acknowledgement, joint, withdrawal"]);
+        .bad(4, &["the treaty's profile has no kind \"withdrawl\"", "did you mean withdrawal (Notice of withdrawal)?"]);
     new(&[]).bad(4, &["the field `effective` (Intended date) is missing", "nothing was written"]);
     new(&["--set", "effective=18.12.2021", "--set", "when=now", "--set", "x", "--set", "reasons=\u{202e}"]).bad(
         4,

@@ -78,7 +78,11 @@ impl Law<'_> {
     /// The thread of a note, with what follows from its notes.
     pub fn timeline(&self, party: &str, index: u64, as_of: Timestamp) -> Result<TimelineView, LawError> {
         let (docket, place) = (self.docket, (self.party(party)?, index));
-        let around = docket.thread(place, as_of);
+        let mut around = docket.thread(place, as_of);
+        // Where the profile has no rules, the docket keeps no notes: the one that is asked about is told by itself.
+        if !around.contains(&place) {
+            around.push(place);
+        }
         let threads = Threads::load(self.read, docket.treaty(), docket.profile(), &around, as_of)?;
         if threads.get(place).is_none() {
             let text = format!("{party}/{index} is no notification that was logged by {}", as_of.display());

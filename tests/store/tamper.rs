@@ -12,6 +12,7 @@ use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
 use crate::fixture::{Fixture, code, key, origin};
 use crate::ledger::{Ledger, config};
 
+/// Those in which every ledger has something.
 const FAMILIES: [&str; 11] = [
     "records",
     "tiles",
@@ -28,7 +29,7 @@ const FAMILIES: [&str; 11] = [
 
 /// The database without the store around it.
 pub fn raw(path: &Path) -> DB {
-    let all = FAMILIES.iter().copied().chain(["default"]);
+    let all = FAMILIES.iter().copied().chain(["branches", "default"]);
     DB::open_cf(&Options::default(), path, all).unwrap()
 }
 
