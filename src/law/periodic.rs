@@ -110,8 +110,8 @@ impl Docket {
     fn terms(&self, rule: &Periodic, as_of: Timestamp) -> Vec<Term> {
         let zone = zone(rule.zone.as_deref().or(self.profile.zone.as_deref()));
         let year_of = |time| Event::Moment(time).day(&zone).map(|day| day.year());
-        let first_note = || self.notes.values().map(|fact| fact.sent).min();
-        let first = rule.since.or_else(|| first_note().and_then(year_of).map(|year| year + 1));
+        let first_note = self.notes.values().map(|fact| fact.sent).min();
+        let first = rule.since.or_else(|| first_note.and_then(year_of).map(|year| year + 1));
         let (Some(now), Some(first)) = (year_of(as_of), first) else { return Vec::new() };
         // Whoever asks about the year 9998 is not told of each year until then.
         let now = now.min(first.saturating_add(MAX_YEARS));
@@ -124,7 +124,8 @@ impl Docket {
             .collect();
         days.sort_by_key(|(_, date, _)| *date);
         let pairs = days.windows(2).filter_map(|pair| match pair {
-            [(_, _, opens), (year, date, ends)] if *year >= first => {
+            // Of what was due before the ledger began it knows nothing.
+            [(_, _, opens), (year, date, ends)] if *year >= first && first_note.is_none_or(|first| *ends > first) => {
                 Some(Term { opens: *opens, ends: *ends, date: *date, year: *year })
             }
             _ => None,

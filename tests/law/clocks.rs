@@ -251,4 +251,13 @@ fn what_is_due_every_year_is_met_late_or_missed_by_each_party() {
             ("PL", "2021", "nothing there, 4 days after the time had run".to_owned())
         ]
     );
+    // Of what was due before its first note a ledger knows nothing.
+    w.send(RU, "2022-01-10T00:00:00Z", "data", &["*"], &[], json!({"year": 2022}));
+    let mut later = World::of(w.docket.profile().clone());
+    later.send(RU, "2022-01-10T00:00:00Z", "ack", &["*"], &[], nothing());
+    let years = |w: &World| -> std::collections::BTreeSet<String> {
+        w.docket.items(time("2022-12-20T00:00:00Z"), &Default::default()).into_iter().map(|item| item.about).collect()
+    };
+    assert_eq!(years(&later).into_iter().collect::<Vec<_>>(), ["2023"]);
+    assert_eq!(years(&w).into_iter().collect::<Vec<_>>(), ["2021", "2022", "2023"]);
 }
