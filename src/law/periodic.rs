@@ -113,9 +113,9 @@ impl Docket {
         let first_note = self.notes.values().map(|fact| fact.sent).min();
         let first = rule.since.or_else(|| first_note.and_then(year_of).map(|year| year + 1));
         let (Some(now), Some(first)) = (year_of(as_of), first) else { return Vec::new() };
-        // Whoever asks about the year 9998 is not told of each year until then.
-        let now = now.min(first.saturating_add(MAX_YEARS));
-        let mut days: Vec<_> = (first - 1..=now)
+        // Of the years before the last two hundred nobody asks.
+        let first = first.max(now.saturating_sub(MAX_YEARS));
+        let mut days: Vec<_> = (first.saturating_sub(1)..=now)
             .flat_map(|year| rule.days.iter().map(move |day| (year, *day)))
             .filter_map(|(year, day)| {
                 let date = jiff::civil::Date::new(year, day.month, day.day).ok()?;

@@ -63,6 +63,11 @@ fn each_contradiction_is_named_with_its_line() {
             10,
             "no `quota.allocation`",
         ),
+        (
+            "[[periodic]]\nid = \"p\"\ntitle = \"P\"\nby = [\"state-party\"]\nanswer = [\"ack\"]\ndays = [\"11-01\"]\nsince = -32768\n".into(),
+            12,
+            "a year from 1800 to 9998",
+        ),
     ] {
         let found = faults(&text);
         assert!(

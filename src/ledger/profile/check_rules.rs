@@ -166,6 +166,9 @@ impl Check<'_> {
             if rule.days.is_empty() || rule.days.len() > 12 {
                 self.fault(here("days"), format!("{what}: it names 1 to 12 days of the year"));
             }
+            if rule.since.is_some_and(|year| !(1800..=9998).contains(&year)) {
+                self.fault(here("since"), format!("{what}: `since` is a year from 1800 to 9998"));
+            }
             if rule.answer.is_empty() {
                 self.fault(here("answer"), format!("{what}: it names no kind that answers it"));
             }
