@@ -204,8 +204,14 @@ impl Docket {
                     (Force::Revoked, _) => {
                         let place = self.place(&view.number);
                         let revoked = place.and_then(|p| self.revocation(p, self.notes.get(&p)?, as_of));
+                        // Another notice that stands is not taken back with this one; and who is out stays out.
+                        let stands = |(of, other, known): &(Vec<usize>, &Effect, EffectView)| {
+                            let is_notice = other.standing == Some(Standing::FormerParty) && of.contains(&at);
+                            is_notice && known.number != view.number && known.force != Force::Revoked
+                        };
                         if let Some((by, when)) = revoked
                             && bound
+                            && !effects.iter().any(stands)
                         {
                             add(when, Some(Standing::StateParty), &Some(self.number(by)));
                         }

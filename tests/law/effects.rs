@@ -257,6 +257,18 @@ fn who_has_left_owes_nothing_that_is_due_of_all_and_has_no_quota() {
     for year in ["2020", "2021"] {
         assert_eq!(owing(&w, None, year), ["CA", "HU", "RU", "PL"], "{year}: {note:?}");
     }
+    // A notice that it gives and takes back when it is out makes it no party again; nor does a second one while it leaves.
+    let mut again = withdrawal("after = \"6 months\"");
+    notice(&mut again, US, "2020-05-22T14:00:00Z", "2020-11-22");
+    for at in ["2020-07-01", "2021-03-01"] {
+        let second = notice(&mut again, US, &format!("{at}T10:00:00Z"), "2022-01-01");
+        again.send(US, &format!("{at}T12:00:00Z"), "revocation", &["*"], &[second], nothing());
+        let told = |day: &str| again.docket.standings(time(day)).into_iter().find(|s| s.party == "US").unwrap().now;
+        assert_eq!(
+            (told("2020-10-01T00:00:00Z"), told("2021-06-01T00:00:00Z")),
+            (Standing::NoticeGiven, Standing::FormerParty)
+        );
+    }
     // What it sends from that day on is shown as from a former party; its notice, and what it sent until then, is not.
     let last = w.send(US, "2020-11-21T23:59:59Z", "statement", &["*"], &[], nothing());
     let later = w.send(US, "2020-11-22T00:00:00Z", "statement", &["*"], &[], nothing());
