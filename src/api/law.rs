@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
 use super::thread::Threads;
 use super::view::PartyView;
-use crate::law::{Docket, EffectView, Force, Item, Other, Place, Query, State};
+use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, State};
 use crate::ledger::{Profile, Timestamp, Treaty};
 use crate::node::{LogId, Read, ReadError};
 
@@ -88,13 +88,14 @@ impl Law<'_> {
             let text = format!("{party}/{index} is no notification that was logged by {}", as_of.display());
             return Err(LawError::Unknown(text));
         }
+        let standings = docket.standings(as_of);
         let (mut notes, mut items) = (Vec::new(), Vec::new());
         let places = threads.thread(place);
         for place in &places {
             let mut note = threads.view(*place, self.read, as_of)?;
-            if let Some((note, change)) = note.as_mut().zip(docket.sent_by_former_party(*place, as_of)) {
+            if let Some((note, change)) = note.as_mut().zip(docket.sent_by_former_party(*place, &standings)) {
                 let since = change.from.map_or(String::new(), |from| format!(", which it is since {}", from.display()));
-                let by = change.number.map_or(String::new(), |number| format!(" ({number})"));
+                let by = change.number.as_ref().map_or(String::new(), |number| format!(" ({number})"));
                 note.remarks.push(format!("sent by a {}{since}{by}", change.standing.words()));
             }
             notes.extend(note);
@@ -103,7 +104,7 @@ impl Law<'_> {
         notes.sort_by(|a, b| (a.logged, &a.number).cmp(&(b.logged, &b.number)));
         let senders: Vec<_> = places.iter().map(|place| place.0).collect();
         let among = |number: &String| notes.iter().any(|note| note.number == *number);
-        let mut standing = self.standings(as_of);
+        let mut standing = self.standings(standings, as_of);
         let changed: Vec<_> =
             standing.iter().filter(|s| s.note.as_ref().is_some_and(among)).map(|s| s.party.code.clone()).collect();
         standing.retain(|of| {
@@ -133,7 +134,12 @@ impl Law<'_> {
                 unconfirmed: quota.unconfirmed.clone(),
             }
         });
-        Ok(PartiesView { as_of, treaty: treaty.file().title.clone(), standing: self.standings(as_of), quota })
+        Ok(PartiesView {
+            as_of,
+            treaty: treaty.file().title.clone(),
+            standing: self.standings(self.docket.standings(as_of), as_of),
+            quota,
+        })
     }
 
     fn party(&self, code: &str) -> Result<LogId, LawError> {
@@ -219,9 +225,9 @@ impl Law<'_> {
         }
     }
 
-    fn standings(&self, as_of: Timestamp) -> Vec<StandingView> {
+    fn standings(&self, standings: Vec<PartyStanding>, as_of: Timestamp) -> Vec<StandingView> {
         let mut views = Vec::new();
-        for of in self.docket.standings(as_of) {
+        for of in standings {
             let party = self.view(&of.party);
             for (at, change) in of.changes.iter().enumerate() {
                 let until = of.changes.get(at + 1).and_then(|next| next.from);

@@ -248,12 +248,12 @@ impl Docket {
         standings
     }
 
-    /// If its sender was a former party when it sent a note: what made it one, and since when.
-    pub fn sent_by_former_party(&self, note: Place, as_of: Timestamp) -> Option<Change> {
+    /// If its sender was a former party when it sent a note, by these standings: what made it one, and since when.
+    pub fn sent_by_former_party<'a>(&self, note: Place, standings: &'a [PartyStanding]) -> Option<&'a Change> {
         let sent = self.notes.get(&note)?.sent;
         let code = self.code(note.0);
-        let standing = self.standings(as_of).into_iter().find(|standing| standing.party == code)?;
-        let then = standing.changes.into_iter().rev().find(|change| change.from.is_none_or(|from| from <= sent))?;
+        let standing = standings.iter().find(|standing| standing.party == code)?;
+        let then = standing.changes.iter().rev().find(|change| change.from.is_none_or(|from| from <= sent))?;
         (then.standing == Standing::FormerParty).then_some(then)
     }
 

@@ -98,15 +98,8 @@ impl Read for Memory {
         Ok(self.records.get(&(log, index)).cloned())
     }
     fn records(&self, log: LogId, from: u64, count: u64, max_bytes: usize) -> Result<Vec<Vec<u8>>, ReadError> {
-        let mut left = max_bytes;
         let range = self.records.range((log, from)..(log, from.saturating_add(count)));
-        let fits = |(_, bytes): &(&(LogId, u64), &Vec<u8>)| {
-            let first = left == max_bytes;
-            let fits = first || bytes.len() <= left;
-            left = left.saturating_sub(bytes.len());
-            fits
-        };
-        Ok(range.take_while(fits).map(|(_, bytes)| bytes.clone()).collect())
+        Ok(page(range.map(|(_, bytes)| bytes), max_bytes))
     }
     fn tile(&self, log: LogId, level: u8, n: u64) -> Result<Vec<Hash>, ReadError> {
         Ok(self.tiles.get(&(log, level, n)).cloned().unwrap_or_default())
@@ -149,16 +142,20 @@ impl Read for Memory {
         count: u64,
         max_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, ReadError> {
-        let mut left = max_bytes;
         let range = self.branches.range((log, kept, from)..(log, kept, from.saturating_add(count)));
-        let mut found: Vec<Vec<u8>> = Vec::new();
-        for (_, bytes) in range {
-            if !found.is_empty() && bytes.len() > left {
-                break;
-            }
-            left = left.saturating_sub(bytes.len());
-            found.push(bytes.clone());
-        }
-        Ok(found)
+        Ok(page(range.map(|(_, bytes)| bytes), max_bytes))
     }
+}
+
+/// The first of these: one at least if there is any, and no more than so many bytes in all.
+fn page<'a>(all: impl Iterator<Item = &'a Vec<u8>>, max_bytes: usize) -> Vec<Vec<u8>> {
+    let (mut found, mut left) = (Vec::new(), max_bytes);
+    for bytes in all {
+        if !found.is_empty() && bytes.len() > left {
+            break;
+        }
+        left = left.saturating_sub(bytes.len());
+        found.push(bytes.clone());
+    }
+    found
 }

@@ -99,15 +99,6 @@ impl Store {
         max_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let end = branch_key(log, kept, Some(from.saturating_add(count)));
-        let mut scan = self.scan(Column::Branches, &branch_key(log, kept, Some(from)), &end)?;
-        let (mut records, mut left) = (Vec::new(), max_bytes);
-        while let Some((_, bytes)) = scan.next()? {
-            if !records.is_empty() && bytes.len() > left {
-                break;
-            }
-            left = left.saturating_sub(bytes.len());
-            records.push(bytes.to_vec());
-        }
-        Ok(records)
+        self.values(Column::Branches, &branch_key(log, kept, Some(from)), &end, max_bytes)
     }
 }

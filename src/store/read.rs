@@ -80,8 +80,19 @@ impl Store {
     }
 
     fn page(&self, log: LogId, from: u64, count: u64, max_bytes: usize) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut scan =
-            self.scan(Column::Records, &record_key(log, from), &record_key(log, from.saturating_add(count)))?;
+        let end = record_key(log, from.saturating_add(count));
+        self.values(Column::Records, &record_key(log, from), &end, max_bytes)
+    }
+
+    /// The values of a range, in order: one at least if there is any, and no more than so many bytes in all.
+    pub(super) fn values(
+        &self,
+        column: Column,
+        start: &[u8],
+        end: &[u8],
+        max_bytes: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut scan = self.scan(column, start, end)?;
         let (mut records, mut left) = (Vec::new(), max_bytes);
         while let Some((_, bytes)) = scan.next()? {
             if !records.is_empty() && bytes.len() > left {

@@ -272,10 +272,11 @@ fn who_has_left_owes_nothing_that_is_due_of_all_and_has_no_quota() {
     // What it sends from that day on is shown as from a former party; its notice, and what it sent until then, is not.
     let last = w.send(US, "2020-11-21T23:59:59Z", "statement", &["*"], &[], nothing());
     let later = w.send(US, "2020-11-22T00:00:00Z", "statement", &["*"], &[], nothing());
-    let former = |place| w.docket.sent_by_former_party(place, as_of);
+    let standings = w.docket.standings(as_of);
+    let former = |place| w.docket.sent_by_former_party(place, &standings);
     assert_eq!([former(note), former(last), former(before)], [None, None, None]);
     let change = former(later).unwrap();
-    assert_eq!((change.from, change.number), (Some(time("2020-11-22T00:00:00Z")), Some(w.docket.number(note))));
+    assert_eq!((change.from, &change.number), (Some(time("2020-11-22T00:00:00Z")), &Some(w.docket.number(note))));
     let holders = |year| w.docket.quotas(year, as_of).into_iter().map(|view| view.holder).collect::<Vec<_>>();
     assert_eq!((holders(2020), holders(2021)), (vec!["RU".to_owned(), "US".to_owned()], vec!["RU".to_owned()]));
 }
