@@ -65,7 +65,9 @@ impl Docket {
                 self.rule(place, fact, due, bound, as_of, &mut items);
             }
             let is_done = |item: &Item| !item.state.is_outstanding() && !matches!(item.state, State::Deemed { .. });
-            if only_live && items[before..].iter().all(is_done) {
+            // A note that ended something may be taken back.
+            let is_ended = || kind.due.iter().any(|due| self.ender(place, fact, due, as_of).is_some());
+            if only_live && items[before..].iter().all(is_done) && !is_ended() {
                 let mut live = self.live();
                 live.notes.remove(&place);
                 live.as_of = live.as_of.max(as_of);
@@ -278,13 +280,7 @@ impl Docket {
 
     /// What ended the obligation without an answer.
     fn stopped(&self, place: Place, fact: &Fact, due: &Due, as_of: Timestamp) -> Option<Step> {
-        let ends = |kind: &str| due.ended_by.iter().any(|end| end == kind);
-        let other = self
-            .behind(place, as_of)
-            .into_iter()
-            .filter(|(_, fact)| ends(&fact.kind))
-            .min_by_key(|(p, f)| (f.sent, *p));
-        if let Some((other, ended)) = other {
+        if let Some((other, ended)) = self.ender(place, fact, due, as_of) {
             let title = self.profile.title_of(&ended.kind);
             let text = format!("{}, “{title}”, ended it at {}.", self.number(other), ended.sent.display());
             return Some(Step { text, records: vec![self.number(other)] });

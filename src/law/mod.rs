@@ -6,18 +6,19 @@
 //!
 //! # Layout
 //!
-//! - [`calendar`]: hours, days, calendar months, in a zone
+//! - [`calendar`]: hours, days, calendar months, in a zone; a floor further down, as a profile is checked by it too
 //! - `docket`: the facts, kept up record by record
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
 //! - `due`, `periodic`, `effect`, `quota`: what follows
+//! - `ender`: which notes count for that
 //! - `silence`: the rule behind a proof of silence
 //! - `view`: how it is told
 
-pub mod calendar;
 mod docket;
 mod due;
 mod effect;
+mod ender;
 mod moment;
 mod periodic;
 mod quota;
@@ -25,6 +26,7 @@ mod silence;
 mod used;
 mod view;
 
+pub use crate::ledger::calendar;
 pub use docket::{Docket, Place, Seen};
 pub use due::Query;
 pub use effect::Bound;

@@ -9,7 +9,7 @@ use super::docket::{Docket, Fact, Place};
 use super::moment::event_of;
 use super::view::QuotaView;
 use crate::ledger::Timestamp;
-use crate::ledger::profile::{Address, Allocation, Quota, Who};
+use crate::ledger::profile::{Address, Quota, Transfer, Who};
 
 impl Docket {
     /// Each holder's quota in a calendar year as of a time, by holder's name; without those whom the treaty no longer bound
@@ -23,13 +23,14 @@ impl Docket {
         for (holder, count) in &quota.active {
             self.view(&mut views, holder).active = Some(*count);
         }
-        self.allocate(quota, year, as_of, &mut views);
-        let counts = |kind: &str| {
-            quota.uses.iter().any(|of| of.kind == kind) || quota.transfer.as_ref().is_some_and(|of| of.kind == kind)
-        };
-        for (place, fact) in self.of_kinds(counts).into_iter().filter(|(_, fact)| fact.sent <= as_of) {
-            self.transfer(quota, year, fact, &mut views);
-            self.charge(quota, year, place, fact, as_of, &mut views);
+        if let Some((_, _, fact)) = self.allocated(quota, i64::from(year), as_of) {
+            self.allocate(quota, fact, &mut views);
+        }
+        self.transfers(quota, i64::from(year), as_of, &mut views);
+        for (place, fact) in self.of_kinds(|kind| quota.uses.iter().any(|of| of.kind == kind)) {
+            if fact.sent <= as_of {
+                self.charge(quota, year, place, fact, as_of, &mut views);
+            }
         }
         let (bound, start) = (self.bound(as_of), first_moment(year));
         views.retain(|holder, view| {
@@ -44,22 +45,17 @@ impl Docket {
 
     /// The number of the note whose distribution of active quota counts for a year, and the year that it names.
     pub fn allocation(&self, year: i16, as_of: Timestamp) -> Option<(String, i64)> {
-        let allocation = self.profile.quota.as_ref()?.allocation.as_ref()?;
-        self.allocated(allocation, i64::from(year), as_of).map(|(year, place, _)| (self.number(place), year))
+        let quota = self.profile.quota.as_ref()?;
+        self.allocated(quota, i64::from(year), as_of).map(|(year, place, _)| (self.number(place), year))
     }
 
     /// Who holds active quota of a year; nothing if no note says so.
     pub(super) fn holders(&self, year: i64, as_of: Timestamp) -> Option<BTreeSet<usize>> {
         let quota = self.profile.quota.as_ref()?;
-        let year = i16::try_from(year).ok()?;
-        self.allocation(year, as_of)?;
+        let (_, _, fact) = self.allocated(quota, year, as_of)?;
         let mut views = BTreeMap::new();
-        self.allocate(quota, year, as_of, &mut views);
-        for (_, fact) in self.of_kinds(|kind| quota.transfer.as_ref().is_some_and(|of| of.kind == kind)) {
-            if fact.sent <= as_of {
-                self.transfer(quota, year, fact, &mut views);
-            }
-        }
+        self.allocate(quota, fact, &mut views);
+        self.transfers(quota, year, as_of, &mut views);
         let active = views.values().filter(|view| {
             u64::from(view.active.unwrap_or(0)) + u64::from(view.received) > u64::from(view.handed_over)
         });
@@ -119,10 +115,14 @@ impl Docket {
             }
             let (active, passive) =
                 (self.who(quota, &of.active, place, fact), self.who(quota, &of.passive, place, fact));
+            // Nobody uses another's quota.
+            if !self.may_send(place, fact) {
+                continue;
+            }
             let number = self.number(place);
-            let uncharges = |kind: &str| quota.uncharged_by.iter().any(|other| other == kind);
-            let uncharged = self.behind(place, as_of).iter().any(|(_, fact)| uncharges(&fact.kind))
-                || self.revocation(place, fact, as_of).is_some();
+            let uncharges = |other: &(Place, &Fact)| self.ends(&quota.uncharged_by, (place, fact), *other, as_of);
+            let uncharged =
+                self.behind(place, as_of).iter().any(uncharges) || self.revocation(place, fact, as_of).is_some();
             if let Some(active) = active {
                 let view = self.view(views, &active);
                 match uncharged {
@@ -144,14 +144,30 @@ impl Docket {
         }
     }
 
-    fn transfer(&self, quota: &Quota, year: i16, fact: &Fact, views: &mut BTreeMap<String, QuotaView>) {
-        let Some(transfer) = quota.transfer.as_ref().filter(|transfer| *transfer.kind == *fact.kind) else { return };
+    /// What was handed over of a year's quota, by who may, and not taken back.
+    fn transfers(&self, quota: &Quota, year: i64, as_of: Timestamp, views: &mut BTreeMap<String, QuotaView>) {
+        let Some(transfer) = &quota.transfer else { return };
+        for (place, fact) in self.of_kinds(|kind| kind == transfer.kind) {
+            if fact.sent <= as_of && self.stands(place, fact, as_of) {
+                self.transfer(quota, transfer, year, fact, views);
+            }
+        }
+    }
+
+    fn transfer(
+        &self,
+        quota: &Quota,
+        transfer: &Transfer,
+        year: i64,
+        fact: &Fact,
+        views: &mut BTreeMap<String, QuotaView>,
+    ) {
         let text = |field: &str| fact.body.get(field).and_then(Value::as_str);
         let number = |field: &str| fact.body.get(field).and_then(Value::as_u64);
         let (Some(from), Some(to)) = (text(&transfer.from), text(&transfer.to)) else { return };
         let count = number(&transfer.count).and_then(|count| u32::try_from(count).ok());
         let (Some(count), Some(of)) = (count, number(&transfer.year)) else { return };
-        if u64::try_from(year).ok() == Some(of) {
+        if i64::try_from(of) == Ok(year) {
             let (from, to) = (self.holder(quota, from), self.holder(quota, to));
             let observed = transfer.observed.as_deref().and_then(text).map(|name| self.holder(quota, name));
             let view = self.view(views, &from);
@@ -171,17 +187,18 @@ impl Docket {
 
     /// The last note that distributes active quota for the year; where the profile says that a distribution stands until
     /// there is another, the last one for the last year before it that has one.
-    fn allocated(&self, allocation: &Allocation, year: i64, as_of: Timestamp) -> Option<(i64, Place, &Fact)> {
-        let notes = self.of_kinds(|kind| kind == allocation.kind).into_iter().filter(|(_, fact)| fact.sent <= as_of);
+    fn allocated(&self, quota: &Quota, year: i64, as_of: Timestamp) -> Option<(i64, Place, &Fact)> {
+        let allocation = quota.allocation.as_ref()?;
+        let notes = self.of_kinds(|kind| kind == allocation.kind).into_iter();
+        let notes = notes.filter(|(place, fact)| fact.sent <= as_of && self.stands(*place, fact, as_of));
         let named = notes.filter_map(|(place, fact)| Some((fact.body.get(&allocation.year)?.as_i64()?, place, fact)));
         let counts = named.filter(|(of, ..)| *of == year || allocation.stands && *of < year);
         counts.max_by_key(|(of, place, fact)| (*of, fact.sent, *place))
     }
 
-    fn allocate(&self, quota: &Quota, year: i16, as_of: Timestamp, views: &mut BTreeMap<String, QuotaView>) {
+    fn allocate(&self, quota: &Quota, fact: &Fact, views: &mut BTreeMap<String, QuotaView>) {
         let Some(allocation) = &quota.allocation else { return };
-        let note = self.allocated(allocation, i64::from(year), as_of);
-        let rows = note.and_then(|(_, _, fact)| fact.body.get(&allocation.rows)?.as_array());
+        let rows = fact.body.get(&allocation.rows).and_then(Value::as_array);
         for row in rows.into_iter().flatten() {
             let text = |field: &str| row.get(field).and_then(Value::as_str).map(|name| self.holder(quota, name));
             let count = row.get(&allocation.count).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());

@@ -46,8 +46,11 @@ pub(super) fn used_fields(profile: &Profile) -> BTreeMap<String, BTreeSet<String
     let mut used = Used::default();
     for (name, kind) in &profile.kind {
         kind.behalf.iter().for_each(|field| used.add(name, field));
+        // Who may send a kind that answers or ends something.
+        kind.from.iter().for_each(|address| used.address(name, address));
         for due in &kind.due {
-            due.by.iter().chain(&due.to).for_each(|address| used.address(name, address));
+            let enders = due.ended_by.iter().flat_map(|ender| &ender.from);
+            due.by.iter().chain(&due.to).chain(enders).for_each(|address| used.address(name, address));
             due.when.keys().for_each(|field| used.add(name, field));
             used.start(name, &due.start, profile);
             due.disputed.iter().flat_map(|r| &r.start).for_each(|start| used.start(name, start, profile));
@@ -76,6 +79,8 @@ pub(super) fn used_fields(profile: &Profile) -> BTreeMap<String, BTreeSet<String
         for of in &quota.uses {
             used.address(&of.kind, &of.active);
             used.address(&of.kind, &of.passive);
+            let enders = quota.uncharged_by.iter().flat_map(|ender| &ender.from);
+            enders.for_each(|address| used.address(&of.kind, address));
             of.year.iter().for_each(|field| used.add(&of.kind, field));
         }
         if let Some(t) = &quota.transfer {

@@ -3,6 +3,7 @@
 
 mod amended;
 mod amendment;
+pub mod calendar;
 pub mod canon;
 mod carried;
 mod chain;

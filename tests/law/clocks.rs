@@ -7,14 +7,14 @@ use super::fixture::*;
 /// One kind that asks, one that answers, and a rule.
 fn asks(rule: &str) -> World {
     World::new(&format!(
-        "[kind.answer]\ntitle = \"Answer\"\nfield = [{{ name = \"opens\", title = \"Opens\", type = \"date\" }},\n\
+        "[kind.answer]\ntitle = \"Answer\"\nfield = [{{ name = \"opens\", title = \"Opens\", type = \"date\", required = true }},\n\
          {{ name = \"response\", title = \"Response\", type = \"text\" }}]\n\
          [kind.circular]\ntitle = \"Circular\"\ninforms = true\n\
          [kind.end]\ntitle = \"End\"\n\
          [kind.revocation]\ntitle = \"Revocation\"\nrevokes = [\"*\"]\n\
-         [kind.first]\ntitle = \"First\"\nfield = [{{ name = \"arrival\", title = \"Arrival\", type = \"time\" }}]\n\
-         [kind.ask]\ntitle = \"Ask\"\nfield = [{{ name = \"arrival\", title = \"Arrival\", type = \"time\" }},\n\
-         {{ name = \"effective\", title = \"Effective\", type = \"date\" }},\n\
+         [kind.first]\ntitle = \"First\"\nfield = [{{ name = \"arrival\", title = \"Arrival\", type = \"time\", required = true }}]\n\
+         [kind.ask]\ntitle = \"Ask\"\nfield = [{{ name = \"arrival\", title = \"Arrival\", type = \"time\", required = true }},\n\
+         {{ name = \"effective\", title = \"Effective\", type = \"date\", required = true }},\n\
          {{ name = \"who\", title = \"Who\", type = \"party\" }}]\n\
          [[kind.ask.due]]\nid = \"it\"\ntitle = \"An answer\"\n{rule}\n"
     ))

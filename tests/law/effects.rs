@@ -14,7 +14,7 @@ fn withdrawal(effect: &str) -> World {
          stated = [{{ kind = \"circular\", received = \"received\", effective = \"effective\" }}]\n{effect}\n\
          [[kind.withdrawal.due]]\nid = \"conference\"\ntitle = \"A conference\"\nby = [\"any depositary\"]\n\
          answer = [\"conference\"]\nact = \"field:opens\"\nstart = \"received-by-depositary\"\nwindow = [\"30 days\", \"60 days\"]\n\
-         [kind.conference]\ntitle = \"Conference\"\nfield = [{{ name = \"opens\", title = \"Opens\", type = \"date\" }}]\n\
+         [kind.conference]\ntitle = \"Conference\"\nfield = [{{ name = \"opens\", title = \"Opens\", type = \"date\", required = true }}]\n\
          [kind.circular]\ntitle = \"Circular\"\nfield = [{{ name = \"received\", title = \"Received\", type = \"date\" }},\n\
          {{ name = \"effective\", title = \"Effective\", type = \"date\" }}]\n\
          [kind.statement]\ntitle = \"Statement\"\nnotice = false\n\
@@ -141,12 +141,12 @@ fn a_party_is_what_its_notes_make_it_and_an_announcement_changes_nothing() {
 fn quotas_are_used_handed_over_and_given_back() {
     let mut w = World::new(
         "[group.union]\ntitle = \"Union\"\nmembers = [\"RU\", \"PL\"]\n\
-         [quota]\ntitle = \"Flights\"\npassive = { union = 42, US = 42 }\nactive = { US = 3, union = 5 }\nuncharged_by = [\"prohibition\"]\n\
+         [quota]\ntitle = \"Flights\"\npassive = { union = 42, US = 42 }\nactive = { US = 3, union = 5 }\nuncharged_by = [{ kind = \"prohibition\", from = [\"field:observed\", \"RU\"] }]\n\
          use = [{ kind = \"flight\", active = \"sender\", passive = \"field:observed\", year = \"arrival\" }]\n\
          transfer = { kind = \"transfer\", from = \"giver\", to = \"taker\", count = \"flights\", year = \"year\" }\n\
          [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\" }, { name = \"arrival\", title = \"A\", type = \"time\" }]\n\
-         [kind.prohibition]\ntitle = \"Prohibition\"\n\
-         [kind.transfer]\ntitle = \"Transfer\"\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
+         [kind.prohibition]\ntitle = \"Prohibition\"\n[kind.back]\ntitle = \"Back\"\nrevokes = [\"*\"]\n\
+         [kind.transfer]\ntitle = \"Transfer\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
          { name = \"taker\", title = \"T\", type = \"party\" }, { name = \"flights\", title = \"F\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n",
     );
     let flight = |at: &str| json!({"observed": "PL", "arrival": at});
@@ -180,6 +180,24 @@ fn quotas_are_used_handed_over_and_given_back() {
             ("union", Some(42), 1, Some(5), 0, 0, 0, 0)
         ]
     );
+    // What is taken back counts no more, and who may not send something changes nothing by it.
+    let body = json!({"giver": "US", "taker": "HU", "flights": 2, "year": 2020});
+    let given = w.send(US, "2020-03-02T00:00:00Z", "transfer", &["*"], &[], body.clone());
+    w.send(US, "2020-03-03T00:00:00Z", "back", &["*"], &[given], nothing());
+    w.send(HU, "2020-03-04T00:00:00Z", "transfer", &["*"], &[], body);
+    let third = w.send(US, "2020-04-01T00:00:00Z", "flight", &["*"], &[], flight("2020-04-05T00:00:00Z"));
+    w.send(CA, "2020-04-02T00:00:00Z", "prohibition", &["*"], &[third], nothing());
+    let prohibited = w.send(PL, "2020-04-03T00:00:00Z", "prohibition", &["*"], &[third], nothing());
+    let counted = |at: &str| -> Vec<_> {
+        let views = w.docket.quotas(2020, time(at)).into_iter();
+        views.filter(|v| v.holder != "union").map(|v| (v.holder, v.active_used, v.received, v.handed_over)).collect()
+    };
+    let of = |us: u32| vec![("CA".to_owned(), 0, 1, 0), ("US".to_owned(), us, 0, 1)];
+    assert_eq!(counted("2020-04-02T12:00:00Z"), of(2), "Canada is not observed, and prohibits nothing");
+    assert_eq!(counted("2020-04-03T12:00:00Z"), of(1));
+    w.send(PL, "2020-04-04T00:00:00Z", "back", &["*"], &[prohibited], nothing());
+    let views = w.docket.quotas(2020, time("2020-04-04T12:00:00Z"));
+    assert_eq!(views.iter().find(|view| view.holder == "US").unwrap().active_used, 2, "the prohibition was taken back");
     // Before the prohibition both were charged.
     let views = w.docket.quotas(2020, time("2020-02-05T00:00:00Z"));
     assert_eq!(views.iter().find(|view| view.holder == "union").unwrap().passive_used, 2);
@@ -194,13 +212,13 @@ fn quota_is_distributed_by_who_is_observed_and_stands_until_there_is_another() {
          allocation = { kind = \"decision\", year = \"year\", rows = \"rows\", holder = \"observing\", observed = \"observed\", count = \"flights\", stands = true }\n\
          [[periodic]]\nid = \"plan\"\ntitle = \"Plan\"\nby = [\"state-party\"]\nholders = true\nanswer = [\"plan\"]\n\
          days = [\"11-01\"]\nyear = \"year\"\nahead = 1\nsince = 2020\n\
-         [kind.plan]\ntitle = \"Plan\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" }]\n\
+         [kind.back]\ntitle = \"Back\"\nrevokes = [\"*\"]\n[kind.plan]\ntitle = \"Plan\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" }]\n\
          [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\" }]\n\
-         [kind.decision]\ntitle = \"Decision\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" },\n\
+         [kind.decision]\ntitle = \"Decision\"\nfrom = [\"depositary\"]\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" },\n\
          { name = \"rows\", title = \"R\", type = \"group\", repeatable = true, field = [\n\
          { name = \"observing\", title = \"A\", type = \"party\" }, { name = \"observed\", title = \"B\", type = \"party\" },\n\
          { name = \"flights\", title = \"F\", type = \"integer\" }] }]\n\
-         [kind.transfer]\ntitle = \"Transfer\"\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
+         [kind.transfer]\ntitle = \"Transfer\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
          { name = \"taker\", title = \"T\", type = \"party\" }, { name = \"observed\", title = \"O\", type = \"party\" },\n\
          { name = \"flights\", title = \"F\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n",
     );
@@ -213,6 +231,12 @@ fn quota_is_distributed_by_who_is_observed_and_stands_until_there_is_another() {
     let rows = json!([{"observing": "US", "observed": "RU", "flights": 3}, {"observing": "PL", "observed": "RU", "flights": 1},
         {"observing": "US", "observed": "PL", "flights": 1}]);
     let decision = w.send(HU, "2020-01-10T00:00:00Z", "decision", &["*"], &[], json!({"year": 2020, "rows": rows}));
+    // Another, for all of it, by who may not decide; and one that is taken back.
+    let rows = json!([{"observing": "PL", "observed": "RU", "flights": 42}]);
+    let body = json!({"year": 2020, "rows": rows});
+    w.send(PL, "2020-01-11T00:00:00Z", "decision", &["*"], &[], body.clone());
+    let wrong = w.send(CA, "2020-01-12T00:00:00Z", "decision", &["*"], &[], body);
+    w.send(CA, "2020-01-13T00:00:00Z", "back", &["*"], &[wrong], nothing());
     w.send(US, "2021-02-01T00:00:00Z", "flight", &["*"], &[], json!({"observed": "RU"}));
     let body = json!({"giver": "US", "taker": "CA", "observed": "RU", "flights": 1, "year": 2021});
     w.send(US, "2021-03-01T00:00:00Z", "transfer", &["*"], &[], body);

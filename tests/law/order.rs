@@ -9,10 +9,10 @@ use super::fixture::*;
 const KINDS: &str = "[kind.ask]\ntitle = \"Ask\"\nfield = [{ name = \"day\", title = \"Day\", type = \"date\" }]\n\
     [[kind.ask.due]]\nid = \"a\"\ntitle = \"A\"\nby = [\"*\"]\nanswer = [\"answer\"]\nstart = \"received\"\nwithin = \"24 hours\"\n\
     [[kind.ask.due]]\nid = \"b\"\ntitle = \"B\"\nby = [\"any depositary\"]\nanswer = [\"answer\"]\nthread = true\n\
-    start = \"received-by-depositary\"\nwindow = [\"1 day\", \"3 days\"]\nended_by = [\"end\"]\n\
+    start = \"received-by-depositary\"\nwindow = [\"1 day\", \"3 days\"]\nended_by = [{ kind = \"end\", from = [\"sender\", \"CA\", \"PL\"] }]\n\
     [[kind.ask.due]]\nid = \"c\"\ntitle = \"C\"\nby = [\"sender\"]\nanswer = [\"end\"]\nstart = { nth = 2, of = \"answer\", at = \"received-by-each\" }\npromptly = true\n\
     [[kind.ask.effect]]\nstated = [{ kind = \"answer\", effective = \"day\" }]\nid = \"e\"\ntitle = \"E\"\nstart = \"informed-by-depositary\"\nafter = \"6 months\"\nclaimed = \"day\"\nmeanwhile = \"notice-given\"\nstanding = \"former-party\"\n\
-    [kind.answer]\ntitle = \"Answer\"\ninforms = true\nfield = [{ name = \"day\", title = \"Day\", type = \"date\" }]\n[kind.end]\ntitle = \"End\"\nrevokes = [\"*\"]\n";
+    [kind.answer]\ntitle = \"Answer\"\ninforms = true\nfield = [{ name = \"day\", title = \"Day\", type = \"date\" }]\n[kind.end]\ntitle = \"End\"\n[kind.back]\ntitle = \"Back\"\nrevokes = [\"*\"]\n";
 
 /// A history of notes and receipts, from a seed.
 fn history(seed: &[u8]) -> World {
@@ -30,6 +30,8 @@ fn history(seed: &[u8]) -> World {
             }
             (1, Some(note)) => notes.push(w.send(party, &at, "answer", &["*"], &[note], json!({"day": "2020-07-01"}))),
             (2, Some(note)) if step[0] % 3 == 0 => notes.push(w.send(party, &at, "end", &["*"], &[note], json!({}))),
+            // Its own note, or what its own note ended is due again.
+            (2, Some(note)) if step[0] % 3 == 1 => notes.push(w.send(note.0, &at, "back", &["*"], &[note], json!({}))),
             (_, Some(note)) if note.0 != party => w.receipt(party, note, &at),
             _ => {}
         }

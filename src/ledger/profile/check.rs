@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::address::{Address, Who};
-use super::clock::{Count, Point, Reading, Start};
+use super::clock::{Point, Reading};
 use super::field::{Field, FieldType, MAX_NESTING};
 use super::kind::Kind;
 use super::locate::Way;
 use super::number::Pattern;
+use super::start::Start;
+use super::window::{Bounds, Shut};
 use super::{MAX_PROFILE_ITEMS, Profile};
 use crate::ledger::notification::is_kind_name;
 use crate::ledger::treaty::is_party_code;
@@ -23,6 +25,10 @@ const MAX_SIGNATURES: u32 = 64;
 pub(super) struct Check<'a> {
     pub profile: &'a Profile,
     pub faults: Vec<(Way, String)>,
+    /// Fields that a note may leave out and on which the rule that is looked at rests.
+    pub rests_on: BTreeSet<String>,
+    /// Windows that were tried already.
+    pub windows: BTreeMap<Bounds, Option<Shut>>,
 }
 
 pub(super) fn way(steps: &[&str]) -> Way {
@@ -30,7 +36,7 @@ pub(super) fn way(steps: &[&str]) -> Way {
 }
 
 pub(super) fn contradictions(profile: &Profile) -> Vec<(Way, String)> {
-    let mut check = Check { profile, faults: Vec::new() };
+    let mut check = Check { profile, faults: Vec::new(), rests_on: BTreeSet::new(), windows: BTreeMap::new() };
     check.head();
     for (name, kind) in &profile.kind {
         check.kind(name, kind);
@@ -55,6 +61,7 @@ impl Check<'_> {
                 format!("`acknowledgement` is `{}`, which is not a kind of this profile", profile.acknowledgement);
             self.fault(way(&["acknowledgement"]), what);
         }
+        self.words(&profile.title, way(&["title"]), "the profile's `title`");
         self.zone(&profile.zone, way(&["zone"]), "the profile");
         let count = profile.kind.len().max(profile.group.len()).max(profile.periodic.len());
         if count > MAX_PROFILE_ITEMS {
@@ -68,6 +75,7 @@ impl Check<'_> {
             if !is_kind_name(name) {
                 self.fault(way(&["group", name]), format!("group `{name}`: its name is lower-case words with hyphens"));
             }
+            self.words(&group.title, way(&["group", name, "title"]), &format!("group `{name}`: its `title`"));
             if group.members.is_empty() {
                 self.fault(here(), format!("group `{name}` has no members"));
             }
@@ -80,6 +88,13 @@ impl Check<'_> {
                 }
             }
         }
+        if let Some(message) = &profile.message {
+            self.words(
+                &message.prefix,
+                way(&["message", "prefix"]),
+                "`prefix`, which stands for the treaty in a message,",
+            );
+        }
         if let Some(Err(what)) = profile.message.as_ref().map(|message| Pattern::parse(&message.number)) {
             self.fault(way(&["message", "number"]), format!("the pattern of a message's `number` {what}"));
         }
@@ -91,6 +106,7 @@ impl Check<'_> {
             let what = format!("kind `{name}`: a kind's name is lower-case words with hyphens, at most 64 characters");
             self.fault(way(&["kind", name]), what);
         }
+        self.words(&kind.title, here("title"), &format!("kind `{name}`: its `title`"));
         if let Some(reply) = kind.reply.as_ref().filter(|reply| !self.profile.kind.contains_key(*reply)) {
             self.fault(
                 here("reply"),
@@ -142,6 +158,15 @@ impl Check<'_> {
             if name.is_empty() || name.len() > 64 || name.contains(['.', '[', '/', ':']) {
                 fault("has a name that is empty, longer than 64 bytes, or with one of . [ / :");
             }
+            if field.title.trim().is_empty() || field.title.contains(char::is_control) {
+                fault("has a `title` that is empty, or not one line of words");
+            }
+            if field.choices.iter().any(|choice| choice.trim().is_empty() || choice.contains(char::is_control)) {
+                fault("has a choice that is empty, or not one line of words");
+            }
+            if (1..field.choices.len()).any(|at| field.choices[..at].contains(&field.choices[at])) {
+                fault("has the same choice twice");
+            }
             if fields[..at].iter().any(|other| other.name == field.name) {
                 fault("stands there twice");
             }
@@ -166,6 +191,15 @@ impl Check<'_> {
                 return;
             }
             self.fields(owner, &field.fields, &[&place[..], &way(&["field"])].concat(), depth + 1);
+        }
+    }
+
+    /// That a title is one line of words.
+    pub fn words(&mut self, text: &str, here: Way, what: &str) {
+        if text.trim().is_empty() {
+            self.fault(here, format!("{what} is empty"));
+        } else if text.contains(char::is_control) {
+            self.fault(here, format!("{what} is not one line: it has a line break, or another control character"));
         }
     }
 
@@ -217,67 +251,101 @@ impl Check<'_> {
             let here = [&here[..], &way(&[name])].concat();
             match kind.field(name) {
                 None => self.fault(here, format!("{what}: `{}` has no field `{name}`", kind.title)),
+                Some(field) if field.repeatable || field.kind == FieldType::Group => {
+                    self.fault(
+                        here,
+                        format!("{what}: the field `{name}` does not hold one value that could be {value}"),
+                    );
+                }
                 Some(field) if field.kind == FieldType::Choice => {
                     if !field.choices.iter().any(|choice| value == choice) {
                         self.fault(here, format!("{what}: {value} is not a choice of the field `{name}`"));
                     }
+                }
+                Some(field) if !field.kind.fits(value) => {
+                    let expected = field.kind.expected();
+                    self.fault(here, format!("{what}: {value} is not what the field `{name}` holds, {expected}"));
                 }
                 Some(_) => {}
             }
         }
     }
 
-    pub fn start(&mut self, kind: &Kind, start: &Start, here: Way, what: &str) {
+    pub fn start(&mut self, kind: &Kind, start: &Start, optional: &[String], here: Way, what: &str) {
         let profile = self.profile;
+        let unknown = |of: &str| format!("{what}: it is counted from `{of}`, which is not a kind of this profile");
         match start {
-            Start::At(Point::Field(field)) => self.event_field(kind, field, here, what),
-            Start::At(_) => {}
+            Start::At(at) => self.starts_at(kind, at, optional, here, what),
             Start::Before { of: None, at } => match kind.after.first() {
                 None => {
                     self.fault(here, format!("{what}: it is counted from a predecessor, and the kind has no `after`"))
                 }
                 Some(first) => {
                     for other in first.0.iter().filter_map(|name| profile.kind.get(name)) {
-                        if let Point::Field(field) = at {
-                            self.event_field(other, field, here.clone(), what);
-                        }
+                        self.starts_at(other, at, optional, here.clone(), what);
                     }
                 }
             },
             Start::Before { of: Some(of), at } => match profile.kind.get(of) {
-                None => {
-                    self.fault(here, format!("{what}: it is counted from `{of}`, which is not a kind of this profile"))
-                }
-                Some(other) => {
-                    if let Point::Field(field) = at {
-                        self.event_field(other, field, here, what);
-                    }
-                }
+                None => self.fault(here, unknown(of)),
+                Some(other) => self.starts_at(other, at, optional, here, what),
             },
             Start::Nth(nth) => match profile.kind.get(&nth.of) {
-                None => {
-                    let of = &nth.of;
-                    self.fault(here, format!("{what}: it is counted from `{of}`, which is not a kind of this profile"));
-                }
+                None => self.fault(here, unknown(&nth.of)),
                 Some(other) => {
-                    if let Point::Field(field) = &nth.at {
-                        self.event_field(other, field, here.clone(), what);
-                    }
-                    if let Point::Field(field) = &nth.from {
-                        self.event_field(kind, field, here.clone(), what);
-                    }
+                    self.starts_at(other, &nth.at, optional, here.clone(), what);
+                    self.starts_at(kind, &nth.from, optional, here.clone(), what);
                     self.conditions(other, &nth.when, here, what);
                 }
             },
         }
     }
 
-    pub fn readings(&mut self, kind: &Kind, readings: &[Reading], has_length: bool, here: &[String], what: &str) {
+    fn starts_at(&mut self, kind: &Kind, point: &Point, optional: &[String], here: Way, what: &str) {
+        if let Point::Field(field) = point {
+            self.event_field(kind, field, here.clone(), what);
+            self.rests_on(kind, field, optional, here, &format!("{what}: it is counted from"));
+        }
+    }
+
+    /// That a note cannot leave out what a rule rests on, unless the rule says that it may.
+    pub fn rests_on(&mut self, kind: &Kind, field: &str, optional: &[String], here: Way, what: &str) {
+        let Some(found) = kind.field(field).filter(|found| !found.required) else { return };
+        self.rests_on.insert(field.to_owned());
+        if !optional.contains(&found.name) {
+            let text = format!(
+                "{what} the field `{field}`, which a note may leave out (“{}”): make the field `required`, or write \
+                 `optional = [\"{field}\"]` if without it nothing is to be computed",
+                kind.title
+            );
+            self.fault(here, text);
+        }
+    }
+
+    /// That a rule names as optional only what it rests on and a note may leave out.
+    pub fn optional(&mut self, optional: &[String], here: Way, what: &str) {
+        let rests_on = std::mem::take(&mut self.rests_on);
+        for field in optional.iter().filter(|field| !rests_on.contains(*field)) {
+            let text = "which is no field that a note may leave out and from which this is counted";
+            self.fault(here.clone(), format!("{what}: `optional` names `{field}`, {text}"));
+        }
+    }
+
+    pub fn readings(
+        &mut self,
+        kind: &Kind,
+        readings: &[Reading],
+        optional: &[String],
+        has_length: bool,
+        here: &[String],
+        what: &str,
+    ) {
         for (at, reading) in readings.iter().enumerate() {
             let here = [here, &way(&[&at.to_string()])].concat();
             let what = format!("{what}, the reading “{}”", reading.title);
+            self.words(&reading.title, here.clone(), &format!("{what}: its `title`"));
             if let Some(start) = &reading.start {
-                self.start(kind, start, here.clone(), &what);
+                self.start(kind, start, optional, here.clone(), &what);
             }
             if reading.length.is_some() && !has_length {
                 self.fault(here.clone(), format!("{what}: there is no length that it could replace"));
@@ -318,9 +386,4 @@ impl Check<'_> {
             self.fault(way(&["kind", name, "after"]), what);
         }
     }
-}
-
-/// That the first length is not longer than the second; months are compared as 30.44 days.
-pub(super) fn ordered(first: Count, second: Count) -> bool {
-    first.about_hours() <= second.about_hours()
 }

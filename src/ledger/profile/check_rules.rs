@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::address::Who;
-use super::check::{Check, ordered, way};
-use super::clock::{Due, Effect, Point, Start};
-use super::field::FieldType;
+use super::check::{Check, way};
+use super::clock::{Due, Effect, Ends, Point, Reading};
+use super::ender::Ender;
 use super::kind::Kind;
 use super::locate::Way;
-use super::quota::Quota;
+use super::start::Start;
+use super::window::Bounds;
 use super::{Address, MAX_PROFILE_ITEMS};
 use crate::ledger::notification::is_kind_name;
-use crate::ledger::treaty::is_party_code;
+use crate::ledger::treaty::Role;
 
 impl Check<'_> {
     pub(super) fn rules(&mut self, name: &str, kind: &Kind) {
@@ -31,7 +32,7 @@ impl Check<'_> {
         }
         for (at, due) in kind.due.iter().enumerate() {
             let what = format!("kind `{name}`, rule `{}`", due.id);
-            self.due(kind, due, &way(&["kind", name, "due", &at.to_string()]), &what);
+            self.due((name, kind), due, &way(&["kind", name, "due", &at.to_string()]), &what);
         }
         for (at, effect) in kind.effect.iter().enumerate() {
             let what = format!("kind `{name}`, rule `{}`", effect.id);
@@ -39,8 +40,9 @@ impl Check<'_> {
         }
     }
 
-    fn due(&mut self, kind: &Kind, due: &Due, here: &[String], what: &str) {
+    fn due(&mut self, (name, kind): (&str, &Kind), due: &Due, here: &[String], what: &str) {
         let at = |key: &str| -> Way { [here, &way(&[key])].concat() };
+        self.words(&due.title, at("title"), &format!("{what}: its `title`"));
         if due.itself != due.answer.is_empty() {
             self.fault(
                 at("answer"),
@@ -56,19 +58,31 @@ impl Check<'_> {
                 self.address(kind, address, at(key), what);
             }
         }
+        for address in &due.by {
+            self.owes(address, at("by"), what);
+            if let Who::Field(field) = &address.who {
+                self.rests_on(kind, field, &due.optional, at("by"), &format!("{what}: who owes it stands in"));
+            }
+        }
         self.limits(due, &at, what);
-        self.start(kind, &due.start, at("start"), what);
+        self.start(kind, &due.start, &due.optional, at("start"), what);
         self.conditions(kind, &due.when, at("when"), what);
-        self.readings(kind, &due.disputed, due.has_length(), &at("disputed"), what);
+        self.readings(kind, &due.disputed, &due.optional, due.has_length(), &at("disputed"), what);
         self.zone(&due.zone, at("zone"), what);
         self.answers(&due.answer, at("answer"), what);
-        self.answers(&due.ended_by, at("ended_by"), what);
+        self.answerable((name, kind), due, &at, what);
+        self.enders(&due.ended_by, &[(name, kind)], at("ended_by"), what);
         for answer in due.answer.iter().filter_map(|name| self.profile.kind.get(name)) {
             self.conditions(answer, &due.answer_when, at("answer_when"), what);
             if let Some(Point::Field(field)) = &due.act {
                 self.event_field(answer, field, at("act"), what);
+                self.rests_on(answer, field, &due.optional, at("act"), &format!("{what}: what has to be in time is"));
             }
         }
+        if let Some(Point::Field(field)) = due.act.as_ref().filter(|_| due.itself) {
+            self.rests_on(kind, field, &due.optional, at("act"), &format!("{what}: what has to be in time is"));
+        }
+        self.optional(&due.optional, at("optional"), what);
         match &due.act {
             None | Some(Point::Sent | Point::Received) => {}
             Some(Point::Field(field)) if due.itself => self.event_field(kind, field, at("act"), what),
@@ -95,18 +109,10 @@ impl Check<'_> {
                 "it does not say by when: `within`, `before`, `window`, `promptly`, `simultaneous` or `not_before`";
             self.fault(here_of(at), format!("{what}: {text}"));
         }
-        if let Some([from, to]) = due.window
-            && !ordered(from, to)
-        {
-            self.fault(
-                at("window"),
-                format!("{what}: an impossible window: not before {from}, and not later than {to}"),
-            );
-        }
-        if let Some((from, to)) = due.not_before.zip(due.within)
-            && !ordered(from, to)
-        {
-            self.fault(at("not_before"), format!("{what}: impossible: not before {from}, and not later than {to}"));
+        let bounded = if due.window.is_some() { "window" } else { "not_before" };
+        self.window(due, None, at(bounded), what);
+        for reading in &due.disputed {
+            self.window(due, Some(reading), at("disputed"), &format!("{what}, the reading “{}”", reading.title));
         }
         if due.not_before.is_some() && given.iter().any(|given| *given != "within") {
             self.fault(at("not_before"), format!("{what}: `not_before` goes with `within` only, or stands alone"));
@@ -121,7 +127,143 @@ impl Check<'_> {
         }
     }
 
-    fn answers(&mut self, answers: &[String], here: Way, what: &str) {
+    /// That a window is open for a time, from whatever day it is counted.
+    fn window(&mut self, due: &Due, reading: Option<&Reading>, here: Way, what: &str) {
+        let both = due.window.map(|[first, last]| (first, last)).or(due.not_before.zip(due.within));
+        let Some((first, last)) = both else { return };
+        let last = reading.and_then(|reading| reading.length).unwrap_or(last);
+        let counting = reading.and_then(|reading| reading.counting).unwrap_or(due.counting);
+        let ends = reading.and_then(|reading| reading.ends).or(due.ends).unwrap_or(Ends::EndOfDay);
+        let zone = reading.and_then(|reading| reading.zone.as_ref()).or(due.zone.as_ref());
+        let zone = zone.or(self.profile.zone.as_ref()).map(String::as_str);
+        let bounds = Bounds::new(first, last, counting, ends, zone);
+        let shut = *self.windows.entry(bounds).or_insert_with_key(Bounds::shut);
+        if let Some((day, from, until)) = shut {
+            let text = format!(
+                "{what}: an impossible window: not before {first}, and not later than {last}: counted from {day} it opens \
+                 at {} and has closed at {}",
+                from.display(),
+                until.display()
+            );
+            self.fault(here, text);
+        }
+    }
+
+    /// That who owes is somebody who can owe.
+    pub(super) fn owes(&mut self, address: &Address, here: Way, what: &str) {
+        if address.who == Who::Role(Role::Observer) {
+            self.fault(here, format!("{what}: observers read along and owe nothing, so that nobody owes this"));
+        }
+    }
+
+    /// That who owes may send what answers, and that what answers may refer to the note.
+    fn answerable(&mut self, (name, kind): (&str, &Kind), due: &Due, at: &dyn Fn(&str) -> Way, what: &str) {
+        let profile = self.profile;
+        let known = |name: &String| profile.kind.get(name);
+        let may = |by: &Address, answer: &Kind| {
+            answer.from.is_empty() || answer.from.iter().any(|from| self.lets(from, by, kind))
+        };
+        let mut faults = Vec::new();
+        for answer in &due.answer {
+            let Some(known) = known(answer).filter(|known| due.by.iter().all(|by| !may(by, known))) else { continue };
+            if !due.by.is_empty() {
+                let from: Vec<_> = known.from.iter().map(ToString::to_string).collect();
+                let text = "which whoever owes it (`by`) may not send: that kind is sent by";
+                faults.push(format!("{what}: it is answered by `{answer}`, {text} {}", from.join(", ")));
+            }
+        }
+        let answers: Vec<_> = due.answer.iter().filter_map(known).collect();
+        for by in due.by.iter().filter(|by| !answers.is_empty() && answers.iter().all(|answer| !may(by, answer))) {
+            if faults.is_empty() {
+                faults.push(format!("{what}: `{by}` owes it, and may send none of the kinds that answer it"));
+            }
+        }
+        let behind = if due.thread { self.behind(name) } else { BTreeSet::from([name]) };
+        for answer in &due.answer {
+            let Some(known) = known(answer).filter(|known| !known.after.is_empty()) else { continue };
+            if !known.after.iter().any(|one| one.0.iter().any(|of| behind.contains(of.as_str()))) {
+                let after: Vec<_> = known.after.iter().map(ToString::to_string).collect();
+                let text = format!(
+                    "{what}: it is answered by `{answer}`, which does not refer to a `{name}`: it comes `after` {}",
+                    after.join(" and ")
+                );
+                faults.push(text);
+            }
+        }
+        faults.into_iter().for_each(|text| self.fault(at("answer"), text));
+    }
+
+    /// Kinds whose notes may stand behind one of a kind in a thread, itself included.
+    fn behind(&self, name: &str) -> BTreeSet<&str> {
+        let kinds = &self.profile.kind;
+        let mut behind: BTreeSet<&str> = kinds.keys().map(String::as_str).filter(|other| *other == name).collect();
+        loop {
+            let before = behind.len();
+            for (other, kind) in kinds {
+                let refers = |one: &super::OneOf| one.0.iter().any(|of| behind.contains(of.as_str()));
+                if kind.after.is_empty() || kind.after.iter().any(refers) {
+                    behind.insert(other);
+                }
+            }
+            if behind.len() == before {
+                return behind;
+            }
+        }
+    }
+
+    /// Whether those from whom a kind comes may be those who owe it, by what the profile knows. Who has which role, and
+    /// whom a note names, is for the treaty file and the note to say.
+    fn lets(&self, from: &Address, by: &Address, asking: &Kind) -> bool {
+        let members =
+            |name: &str| self.profile.group.get(name).map(|group| group.members.as_slice()).unwrap_or_default();
+        let everybody = matches!(by.who, Who::All | Who::Role(Role::StateParty));
+        match (&from.who, &by.who) {
+            (Who::All | Who::Field(_) | Who::Sender | Who::Addressee, _) | (_, Who::Field(_) | Who::Addressee) => true,
+            (from, by) if from == by => true,
+            _ if by.any => true,
+            (Who::Role(Role::Observer), _) => false,
+            (Who::Role(Role::StateParty), _) => true,
+            (_, Who::Sender) if asking.from.is_empty() => false,
+            (_, Who::Sender) => {
+                asking.from.iter().any(|sender| sender.who != Who::Sender && self.lets(from, sender, asking))
+            }
+            (Who::Group(group), Who::Party(code)) => members(group).contains(code),
+            (Who::Group(group), Who::Group(part)) => members(part).iter().all(|code| members(group).contains(code)),
+            (Who::Party(code), Who::Group(group)) => members(group).iter().all(|member| member == code),
+            (Who::Party(one), Who::Party(other)) => one == other,
+            _ => !everybody,
+        }
+    }
+
+    /// That what ends something is a kind that others send, and that there is whom it names.
+    pub(super) fn enders(&mut self, enders: &[Ender], of: &[(&str, &Kind)], here: Way, what: &str) {
+        for ender in enders {
+            let Some(known) = self.profile.kind.get(&ender.kind) else {
+                let text = format!("{what}: it ends with `{}`, which is not a kind of this profile", ender.kind);
+                self.fault(here.clone(), text);
+                continue;
+            };
+            if let Some((name, _)) = of.iter().find(|(name, _)| known.revokes.iter().any(|r| r == "*" || r == name)) {
+                let text = format!(
+                    "{what}: `{}` takes a `{name}` back, and so ends this anyway when it is its sender's: by another it ends \
+                     nothing. Leave it out here",
+                    ender.kind
+                );
+                self.fault(here.clone(), text);
+            }
+            for (_, kind) in of {
+                for address in &ender.from {
+                    self.address(kind, address, here.clone(), what);
+                }
+            }
+            for address in ender.from.iter().filter(|address| address.any) {
+                let text = format!("{what}: `from = [\"{address}\"]`: one of them is enough anyway, leave `any` out");
+                self.fault(here.clone(), text);
+            }
+        }
+    }
+
+    pub(super) fn answers(&mut self, answers: &[String], here: Way, what: &str) {
         for name in answers.iter().filter(|name| !self.profile.kind.contains_key(*name)) {
             self.fault(
                 here.clone(),
@@ -132,9 +274,10 @@ impl Check<'_> {
 
     fn effect(&mut self, kind: &Kind, effect: &Effect, here: &[String], what: &str) {
         let at = |key: &str| -> Way { [here, &way(&[key])].concat() };
-        self.start(kind, &effect.start, at("start"), what);
+        self.words(&effect.title, at("title"), &format!("{what}: its `title`"));
+        self.start(kind, &effect.start, &effect.optional, at("start"), what);
         self.conditions(kind, &effect.when, at("when"), what);
-        self.readings(kind, &effect.disputed, effect.after.is_some(), &at("disputed"), what);
+        self.readings(kind, &effect.disputed, &effect.optional, effect.after.is_some(), &at("disputed"), what);
         self.zone(&effect.zone, at("zone"), what);
         if let Some(field) = &effect.claimed {
             self.event_field(kind, field, at("claimed"), what);
@@ -152,121 +295,7 @@ impl Check<'_> {
                 self.event_field(other, field, at("stated"), what);
             }
         }
-    }
-
-    pub(super) fn periodic(&mut self) {
-        let profile = self.profile;
-        let mut ids: BTreeSet<&str> = BTreeSet::new();
-        for (at, rule) in profile.periodic.iter().enumerate() {
-            let here = |key: &str| way(&["periodic", &at.to_string(), key]);
-            let what = format!("periodic rule `{}`", rule.id);
-            if !is_kind_name(&rule.id) || !ids.insert(&rule.id) {
-                self.fault(here("id"), format!("{what}: its id is lower-case words with hyphens, and no other rule's"));
-            }
-            if rule.days.is_empty() || rule.days.len() > 12 {
-                self.fault(here("days"), format!("{what}: it names 1 to 12 days of the year"));
-            }
-            if rule.since.is_some_and(|year| !(1800..=9998).contains(&year)) {
-                self.fault(here("since"), format!("{what}: `since` is a year from 1800 to 9998"));
-            }
-            if rule.answer.is_empty() {
-                self.fault(here("answer"), format!("{what}: it names no kind that answers it"));
-            }
-            self.answers(&rule.answer, here("answer"), &what);
-            self.zone(&rule.zone, here("zone"), &what);
-            if rule.holders && profile.quota.as_ref().is_none_or(|quota| quota.allocation.is_none()) {
-                let text = format!("{what}: `holders`, but no `quota.allocation` says who holds active quota");
-                self.fault(here("holders"), text);
-            }
-            for (key, address) in rule.by.iter().map(|by| ("by", by)).chain(rule.to.iter().map(|to| ("to", to))) {
-                match &address.who {
-                    Who::Field(_) | Who::Sender | Who::Addressee => {
-                        self.fault(here(key), format!("{what}: no note starts it, so that `{address}` is nobody"));
-                    }
-                    Who::Group(group) if !profile.group.contains_key(group) => {
-                        self.fault(here(key), format!("{what}: there is no group `{group}`"));
-                    }
-                    _ => {}
-                }
-            }
-            let Some(year) = &rule.year else { continue };
-            for name in &rule.answer {
-                self.field_of(name, year, FieldType::Integer, here("year"), &what);
-            }
-        }
-    }
-
-    pub(super) fn quota(&mut self) {
-        let Some(quota) = &self.profile.quota else { return };
-        let here = |key: &str| way(&["quota", key]);
-        for (key, holders) in [("passive", &quota.passive), ("active", &quota.active)] {
-            for name in holders.keys().filter(|name| !is_party_code(name)) {
-                if !self.profile.group.contains_key(name) {
-                    let what = format!("quota: `{name}` is neither a party's code nor a group of this profile");
-                    self.fault(way(&["quota", key, name]), what);
-                }
-            }
-        }
-        self.answers(&quota.uncharged_by, here("uncharged_by"), "quota: `uncharged_by`");
-        self.quota_notes(quota);
-    }
-
-    fn quota_notes(&mut self, quota: &Quota) {
-        let here = |key: &str| way(&["quota", key]);
-        for used in &quota.uses {
-            let Some(kind) = self.profile.kind.get(&used.kind) else {
-                self.fault(here("use"), format!("quota: `{}` is not a kind of this profile", used.kind));
-                continue;
-            };
-            for address in [&used.active, &used.passive] {
-                self.address(kind, address, here("use"), "quota: `use`");
-                if !matches!(address.who, Who::Sender | Who::Field(_)) {
-                    self.fault(here("use"), format!("quota: `use`: `{address}` is not `sender` or a field"));
-                }
-            }
-            if let Some(year) = &used.year {
-                self.event_field(kind, year, here("use"), "quota: `use`");
-            }
-        }
-        if let Some(transfer) = &quota.transfer {
-            for (field, kind) in [
-                (Some(&transfer.from), FieldType::Party),
-                (Some(&transfer.to), FieldType::Party),
-                (transfer.observed.as_ref(), FieldType::Party),
-                (Some(&transfer.count), FieldType::Integer),
-                (Some(&transfer.year), FieldType::Integer),
-            ] {
-                if let Some(field) = field {
-                    self.field_of(&transfer.kind, field, kind, here("transfer"), "quota: `transfer`");
-                }
-            }
-        }
-        let Some(allocation) = &quota.allocation else { return };
-        let what = "quota: `allocation`";
-        self.field_of(&allocation.kind, &allocation.year, FieldType::Integer, here("allocation"), what);
-        self.field_of(&allocation.kind, &allocation.rows, FieldType::Group, here("allocation"), what);
-        let kind = self.profile.kind.get(&allocation.kind);
-        let rows = kind.and_then(|kind| kind.field(&allocation.rows));
-        for name in [&allocation.holder, &allocation.observed, &allocation.count] {
-            if rows.is_some_and(|rows| rows.fields.iter().all(|field| field.name != *name)) {
-                self.fault(here("allocation"), format!("{what}: the rows have no field `{name}`"));
-            }
-        }
-    }
-
-    /// That a kind has a field of a type. A text may stand for a party.
-    fn field_of(&mut self, kind: &str, field: &str, of: FieldType, here: Way, what: &str) {
-        let Some(known) = self.profile.kind.get(kind) else {
-            return self.fault(here, format!("{what}: `{kind}` is not a kind of this profile"));
-        };
-        let fits = |found: FieldType| found == of || (of == FieldType::Party && found == FieldType::Text);
-        match known.field(field) {
-            None => self.fault(here, format!("{what}: the kind `{kind}` has no field `{field}`")),
-            Some(found) if !fits(found.kind) => {
-                self.fault(here, format!("{what}: the field `{field}` of `{kind}` is of another type than is needed"));
-            }
-            Some(_) => {}
-        }
+        self.optional(&effect.optional, at("optional"), what);
     }
 }
 

@@ -5,15 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::address::Address;
-
-/// Largest number of hours, days, weeks, months or years in a [`Count`].
-pub const MAX_COUNT: u32 = 100_000;
+use super::ender::Ender;
+use super::start::Start;
 
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +28,20 @@ pub enum Unit {
     Year,
 }
 
-/// A length of time as treaties name it: `24 hours`, `7 days`, `6 months`.
+impl Unit {
+    /// How many of them a hundred years have: the longest time that a treaty may name.
+    fn most(self) -> u32 {
+        match self {
+            Self::Hour => 876_600,
+            Self::Day => 36_525,
+            Self::Week => 5_218,
+            Self::Month => 1_200,
+            Self::Year => 100,
+        }
+    }
+}
+
+/// A length of time as treaties name it: `24 hours`, `7 days`, `6 months`; at most a hundred years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// How many.
@@ -43,7 +54,7 @@ impl Count {
     /// Reads `24 hours`, `1 day`, `6 months`.
     pub fn parse(text: &str) -> Option<Self> {
         let (number, unit) = text.split_once(' ')?;
-        let n = number.parse::<u32>().ok().filter(|n| n.to_string() == number && *n <= MAX_COUNT)?;
+        let n = number.parse::<u32>().ok().filter(|n| n.to_string() == number)?;
         let unit = match unit {
             "hour" | "hours" => Unit::Hour,
             "day" | "days" => Unit::Day,
@@ -52,19 +63,7 @@ impl Count {
             "year" | "years" => Unit::Year,
             _ => return None,
         };
-        Some(Self { n, unit })
-    }
-
-    /// For comparison only: about how many hours it is. Months count 30.44 days.
-    pub(super) fn about_hours(self) -> u64 {
-        let hours = match self.unit {
-            Unit::Hour => 1,
-            Unit::Day => 24,
-            Unit::Week => 7 * 24,
-            Unit::Month => 731,
-            Unit::Year => 8766,
-        };
-        u64::from(self.n) * hours
+        (n <= unit.most()).then_some(Self { n, unit })
     }
 }
 
@@ -127,60 +126,6 @@ impl fmt::Display for Point {
             Self::Field(name) => return write!(f, "field:{name}"),
         })
     }
-}
-
-/// From where a time is counted. In the file a word, as `received`, `predecessor-received`, or a table:
-/// `{ of = "flight-intent", at = "field:arrival" }`,
-/// `{ nth = 3, of = "amendment-response", when = { response = "conference" }, within = "90 days" }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// A moment of the note itself.
-    At(Point),
-    /// A moment of the note that this one follows: the nearest one of kind `of` along its references; of the first
-    /// that it refers to, if none is named.
-    Before {
-        /// The earlier note's kind.
-        of: Option<String>,
-        /// Which moment of it.
-        at: Point,
-    },
-    /// The receipt of the n-th note of a kind that refers to this one, each by another party: the third request.
-    Nth(Nth),
-}
-
-/// The n-th note of a kind that refers to this one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nth {
-    /// Which; from 1.
-    pub nth: u32,
-    /// Of which kind.
-    pub of: String,
-    /// Its moment that starts the clock.
-    pub at: Point,
-    /// Only those whose fields are so.
-    pub when: BTreeMap<String, Value>,
-    /// Only those sent within this time …
-    pub within: Option<Count>,
-    /// … from this moment of the note that they refer to.
-    pub from: Point,
-}
-
-/// The table form of a [`Start`].
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StartTable {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nth: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    of: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<Point>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    when: BTreeMap<String, Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    within: Option<Count>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<Point>,
 }
 
 /// Whether the day of the event counts.
@@ -319,9 +264,13 @@ pub struct Due {
     /// Only for notes whose fields are so.
     #[serde(default)]
     pub when: BTreeMap<String, Value>,
-    /// Kinds of notes which, referring to the note, end this without an answer.
+    /// What ends this without an answer: kinds of notes that refer to the note. That its sender takes the note back ends
+    /// it too, and is not named here.
     #[serde(default)]
-    pub ended_by: Vec<String>,
+    pub ended_by: Vec<Ender>,
+    /// Fields on which this rests and which a note may leave out: without them no time is computed, and nobody owes.
+    #[serde(default)]
+    pub optional: Vec<String>,
     /// What silence is taken for.
     #[serde(default)]
     pub deemed: Option<Deemed>,
@@ -420,6 +369,9 @@ pub struct Effect {
     /// Only for notes whose fields are so.
     #[serde(default)]
     pub when: BTreeMap<String, Value>,
+    /// Fields from which it is counted and which a note may leave out: without them no time is computed.
+    #[serde(default)]
+    pub optional: Vec<String>,
     /// Other readings, computed beside this one.
     #[serde(default)]
     pub disputed: Vec<Reading>,
@@ -513,7 +465,11 @@ macro_rules! as_text {
     };
 }
 
-as_text!(Count, Count::parse, "a length of time as `24 hours`, `7 days`, `2 weeks`, `6 months` or `1 year`");
+as_text!(
+    Count,
+    Count::parse,
+    "a length of time as `24 hours`, `7 days`, `2 weeks`, `6 months` or `1 year`, at most 100 years"
+);
 as_text!(YearDay, YearDay::parse, "a day of every year as `12-15` for 15 December");
 as_text!(
     Point,
@@ -521,65 +477,3 @@ as_text!(
     "a moment: `sent`, `received`, `received-by-each`, `received-by-depositary`, `received-by-each-depositary`, \
      `informed-by-depositary` or `field:NAME`"
 );
-
-impl Serialize for Start {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self.clone() {
-            Self::At(point) => s.collect_str(&point),
-            Self::Before { of, at } => StartTable { of, at: Some(at), ..StartTable::default() }.serialize(s),
-            Self::Nth(Nth { nth, of, at, when, within, from }) => {
-                let (nth, of, at, from) = (Some(nth), Some(of), Some(at), Some(from));
-                StartTable { nth, of, at, when, within, from }.serialize(s)
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Start {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(StartVisitor)
-    }
-}
-
-struct StartVisitor;
-
-impl<'de> Visitor<'de> for StartVisitor {
-    type Value = Start;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a moment as `received` or `predecessor-received`, or a table with `of` and `at`")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Start, E> {
-        let (word, before) = match text.strip_prefix("predecessor-") {
-            Some(word) => (word, true),
-            None => (text, false),
-        };
-        match Point::parse(word) {
-            Some(at) if before => Ok(Start::Before { of: None, at }),
-            Some(at) => Ok(Start::At(at)),
-            None => Err(E::custom(format!(
-                "`{text}` is not a moment: expected `sent`, `received`, `received-by-each`, `received-by-depositary`, \
-                 `received-by-each-depositary`, `informed-by-depositary`, `field:NAME`, one of these after \
-                 `predecessor-`, or a table"
-            ))),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Start, A::Error> {
-        let StartTable { nth, of, at, when, within, from } = StartTable::deserialize(MapAccessDeserializer::new(map))?;
-        let Some(nth) = nth else {
-            if !when.is_empty() || within.is_some() || from.is_some() {
-                return Err(A::Error::custom("`when`, `within` and `from` go with `nth` only"));
-            }
-            let at = at.ok_or_else(|| A::Error::custom("`at` is missing"))?;
-            return Ok(Start::Before { of, at });
-        };
-        let of = of.ok_or_else(|| A::Error::custom("`of`, the kind of which it is the n-th, is missing"))?;
-        if nth == 0 {
-            return Err(A::Error::custom("`nth` counts from 1"));
-        }
-        let at = at.unwrap_or(Point::ReceivedByDepositary);
-        Ok(Start::Nth(Nth { nth, of, at, when, within, from: from.unwrap_or(Point::Sent) }))
-    }
-}

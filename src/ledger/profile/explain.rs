@@ -6,8 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::address::{Address, Who};
-use super::clock::{Counting, Due, Effect, Ends, Nth, Periodic, Point, Reading, Start};
+use super::clock::{Counting, Due, Effect, Ends, Periodic, Point, Reading};
+use super::ender::Ender;
 use super::kind::{Kind, OneOf};
+use super::start::{Nth, Start};
 use super::{Field, FieldType, Profile};
 
 /// A kind in sentences. Empty parts have nothing to say.
@@ -65,7 +67,7 @@ impl Profile {
             if quota.uses.iter().any(|used| used.kind == name) {
                 out.then.push(format!("It is charged to the quotas of “{}”.", quota.title));
             }
-            if quota.uncharged_by.iter().any(|kind| kind == name) {
+            if quota.uncharged_by.iter().any(|ender| ender.kind == name) {
                 out.then.push(format!("What it refers to is not charged to the quotas of “{}”.", quota.title));
             }
         }
@@ -172,6 +174,7 @@ impl Words<'_> {
             Due { within: Some(within), .. } => format!("not later than {within} after {from}"),
             Due { before: Some(before), .. } if before.n == 0 => format!("before {from}"),
             Due { before: Some(before), .. } => format!("at least {before} before {from}"),
+            Due { not_before: Some(first), .. } if first.n == 0 => format!("not before {from}"),
             Due { not_before: Some(first), .. } => format!("not before {first} after {from}"),
             Due { simultaneous: true, .. } => format!("on the same day as {from}"),
             _ => "promptly; no time is computed".to_owned(),
@@ -200,9 +203,10 @@ impl Words<'_> {
             text.push_str(&format!(" Only{}.", self.condition(&due.when, None)));
         }
         if !due.ended_by.is_empty() {
-            let kinds: Vec<_> = due.ended_by.iter().map(|kind| self.title(kind)).collect();
-            text.push_str(&format!(" It ends with {}.", join(&kinds, "or")));
+            let enders: Vec<_> = due.ended_by.iter().map(|ender| self.ender(ender)).collect();
+            text.push_str(&format!(" It ends with {}.", join(&enders, "or")));
         }
+        text.push_str(&self.left_out(&due.optional, due.answer.first()));
         if let Some(deemed) = due.deemed {
             text.push_str(&format!(" Silence counts as {}.", deemed.as_str()));
         }
@@ -214,12 +218,36 @@ impl Words<'_> {
         out
     }
 
+    fn ender(&self, ender: &Ender) -> String {
+        match ender.from.as_slice() {
+            [] => self.title(&ender.kind),
+            from => format!("{} from {}", self.title(&ender.kind), self.all(from, "or").replace("each ", "an ")),
+        }
+    }
+
+    /// What becomes of a rule without the fields that a note may leave out.
+    fn left_out(&self, optional: &[String], answer: Option<&String>) -> String {
+        let answer = answer.and_then(|kind| self.profile.kind.get(kind));
+        let titles: Vec<_> = optional
+            .iter()
+            .map(|name| {
+                let field = self.kind.field(name).or_else(|| answer?.field(name));
+                format!("“{}”", field.map_or(name.as_str(), |field| field.title.as_str()))
+            })
+            .collect();
+        match titles.is_empty() {
+            true => String::new(),
+            false => format!(" Where {} is not said, no time is computed.", join(&titles, "or")),
+        }
+    }
+
     fn effect(&self, effect: &Effect) -> Vec<String> {
         let article = if effect.article.is_empty() { String::new() } else { format!(" ({})", effect.article) };
         let from = self.start(&effect.start, true);
         let after = effect.after.map_or_else(|| format!("with {from}"), |after| format!("{after} after {from}"));
         let mut text = format!("{}{article}: {after}.", effect.title);
         text.push_str(&self.counting(effect.counting, effect.zone.as_deref()));
+        text.push_str(&self.left_out(&effect.optional, None));
         if let Some(field) = effect.claimed.as_ref().and_then(|name| self.kind.field(name)) {
             text.push_str(&format!(
                 " A later date under “{}” counts instead; an earlier one is shown beside the computed one.",
@@ -265,11 +293,13 @@ impl Words<'_> {
                 let kind = of.as_ref().and_then(|of| self.profile.kind.get(of)).unwrap_or(self.kind);
                 self.point(at, kind, &format!("the {} to which it refers", self.title(&of.unwrap_or_default())), itself)
             }
-            Start::Nth(Nth { nth, of, at, when, within, .. }) => {
+            Start::Nth(Nth { nth, of, at, when, within, from: begin }) => {
                 let kind = self.profile.kind.get(of).unwrap_or(self.kind);
                 let note = format!("note no. {nth} of “{}”{}", kind.title, self.condition(when, Some(of)));
-                let within = within.map_or(String::new(), |within| format!(" within {within}"));
-                format!("{}, of those sent{within}", self.point(at, kind, &note, itself))
+                let begin = self.point(begin, self.kind, "it", true);
+                let within =
+                    within.map_or(String::new(), |within| format!(", of those sent within {within} after {begin}"));
+                format!("{}{within}", self.point(at, kind, &note, itself))
             }
         }
     }

@@ -96,7 +96,7 @@ impl FieldType {
         }
     }
 
-    fn fits(self, value: &Value) -> bool {
+    pub(super) fn fits(self, value: &Value) -> bool {
         let text = value.as_str();
         match self {
             Self::Text | Self::Choice => text.is_some_and(|t| !t.is_empty()),

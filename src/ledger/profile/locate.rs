@@ -26,16 +26,39 @@ pub(super) type Way = Vec<String>;
 /// Finds the lines of faults, each known by the way to it; in the order of the file.
 pub(super) fn locate(text: &str, faults: Vec<(Way, String)>) -> Vec<Fault> {
     let document = DeTable::parse(text).ok();
-    let fault = |(way, what): (Way, String)| {
-        let offset = document.as_ref().map_or(0, |document| offset(document, &way));
-        let before = text.get(..offset).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Fault { line, column, what }
-    };
+    let fault =
+        |(way, what): (Way, String)| at(text, document.as_ref().map_or(0, |document| offset(document, &way)), what);
     let mut faults: Vec<_> = faults.into_iter().map(fault).collect();
     faults.sort();
     faults
+}
+
+/// A fault at a byte of the text.
+pub(super) fn at(text: &str, offset: usize, what: String) -> Fault {
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Fault { line, column, what }
+}
+
+/// Longest line that is shown with what is wrong in it.
+const MAX_SHOWN: usize = 400;
+
+/// What the reader of TOML says, always with a line. It shows the line, unless that is very long; of names that are nested
+/// too deep it does not say where they stand: that is the line with the most dots.
+pub(super) fn sentence(text: &str, error: &toml::de::Error) -> String {
+    let mut start = 0;
+    let starts = text.split_inclusive('\n').map(|line| {
+        start += line.len();
+        (line.matches('.').count(), start - line.len())
+    });
+    let deepest = starts.max().map_or(0, |(_, start)| start);
+    let fault = at(text, error.span().map_or(deepest, |span| span.start), error.message().to_owned());
+    let line = text.lines().nth(fault.line - 1).unwrap_or_default();
+    match error.span().is_some() && line.len() <= MAX_SHOWN {
+        true => error.to_string(),
+        false => format!("line {}, column {}: {}", fault.line, fault.column, fault.what),
+    }
 }
 
 /// Where the last step of a way stands that is there.

@@ -5,10 +5,12 @@
 //! - `kind`: one kind of notification
 //! - `field`: what its fields hold
 //! - `address`: who sends, who is addressed, who owes
-//! - `clock`: what is due and what takes effect, from when it is counted, and how
+//! - `clock`, `start`: what is due and what takes effect, from when it is counted, and how
+//! - `ender`: what ends it, from whom
 //! - `quota`: groups of parties, and what is counted by year
 //! - `order`: what a note's addressees, sender, signatures and references have to be
-//! - `check`, `check_rules`: a profile that contradicts itself
+//! - `check`, `check_rules`, `check_quota`: a profile that contradicts itself
+//! - `window`: whether there is time between two bounds, from whatever day they are counted
 //! - `number`: how messages are numbered
 //! - `explain`: a kind in plain sentences
 //! - `locate`: the line of a fault
@@ -16,8 +18,10 @@
 
 mod address;
 mod check;
+mod check_quota;
 mod check_rules;
 mod clock;
+mod ender;
 mod explain;
 mod field;
 mod kind;
@@ -26,6 +30,8 @@ mod number;
 mod order;
 mod quota;
 mod schema;
+mod start;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,15 +40,16 @@ use serde_json::{Map, Value, json};
 
 pub use address::{Address, Said, Who};
 pub use clock::{
-    Count, Counting, Deemed, Due, Effect, Ends, MAX_COUNT, Nth, Periodic, Point, Reading, Standing, Start, Statement,
-    Unit, YearDay,
+    Count, Counting, Deemed, Due, Effect, Ends, Periodic, Point, Reading, Standing, Statement, Unit, YearDay,
 };
+pub use ender::Ender;
 pub use explain::Explained;
 pub use field::{Field, FieldType};
 pub use kind::{Kind, OneOf};
 pub use locate::Fault;
 pub use number::{Numbered, Pattern};
 pub use quota::{Allocation, Group, Message, Quota, Transfer, Use};
+pub use start::{Nth, Start};
 
 use super::amendment::AmendmentRule;
 use super::treaty::Treaty;
@@ -108,10 +115,16 @@ impl Profile {
         if bytes.len() > MAX_PROFILE_BYTES {
             return Err(ProfileError::TooLong);
         }
-        let text = std::str::from_utf8(bytes).map_err(|e| ProfileError::Toml(format!("not UTF-8: {e}")))?;
-        let mut profile: Self = toml::from_str(text).map_err(|e| ProfileError::Toml(e.to_string()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let (good, _) = bytes.split_at(error.valid_up_to());
+            let what = "here is a byte that is not UTF-8 text: save the file as UTF-8".to_owned();
+            ProfileError::Faults(vec![locate::at(&String::from_utf8_lossy(good), good.len(), what)])
+        })?;
+        let mut profile: Self =
+            toml::from_str(text).map_err(|error| ProfileError::Toml(locate::sentence(text, &error)))?;
         if profile.version != 1 {
-            return Err(ProfileError::Toml(format!("`version` {} is not known", profile.version)));
+            let what = format!("`version` {} is not known: this program reads version 1", profile.version);
+            return Err(ProfileError::Faults(locate::locate(text, vec![(check::way(&["version"]), what)])));
         }
         let mut faults = check::contradictions(&profile);
         if faults.is_empty() {

@@ -56,6 +56,11 @@ impl Profile {
         vec![("no-predecessor", text)]
     }
 
+    /// Whether a party may send a note of a kind, as it is said.
+    pub fn may_send(&self, kind: &Kind, said: Said, treaty: &Treaty) -> bool {
+        self.wrong_sender(kind, said, treaty).is_none()
+    }
+
     fn wrong_sender(&self, kind: &Kind, said: Said, treaty: &Treaty) -> Option<Disorder> {
         let code = &treaty.party(said.from).code;
         if let Some(name) = kind.behalf.as_ref().and_then(|field| said.body.get(field)?.as_str())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use super::ender::Ender;
 
 /// A group of parties that acts as one: `[group.benelux]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,9 +43,10 @@ pub struct Quota {
     /// Notes that use one.
     #[serde(rename = "use")]
     pub uses: Vec<Use>,
-    /// Kinds of notes which, anywhere behind such a note, say that it was not used after all: a prohibition.
+    /// Kinds of notes which, anywhere behind such a note, say that it was not used after all: a prohibition. From whom, is
+    /// read of the note that used it. That its sender takes that note back says so too, and is not named here.
     #[serde(default)]
-    pub uncharged_by: Vec<String>,
+    pub uncharged_by: Vec<Ender>,
     /// Notes that hand active quota over.
     #[serde(default)]
     pub transfer: Option<Transfer>,

@@ -3,6 +3,8 @@
 //!
 //! With `VERBALE_BLESS=1` messages and explanations are written anew: look at the difference before it is kept.
 
+mod faults;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 

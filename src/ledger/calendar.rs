@@ -11,8 +11,8 @@ use jiff::Span;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::ledger::Timestamp;
-use crate::ledger::profile::{Count, Counting, Ends, Unit};
+use super::Timestamp;
+use super::profile::{Count, Counting, Ends, Unit};
 
 /// What a time is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
