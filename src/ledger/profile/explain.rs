@@ -221,7 +221,10 @@ impl Words<'_> {
     fn ender(&self, ender: &Ender) -> String {
         match ender.from.as_slice() {
             [] => self.title(&ender.kind),
-            from => format!("{} from {}", self.title(&ender.kind), self.all(from, "or").replace("each ", "an ")),
+            from => {
+                let from = self.all(from, "or").replace("each addressee", "an addressee").replace("each ", "a ");
+                format!("{} from {from}", self.title(&ender.kind))
+            }
         }
     }
 
