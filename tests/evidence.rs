@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::bend::{late_hungary, rewritten, with_lines};
-use common::{CA, HU, Ledger, RU, US};
+use common::{CA, HU, Ledger, RU, US, key};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use verbale::ledger::{
@@ -14,7 +14,7 @@ use verbale::ledger::{
 };
 use verbale::node::{LogId, LogTiles, ProveError, Read, prove};
 use verbale::note::SignedNote;
-use verbale::tlog::{Checkpoint, TlogProof, inclusion_proof};
+use verbale::tlog::{Checkpoint, Cosignature, TlogProof, inclusion_proof};
 
 fn evidence(ledger: &Ledger, by: usize, log: LogId, index: u64) -> Vec<u8> {
     prove(&ledger.nodes[by].disk, &ledger.treaty, log, index).unwrap().unwrap()
@@ -142,6 +142,35 @@ fn taking_receipts_or_credentials_away_weakens_the_verdict_and_never_strengthens
     // The log's own signature is what all else hangs on.
     let headless = rewritten(&ledger, &bytes, |e| e.checkpoint = with_lines(&e.checkpoint, |at| at > 0));
     assert!(verify_evidence(&headless, &ledger.treaty, None).is_err());
+}
+
+#[test]
+fn one_party_that_dates_its_receipt_back_is_contradicted_in_the_same_breath() {
+    let mut ledger = Ledger::new();
+    let index = ledger.remark(RU, 1);
+    let bytes = evidence(&ledger, US, RU, index);
+    let honest = verdict(&ledger, &bytes).not_after.unwrap();
+    let witness = key(CA, "witness");
+    let dated = rewritten(&ledger, &bytes, |e| {
+        let mut note = SignedNote::new(e.checkpoint.text().to_owned()).unwrap();
+        for line in e.checkpoint.signatures().to_vec() {
+            match line.is_by(witness.public()) {
+                true => Cosignature::sign(&mut note, &witness, 900_000_000),
+                false => note.add(line),
+            }
+        }
+        e.checkpoint = note;
+    });
+    let found = verdict(&ledger, &dated);
+    assert_eq!(found.not_after.as_ref().unwrap().by, "CA");
+    let text = found.sentences(&ledger.treaty, Some(&ledger.profile)).join("\n");
+    assert!(
+        text.contains("The clocks of Russia and Canada do not agree: by that of Russia, it was logged later."),
+        "{text}"
+    );
+    let bound =
+        format!("Without Canada, it was sent by {} at the latest, by the clock of Hungary.", honest.time.display());
+    assert!(text.contains(&bound), "{bound}\n{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use common::{CA, HU, Ledger, RU, US, key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verbale::audit::{Selection, verify_export};
-use verbale::ledger::{Change, Evidence, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence};
+use verbale::ledger::{Change, Evidence, Record, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence};
 use verbale::node::{Read, SilenceQuery, prove, prove_silence};
 use verbale::tlog::{TlogProof, leaf_hash};
 
@@ -301,6 +301,15 @@ fn both_verifiers_say_the_same_of_a_folder() {
     ledger.remark(CA, 1);
     let note = ledger.note(US, 4, "stranger");
     ledger.log_anyway(US, RecordType::Notification, &note);
+    // What the log key alone can do: an old note once more, and the old grant of a key that was revoked.
+    let remark = ledger.remark(US, 5);
+    let old = |index| ledger.nodes[US].disk.record(US, index).unwrap().unwrap();
+    let payloads = [0, remark].map(|index| Record::parse(&old(index)).unwrap().payload.to_vec());
+    ledger.log_anyway(US, RecordType::Notification, &payloads[1]);
+    ledger.submit(US, ledger.revocation(US, "minister")).unwrap();
+    ledger.log_anyway(US, RecordType::Credential, &payloads[0]);
+    let note = ledger.note(US, 6, "minister");
+    ledger.log_anyway(US, RecordType::Notification, &note);
     let good = desk.export(&ledger, HU, "good");
     let forked = desk.export(&eventful(), RU, "forked");
     let mut paths = vec![good.clone(), forked];
@@ -331,6 +340,8 @@ fn both_verifiers_say_the_same_of_a_folder() {
         let ours = json!({"party": ours.party, "records": ours.records, "marked": marked, "final": ours.final_size});
         assert_eq!(*theirs, ours);
     }
+    let codes: Vec<_> = report.marked.iter().map(|note| note.marks[0].code.as_str()).collect();
+    assert_eq!(codes, ["unauthorised", "repeated", "unauthorised"]);
     assert_eq!(answers[1]["forks"], json!(["HU"]));
 }
 

@@ -572,7 +572,9 @@ class History:
         value = credential(payload, self.code, self.treaty)
         match value["action"]:
             case "grant":
-                self.grants.append((index, value))
+                # A key that was revoked never comes back.
+                if all(public != value["key"].public for _, public in self.revoked):
+                    self.grants.append((index, value))
             case "revoke":
                 self.revoked.append((index, value["key"].public))
             case "rotate":
@@ -1008,7 +1010,7 @@ def disorder(kind, value, code, signers, treaty, profile):
     return marks
 
 
-def judge(record, history, treaty, profile, clock=""):
+def judge(record, history, treaty, profile, clock="", ids=None):
     """The official signers and the marks of a notification record in a log, by the party's keys."""
     code = history.code
     try:
@@ -1019,6 +1021,8 @@ def judge(record, history, treaty, profile, clock=""):
     marks, signers = [], []
     if unhex(value["ledger"]) != treaty.hash:
         marks.append("other-ledger")
+    if ids is not None and ids.setdefault(value["id"], record.index) < record.index:
+        marks.append("repeated")
     if value["from"] != code:
         marks.append("other-sender")
     if treaty.by_code[code]["roles"] == ["observer"]:
@@ -1402,7 +1406,7 @@ def folder(path, treaty, profile):
     due, roots, out, adoptions = {code: [] for code in treaty.codes}, {}, [], {}
     shown = set()
     for code in treaty.codes:
-        tree, last, history, marked = Tree(), treaty.hash, History(code, treaty), 0
+        tree, last, history, marked, ids = Tree(), treaty.hash, History(code, treaty), 0, {}
         adoption = Adoption(treaty)
         roots[code] = [tree.root()]
         for number, data, hashes in items(inside("logs", code, "records.txt"), part):
@@ -1424,7 +1428,7 @@ def folder(path, treaty, profile):
             roots[code].append(tree.root())
             try:
                 if record.type == "notification":
-                    marked += bool(judge(record, history, treaty, profile, adoption.last()[1])[1])
+                    marked += bool(judge(record, history, treaty, profile, adoption.last()[1], ids)[1])
                 elif record.type == "amendment":
                     adoption.take(number, record.time, record.payload)
                 elif record.type == "credential" and record.payload.startswith(b'{"action":"restart"'):

@@ -117,7 +117,8 @@ impl<'a> Notes<'a> {
         let adoption = self.adoption(log)?;
         let credentials = self.credentials(log)?;
         let at = adoption.at(index);
-        let validity = check_notification(&record, log, at, treaty, Some(profile), credentials);
+        let earlier = self.handle.store.note(log, &notification.id)?.filter(|earlier| *earlier < index);
+        let validity = check_notification(&record, log, at, treaty, Some(profile), credentials, |_| earlier);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),

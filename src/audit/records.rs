@@ -8,7 +8,7 @@ use super::report::{MAX_LISTED, MarkedNote};
 use super::verify::Audit;
 use super::walk::{Pending, Walk};
 use crate::ledger::{
-    Credential, Fault, ForkProof, Receipt, Record, RecordError, RecordType, Restart, check_notification,
+    Credential, Fault, ForkProof, NoteId, Receipt, Record, RecordError, RecordType, Restart, check_notification,
 };
 use crate::tlog::{Hash, leaf_hash, subtrees};
 
@@ -207,7 +207,8 @@ impl Audit<'_> {
                 walk.out.notifications += 1;
                 let (treaty, profile) = (self.treaty, self.profile.as_ref());
                 let at = walk.adoption.last();
-                let marks = check_notification(record, log, at, treaty, profile, walk.keys.officials()).marks;
+                let first = |id: &NoteId| Some(*walk.ids.entry(*id).or_insert(index)).filter(|first| *first < index);
+                let marks = check_notification(record, log, at, treaty, profile, walk.keys.officials(), first).marks;
                 if !marks.is_empty() {
                     self.report.marked_count += 1;
                     if self.report.marked.len() < MAX_LISTED {

@@ -1,11 +1,13 @@
 //! One log's three files, read side by side.
 
+use std::collections::HashMap;
+
 use super::branches::Branches;
 use super::frame::{Broken, Reader};
 use super::layout::{CHECKPOINTS, RECEIPTS, ReceiptLine};
 use super::report::{LogReport, Report};
 use super::source::{Input, LOG_FILES};
-use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, Treaty};
+use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, NoteId, Treaty};
 use crate::note::SignedNote;
 use crate::tlog::{Checkpoint, Hash};
 
@@ -54,6 +56,8 @@ pub(super) struct Walk {
     /// Leaf hashes of the records that change them.
     pub key_leaves: Vec<Hash>,
     pub adoption: Adoption,
+    /// Where each note's id stands first: some 40 bytes of memory for each note of the log.
+    pub ids: HashMap<NoteId, u64>,
     pub out: LogReport,
 }
 
@@ -79,6 +83,7 @@ impl Walk {
             keys: Keyring::new(treaty).party(log).clone(),
             key_leaves: Vec::new(),
             adoption: Adoption::default(),
+            ids: HashMap::new(),
             out: LogReport { party, name: treaty.party(log).name.clone(), ..LogReport::default() },
         }
     }

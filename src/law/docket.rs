@@ -3,14 +3,14 @@
 //! It holds facts and no results: results are computed from it for the time asked about. The facts are the same in
 //! whatever order the logs' records come, and so are the results, byte for byte.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
 use super::used::used_fields;
 use crate::ledger::profile::Profile;
-use crate::ledger::{Keyring, Notification, Receipt, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{Keyring, NoteId, Notification, Receipt, Record, RecordType, Timestamp, Treaty};
 
 /// A note's place: its log, by the party's place in the treaty file, and its index.
 pub type Place = (usize, u64);
@@ -49,6 +49,8 @@ pub struct Docket {
     of_kind: BTreeMap<Arc<str>, BTreeSet<Place>>,
     /// Notes that refer to a place, in order.
     pub(super) referrers: HashMap<Place, Vec<Place>>,
+    /// By log and id: a note that a party logs once more says nothing new, and nothing follows from it.
+    ids: HashSet<(usize, NoteId)>,
     /// Which keys are in force where, by the records taken in.
     keys: Keyring,
     /// By log, then by party.
@@ -86,6 +88,7 @@ impl Docket {
             notes: BTreeMap::new(),
             of_kind: BTreeMap::new(),
             referrers: HashMap::new(),
+            ids: HashSet::new(),
             receipts: vec![vec![Vec::new(); parties]; parties],
             keys,
             sizes: vec![0; parties],
@@ -128,6 +131,9 @@ impl Docket {
             return;
         }
         let Ok((_, note)) = Notification::of_note(record.payload) else { return };
+        if !self.ids.insert((log, note.id)) {
+            return;
+        }
         let re: Vec<Place> = note.re.iter().filter_map(|re| Some((self.treaty.find(&re.log)?, re.index))).collect();
         for place in &re {
             let referrers = self.referrers.entry(*place).or_default();

@@ -94,7 +94,7 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
     evidence.amendments.check(log, &main, treaty, has_part)?;
 
     let at = amended.adoption.at(record.index);
-    let mut validity = check_notification(&record, log, at, treaty, profile, &credentials);
+    let mut validity = check_notification(&record, log, at, treaty, profile, &credentials, |_| None);
     validity.marks.extend(late_by_others(log, &validity.marks, &not_before, treaty));
     let given = validity.officials();
     let mut verdict = Verdict {

@@ -86,7 +86,11 @@ impl KeyHistory {
                 self.changes.push(KeyChange { index: record.index, rotation, note: record.payload.to_vec() });
             }
             Ok(Credential::Rotate(_)) | Err(_) => return,
-            Ok(credential) => self.officials.take(record.index, credential),
+            Ok(credential) => {
+                if !self.officials.take(record.index, credential) {
+                    return;
+                }
+            }
         }
         self.logged.push((record.index, record.time));
     }

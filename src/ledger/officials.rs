@@ -1,7 +1,8 @@
 //! Officials: whose keys may sign notifications, at a place in the party's log and at a time.
 //!
 //! A grant is in force for the records after its own, until a revocation of its key. What was logged before the
-//! revocation stays as it was: nothing reaches back in a log.
+//! revocation stays as it was: nothing reaches back in a log. A key that was revoked never comes back: whoever has the
+//! log key, and not the root's, could log its old grant again otherwise.
 
 use super::credential::{Credential, Grant, Revocation};
 use super::record::{Record, RecordType};
@@ -40,13 +41,21 @@ impl Credentials {
         }
     }
 
-    /// Takes in a verified credential.
-    pub(super) fn take(&mut self, index: u64, credential: Credential) {
+    /// Takes in a verified credential; whether it counts. A rotation says nothing of officials.
+    pub(super) fn take(&mut self, index: u64, credential: Credential) -> bool {
         match credential {
+            Credential::Grant(grant) if self.ended(&grant).is_some() => return false,
             Credential::Grant(grant) => self.grants.push((index, grant)),
             Credential::Revoke(revocation) => self.revocations.push((index, revocation)),
-            Credential::Rotate(_) => {}
+            Credential::Rotate(_) => return false,
         }
+        true
+    }
+
+    /// Where the key of a grant was revoked, whatever grant of it that was about.
+    pub fn ended(&self, grant: &Grant) -> Option<u64> {
+        let of = |(_, revocation): &&(u64, Revocation)| revocation.key.public() == grant.key.public();
+        self.revocations.iter().find(of).map(|(place, _)| *place)
     }
 
     /// Takes back what was taken in of the records from `index` on.
@@ -77,6 +86,18 @@ impl Credentials {
             at < *place && *place < index && revocation.key.public() == grant.key.public()
         };
         self.revocations.iter().find(ends).map(|(place, _)| *place)
+    }
+
+    /// The places of the records that decide [`Self::standing`]: of a grant, and of its revocation if that ended it.
+    pub fn deciding(&self, line: &Signature, index: u64, time: Timestamp) -> Vec<u64> {
+        match self.standing(line, index, time) {
+            Standing::InForce(at, _) | Standing::Outside(at, _) => vec![at],
+            Standing::Revoked(at, grant) => {
+                let granted = self.grants.iter().rev().find(|(_, other)| std::ptr::eq(other, grant));
+                granted.map(|(place, _)| *place).into_iter().chain([at]).collect()
+            }
+            Standing::Unknown => Vec::new(),
+        }
     }
 
     /// How the key of a signature line stands for a record at `index` that was logged at `time`.

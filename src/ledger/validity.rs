@@ -5,7 +5,7 @@
 
 use super::amended::Place;
 use super::credential::Grant;
-use super::notification::Notification;
+use super::notification::{NoteId, Notification};
 use super::officials::{Credentials, Standing};
 use super::profile::Profile;
 use super::record::Record;
@@ -94,7 +94,9 @@ impl Validity {
 
 /// Judges a notification record in the log of party `log`: its payload, at its place, logged at its time.
 ///
-/// Without a profile the kind and the fields are not looked at.
+/// Without a profile the kind and the fields are not looked at. `logged` says in which earlier record of the log a note
+/// with an id stands. A party's own node refuses a second one, but it takes the log key alone to log an old note once more,
+/// with its officials' genuine signatures: nothing follows from that.
 pub fn check_notification(
     record: &Record<'_>,
     log: usize,
@@ -102,6 +104,7 @@ pub fn check_notification(
     treaty: &Treaty,
     profile: Option<&Profile>,
     credentials: &Credentials,
+    logged: impl FnOnce(&NoteId) -> Option<u64>,
 ) -> Validity {
     let mut validity = Validity::default();
     let marks = &mut validity.marks;
@@ -116,6 +119,10 @@ pub fn check_notification(
         marks.push(Mark::new("other-ledger", "It was signed for another ledger (another treaty file)."));
     }
     let party = treaty.party(log);
+    if let Some(earlier) = logged(&notification.id) {
+        let text = format!("A note with this id stands in the log already, as {}/{earlier}.", party.code);
+        marks.push(Mark::new("repeated", text));
+    }
     if notification.from != party.code {
         let text = format!("It says to be from {}, but stands in the log of {}.", notification.from, party.code);
         marks.push(Mark::new("other-sender", text));

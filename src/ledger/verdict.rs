@@ -181,7 +181,13 @@ impl Verdict {
                 "That {sender} had not withdrawn an official's key before the note: this file has the grants, and \
                  only the whole log shows that nothing else was recorded."
             ),
+            "That no node's key had been replaced before, as lost or stolen: this file does not show it, and the logs of those \
+             who signed do."
+                .to_owned(),
             "That what the note says is true.".to_owned(),
+            format!(
+                "That {sender} had not logged the same note before: only the whole log shows it, and what answered it there."
+            ),
         ];
         if treaty.amendment_rule().is_some() {
             gaps.push(format!(
@@ -213,6 +219,29 @@ impl Verdict {
             gaps.push(format!("That {sender} showed the same log to all: the contrary is proven."));
         }
         gaps
+    }
+
+    /// That the first receipt is older than the note can be by other clocks, and which receipt says the same without it:
+    /// one party alone must not date a note back.
+    fn first_receipt_too_early(&self, first: &Bound, name: impl Fn(&str) -> String) -> Vec<String> {
+        let (by, mut out) = (name(&first.by), Vec::new());
+        if let Some(late) = self.not_before.iter().find(|late| late.time > first.time) {
+            out.push(format!("The clocks of {} and {by} do not agree with each other.", name(&late.by)));
+        }
+        if self.logged > first.time {
+            let sender = name(&self.party);
+            out.push(format!(
+                "The clocks of {sender} and {by} do not agree: by that of {sender}, it was logged later."
+            ));
+        }
+        let earliest = self.not_before.iter().map(|bound| bound.time).chain([self.logged]).max();
+        if !out.is_empty()
+            && let Some(next) = self.receipts.iter().find(|receipt| Some(receipt.time) >= earliest)
+        {
+            let (time, next) = (utc(next.time), name(&next.party));
+            out.push(format!("Without {by}, it was sent by {time} at the latest, by the clock of {next}."));
+        }
+        out
     }
 
     /// The verdict in plain sentences, with names and times in UTC.
@@ -275,9 +304,7 @@ impl Verdict {
             out.push(format!(
                 "It was sent by {time} at the latest, by the clock of {by}, which gave the first receipt."
             ));
-            if let Some(late) = self.not_before.iter().find(|late| late.time > bound.time) {
-                out.push(format!("The clocks of {} and {by} do not agree with each other.", name(&late.by)));
-            }
+            out.extend(self.first_receipt_too_early(bound, name));
         }
         for receipt in &self.receipts {
             out.push(format!("{} had received it at {}.", name(&receipt.party), utc(receipt.time)));

@@ -57,6 +57,9 @@ pub enum Refusal {
     /// A revocation of a key that is not granted.
     #[error("no grant is in force for that key")]
     NothingToRevoke,
+    /// A grant of a key that was revoked.
+    #[error("its key was revoked in record {0} of this log, and a revoked key does not come back: grant a new one")]
+    KeyRevoked(u64),
     /// Another note with the same id is in the log.
     #[error("another note with this id is number {0} of the log already")]
     IdTaken(u64),
@@ -143,7 +146,8 @@ impl Engine {
         let record = Record { index, log: treaty.origin(me), prev, time: self.now(), kind, payload: note };
         let officials = self.keys.party(me).officials();
         let at = self.logs[me].adoption.last();
-        let mut validity = check_notification(&record, me, at, &treaty, Some(&self.config.profile), officials);
+        let mut validity =
+            check_notification(&record, me, at, &treaty, Some(&self.config.profile), officials, |_| None);
         if !validity.marks.is_empty() {
             let (kind, profile) = (&notification.kind, &self.config.profile);
             validity.name_who_is_missing(kind, profile, index, record.time, officials);
@@ -200,7 +204,11 @@ impl Engine {
             return Ok(Ok(Accepted { index, leaf, already: true }));
         }
         match &credential {
-            Credential::Grant(_) => {}
+            Credential::Grant(grant) => {
+                if let Some(at) = history.officials().ended(grant) {
+                    return Ok(Err(Refusal::KeyRevoked(at)));
+                }
+            }
             Credential::Revoke(revocation) => {
                 let granted = |(_, grant): (u64, &crate::ledger::Grant)| grant.key.public() == revocation.key.public();
                 if !history.officials().before(u64::MAX).any(granted) {

@@ -122,7 +122,7 @@ fn gather(
         index,
         record: gather.included(log, index, size)?,
         checkpoint: heads.note,
-        credentials: gather.credentials(parsed.payload, size)?,
+        credentials: gather.credentials(&parsed, size)?,
         heads: heads.others,
         anchors: gather.anchors(size)?,
         fork: match read.fork(log)? {
@@ -140,9 +140,6 @@ fn gather(
     };
     evidence.keys = carried_keys(&evidence, &keys);
     evidence.amendments = gather.amendments(&evidence, size)?;
-    if evidence.credentials.len() > MAX_CREDENTIALS {
-        return Ok(Err(ProveError::TooLarge));
-    }
     let bytes = evidence.to_bytes(&treaty.hash());
     if bytes.len() > MAX_EXTRA_BYTES {
         return Ok(Err(ProveError::TooLarge));
@@ -305,22 +302,26 @@ impl Gather<'_> {
         Ok(head)
     }
 
-    /// Credential records before the note that name a key with which it is signed, and restart certificates.
-    fn credentials(&self, payload: &[u8], size: u64) -> Result<Vec<Included>, ReadError> {
-        let Ok((note, _)) = Notification::of_note(payload) else { return Ok(Vec::new()) };
-        let mut credentials = Vec::new();
-        for at in self.read.credentials(self.log)? {
-            if at >= self.index || credentials.len() > MAX_CREDENTIALS {
+    /// The records before the note that decide how its signature lines stand, and restart certificates, the latest.
+    ///
+    /// No others: a party that logs very many credentials must not make its own notes too large to be proved.
+    fn credentials(&self, of: &Record<'_>, size: u64) -> Result<Vec<Included>, ReadError> {
+        let Ok((note, _)) = Notification::of_note(of.payload) else { return Ok(Vec::new()) };
+        let officials = self.keys.party(self.log).officials();
+        let deciding = note.signatures().iter().flat_map(|line| officials.deciding(line, of.index, of.time));
+        let mut places: BTreeSet<u64> = deciding.collect();
+        let mut restarts = 0;
+        for at in self.read.credentials(self.log)?.into_iter().rev().filter(|at| *at < self.index) {
+            if restarts == MAX_RESTARTS {
                 break;
             }
             let record = self.read.record(self.log, at)?.ok_or_else(|| self.damaged("a credential is missing"))?;
-            let text = String::from_utf8_lossy(&record);
-            let restarts = || Record::parse(&record).is_ok_and(|record| Restart::is_named(record.payload));
-            if restarts() || note.signatures().iter().any(|signature| text.contains(&signature.name)) {
-                credentials.push(self.included(self.log, at, size)?);
+            if Record::parse(&record).is_ok_and(|record| Restart::is_named(record.payload)) {
+                places.insert(at);
+                restarts += 1;
             }
         }
-        Ok(credentials)
+        places.into_iter().map(|at| self.included(self.log, at, size)).collect()
     }
 
     /// Restart certificates that do not come before the note, each with a path to that of its heads which covers it.
@@ -400,6 +401,7 @@ impl Gather<'_> {
 /// Anchors that are gathered; a file may have more.
 const ANCHORS: usize = 3;
 const _: () = assert!(ANCHORS <= MAX_ANCHORS);
+const _: () = assert!(2 * MAX_SIGNATURES + MAX_RESTARTS <= MAX_CREDENTIALS);
 
 impl Receipted {
     /// The log's signature, then the receipts in the treaty's order of parties.

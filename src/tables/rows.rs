@@ -1,5 +1,7 @@
 //! The second reading: each record into the rows that it stands for, and what follows from it into others.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::gather::{BETWEEN_REPORTS, Gathered};
@@ -9,7 +11,7 @@ use super::{Files, TablesError};
 use crate::audit::{Item, Reading, Scope};
 use crate::law::{Bound, EffectView, Force, Query, State};
 use crate::ledger::{
-    Adoption, Amendment, Credential, ForkProof, KeyHistory, Keyring, Notification, Record, RecordType, Restart,
+    Adoption, Amendment, Credential, ForkProof, KeyHistory, Keyring, NoteId, Notification, Record, RecordType, Restart,
     Timestamp, check_notification,
 };
 use crate::node::LogId;
@@ -22,9 +24,11 @@ pub(super) struct Rows<'a> {
     as_of: Timestamp,
     whole: bool,
     bound: Bound,
-    /// Of the log that is being read: its keys and its amendments so far, and how many of its receipts were written.
+    /// Of the log that is being read: its keys, its amendments and the ids of its notes so far, and how many of its receipts
+    /// were written.
     log: LogId,
     keys: KeyHistory,
+    ids: HashMap<NoteId, u64>,
     adoption: Adoption,
     given: usize,
 }
@@ -34,7 +38,8 @@ impl<'a> Rows<'a> {
         let keys = Keyring::new(&reading.treaty).party(0).clone();
         let whole = reading.is_whole(Scope::All);
         let bound = gathered.docket.bound(as_of);
-        Self { reading, gathered, as_of, whole, bound, log: 0, keys, adoption: Adoption::default(), given: 0 }
+        let (ids, adoption) = (HashMap::new(), Adoption::default());
+        Self { reading, gathered, as_of, whole, bound, log: 0, keys, ids, adoption, given: 0 }
     }
 
     /// Everything: log by log, and then what belongs to no record.
@@ -50,6 +55,7 @@ impl<'a> Rows<'a> {
             if log != self.log {
                 (self.log, self.given, self.adoption) = (log, 0, Adoption::default());
                 self.keys = Keyring::new(&reading.treaty).party(log).clone();
+                self.ids.clear();
             }
             match item {
                 Item::Withheld(leaf) => self.withheld(index, &leaf, out),
@@ -106,9 +112,10 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn notification(&self, record: &Record<'_>, bytes: &[u8], out: &mut Files) -> Result<(), TablesError> {
+    fn notification(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Files) -> Result<(), TablesError> {
         let (treaty, profile, at) = (&*self.reading.treaty, &self.reading.profile, self.adoption.last());
-        let validity = check_notification(record, self.log, at, treaty, Some(profile), self.keys.officials());
+        let first = |id: &NoteId| Some(*self.ids.entry(*id).or_insert(record.index)).filter(|at| *at < record.index);
+        let validity = check_notification(record, self.log, at, treaty, Some(profile), self.keys.officials(), first);
         let received = self.gathered.received(self.log, record.index);
         let mut have = Vec::new();
         let quorum = received.iter().find(|(_, by)| {

@@ -1,11 +1,11 @@
 //! Attacks with keys and amendments: each fails, or is shown to everybody.
 
 use verbale::ledger::{
-    Change, Credential, Grant, NewKey, Record, RecordType, Revocation, Role, Rotation, Timestamp, Verdict,
-    check_notification, verify_evidence,
+    Change, Credential, Evidence, Grant, NewKey, NoteId, Record, RecordType, Revocation, Role, Rotation, Timestamp,
+    Verdict, check_notification, verify_evidence,
 };
 use verbale::node::{Read, Refusal, prove};
-use verbale::note::{SignedNote, SigningKey};
+use verbale::note::{Signature, SignedNote, SigningKey};
 
 use crate::common::{CA, HU, Ledger, PARTIES, RU, START, US, key, later_key};
 use crate::rig::{Log, Rig};
@@ -165,10 +165,93 @@ fn a_root_that_revokes_and_calls_keys_lost_cannot_deny_what_was_logged() {
     let bytes = node.disk.record(RU, denied).unwrap().unwrap();
     let record = Record::parse(&bytes).unwrap();
     let (place, officials) = (node.engine.adoption(RU).at(denied), node.engine.keys().party(RU).officials());
-    let found = check_notification(&record, RU, place, &ledger.treaty, Some(&ledger.profile), officials);
+    let found = check_notification(&record, RU, place, &ledger.treaty, Some(&ledger.profile), officials, |_| None);
     assert!(found.marks.is_empty() && found.signers[0].revoked_at.is_some_and(|at| at > denied), "{found:?}");
     // The key signs nothing more.
     assert!(matches!(ledger.submit(RU, ledger.note(RU, 2, "minister")), Err(Refusal::Marks(_))));
+}
+
+#[test]
+fn whoever_has_the_log_key_does_not_bring_a_revoked_official_back_by_the_old_grant() {
+    let mut ledger = Ledger::new();
+    let node = &ledger.nodes[HU];
+    let places = node.disk.credentials(RU).unwrap();
+    let granted = node.disk.record(RU, places[0]).unwrap().unwrap();
+    let grant = Record::parse(&granted).unwrap().payload.to_vec();
+    let minister = key(RU, "minister");
+    ledger.submit(RU, revocation(&ledger, RU, &minister)).unwrap();
+    ledger.settle();
+    let revoked = *ledger.nodes[HU].disk.credentials(RU).unwrap().last().unwrap();
+    // The party's own node says what became of it; a thief of the log key writes it into the log all the same.
+    ledger.log_anyway(RU, RecordType::Credential, &grant);
+    // A grant of the same key that was signed and never logged is no better.
+    let unused = Grant {
+        from: None,
+        issued: Timestamp::from_posix(START + 1_000_000),
+        key: minister.public().clone(),
+        kinds: vec!["*".into()],
+        ledger: ledger.treaty.hash(),
+        party: "RU".into(),
+        title: "Minister once more".into(),
+        until: None,
+    };
+    let unused = signed(RU, &Credential::Grant(unused));
+    assert_eq!(ledger.submit(RU, unused.clone()).unwrap_err(), Refusal::KeyRevoked(revoked));
+    ledger.log_anyway(RU, RecordType::Credential, &unused);
+    let note = ledger.note(RU, 4, "minister");
+    assert!(matches!(ledger.submit(RU, note.clone()), Err(Refusal::Marks(_))));
+    let index = ledger.log_anyway(RU, RecordType::Notification, &note);
+    let found = verdict(&ledger, &evidence(&ledger, HU, RU, index));
+    assert!(found.signers.is_empty() && found.marks[0].code == "unauthorised", "{found:?}");
+    assert!(found.marks[0].text.contains(&format!("revoked in record {revoked}")), "{}", found.marks[0].text);
+}
+
+#[test]
+fn a_note_that_is_logged_once_more_is_marked_by_whoever_has_the_log() {
+    let mut ledger = Ledger::new();
+    let first = ledger.remark(RU, 1);
+    let bytes = ledger.nodes[HU].disk.record(RU, first).unwrap().unwrap();
+    let payload = Record::parse(&bytes).unwrap().payload.to_vec();
+    let again = ledger.log_anyway(RU, RecordType::Notification, &payload);
+    let node = &ledger.nodes[HU];
+    let bytes = node.disk.record(RU, again).unwrap().unwrap();
+    let record = Record::parse(&bytes).unwrap();
+    let (place, officials) = (node.engine.adoption(RU).at(again), node.engine.keys().party(RU).officials());
+    let earlier = |id: &NoteId| node.disk.note(RU, id).unwrap().filter(|at| *at < again);
+    let found = check_notification(&record, RU, place, &ledger.treaty, Some(&ledger.profile), officials, earlier);
+    assert_eq!((found.marks.len(), found.marks[0].code.as_str()), (1, "repeated"));
+    assert!(found.marks[0].text.contains(&format!("RU/{first}")), "{}", found.marks[0].text);
+    // A file about the second one alone cannot know of the first, and says that it does not.
+    let found = verdict(&ledger, &evidence(&ledger, HU, RU, again));
+    assert!(found.not_proven.iter().any(|gap| gap.contains("had not logged the same note before")));
+}
+
+#[test]
+fn a_party_that_logs_very_many_credentials_does_not_make_its_notes_too_large_to_be_proved() {
+    let mut ledger = Ledger::new();
+    for number in 0..20 {
+        let grant = Grant {
+            from: None,
+            issued: Timestamp::from_posix(START + number),
+            key: key(RU, "minister").public().clone(),
+            kinds: vec!["*".into()],
+            ledger: ledger.treaty.hash(),
+            party: "RU".into(),
+            title: format!("Minister, and {number} other offices"),
+            until: None,
+        };
+        let grant = signed(RU, &Credential::Grant(grant));
+        ledger.log_anyway(RU, RecordType::Credential, &grant);
+    }
+    // A line that nobody can check, under a name that stands in every credential.
+    let mut note = SignedNote::parse(&ledger.note(RU, 7, "minister")).unwrap();
+    note.add(Signature { name: "e".into(), id: [1, 2, 3, 4], bytes: vec![0; 64] });
+    let index = ledger.log_anyway(RU, RecordType::Notification, &note.to_bytes());
+    let bytes = evidence(&ledger, HU, RU, index);
+    let found = verdict(&ledger, &bytes);
+    assert_eq!((found.signers.len(), found.marks[0].code.as_str()), (1, "unauthorised"));
+    let carried = Evidence::parse(&bytes, &ledger.treaty.hash()).unwrap().credentials.len();
+    assert_eq!(carried, 1, "only what decides goes along");
 }
 
 #[test]

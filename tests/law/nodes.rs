@@ -48,6 +48,22 @@ fn two_nodes_say_the_same_of_real_receipts() {
 }
 
 #[test]
+fn nothing_follows_from_a_note_that_is_logged_once_more() {
+    let mut ledger = Ledger::new();
+    let asked = ledger.remark(RU, 1);
+    let bytes = ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap();
+    let payload = verbale::ledger::Record::parse(&bytes).unwrap().payload.to_vec();
+    ledger.now += 40 * 86_400_000;
+    let again = ledger.log_anyway(RU, verbale::ledger::RecordType::Notification, &payload);
+    let docket = docket(&ledger, &ledger.nodes[RU].disk, [CA, HU, RU, US]);
+    let of = |index| {
+        let query = Query { note: Some((RU, index)), ..Query::default() };
+        docket.items(Timestamp::from_posix(ledger.now / 1000), &query).len()
+    };
+    assert_eq!((of(asked), of(again)), (3, 0));
+}
+
+#[test]
 fn a_receipt_that_does_not_hold_counts_for_nothing() {
     let mut ledger = Ledger::new();
     let asked = ledger.remark(RU, 1);

@@ -34,8 +34,11 @@ export class History {
     const says = `${this.party.name}, by its root key, said in record ${record.index} which keys are its own`;
     const value = await parseCredential(record.payload, this.party, this.treaty, trace, says);
     const credential = { ...value, index: record.index, logged: record.time, counts: true };
-    if (value.action === "grant") this.grants.push(credential);
-    else if (value.action === "revoke") this.revocations.push(credential);
+    if (value.action === "grant") {
+      // A key that was revoked never comes back.
+      if (this.revocations.some((one) => same(one.key.key, value.key.key))) credential.counts = false;
+      else this.grants.push(credential);
+    } else if (value.action === "revoke") this.revocations.push(credential);
     else if (this.isNew(value)) this.changes.push(credential);
     else credential.counts = false;
     return credential;

@@ -32,6 +32,8 @@ class Log {
     this.adoption = new Adoption();
     /** What the root has said of keys, in order; and the leaf hashes of the records that change the log's own. */
     this.credentials = [];
+    /** By id of a note: the first record with it. */
+    this.ids = new Map();
     this.restarts = [];
     this.changes = [];
     /** Stretches of records that are there or withheld, each from its first index up to, not including, its end. */
@@ -117,6 +119,13 @@ class Log {
     else this.stretches.push([index, index + 1n]);
   }
 
+  /** In which earlier record a note's id stands; `null` if the record at `index` is the first. */
+  logged(id, index) {
+    if (!this.ids.has(id)) this.ids.set(id, index);
+    const first = this.ids.get(id);
+    return first < index ? first : null;
+  }
+
   /** A restart certificate in its place: right after the head that goes on, whose root is that of the records before it. */
   async restart(record, before, treaty, trace) {
     if (!isRestart(record.payload)) return false;
@@ -133,7 +142,7 @@ class Log {
     try {
       if (record.type === "notification") {
         this.counts.notifications += 1;
-        const judged = await judge(record, this.at, this.history, this.adoption.last(), treaty, profile, trace);
+        const judged = await judge(record, this.at, this.history, this.adoption.last(), treaty, profile, trace, (id) => this.logged(id, record.index));
         this.notes.push({ log: this.at, record, ...judged });
       } else if (record.type === "credential") {
         this.counts.credentials += 1;

@@ -20,9 +20,9 @@ export function formerParty(log, time, treaty) {
 
 /**
  * Judges the payload of a record of the log of the party at `log`. `history` has the party's officials, `place` is how the
- * treaty stands there.
+ * treaty stands there, `logged` knows in which earlier record of the log a note's id stands.
  */
-export async function judge(record, log, history, place, treaty, profile, trace) {
+export async function judge(record, log, history, place, treaty, profile, trace, logged = () => null) {
   const party = treaty.parties[log];
   const [signers, marks] = [[], []];
   const mark = (code, text) => marks.push({ code, text });
@@ -35,6 +35,8 @@ export async function judge(record, log, history, place, treaty, profile, trace)
     return { signers, marks, value: null };
   }
   if (!same(value.ledger, treaty.hash)) mark("other-ledger", "It was signed for another ledger (another treaty file).");
+  const earlier = logged(value.id);
+  if (earlier !== null) mark("repeated", `A note with this id stands in the log already, as ${party.code}/${earlier}.`);
   if (value.from !== party.code) {
     mark("other-sender", `It says to be from ${value.from}, but stands in the log of ${party.code}.`);
   }

@@ -104,7 +104,9 @@ function gaps(verdict, treaty) {
     "That any clock was right: each time is what the named party's clock said.",
     `That ${sender} had not withdrawn an official's key before the note: this file has the grants, and ` +
       "only the whole log shows that nothing else was recorded.",
+    "That no node's key had been replaced before, as lost or stolen: this file does not show it, and the logs of those who signed do.",
     "That what the note says is true.",
+    `That ${sender} had not logged the same note before: only the whole log shows it, and what answered it there.`,
   ];
   if (treaty.rule !== null) {
     out.push(`That no further amendment of the treaty file held at that place: only the whole log of ${sender} shows it.`);
@@ -124,6 +126,18 @@ function gaps(verdict, treaty) {
     out.push(`That ${party} had not logged an answer of which those who cosigned had not yet heard.`);
   }
   if (verdict.fork !== null) out.push(`That ${sender} showed the same log to all: the contrary is proven.`);
+  return out;
+}
+
+/** That the first receipt is older than the note can be by other clocks, and which receipt says the same without it. */
+function firstReceiptTooEarly({ party, logged, not_before, not_after, receipts }, name) {
+  const [sender, by, out] = [name(party), name(not_after.by), []];
+  const late = not_before.find((bound) => bound.time > not_after.time);
+  if (late !== undefined) out.push(`The clocks of ${name(late.by)} and ${by} do not agree with each other.`);
+  if (logged > not_after.time) out.push(`The clocks of ${sender} and ${by} do not agree: by that of ${sender}, it was logged later.`);
+  const earliest = [logged, ...not_before.map(({ time }) => time)].reduce((a, b) => (a > b ? a : b));
+  const next = out.length > 0 ? receipts.find(({ time }) => time >= earliest) : undefined;
+  if (next !== undefined) out.push(`Without ${by}, it was sent by ${utc(next.time)} at the latest, by the clock of ${name(next.party)}.`);
   return out;
 }
 
@@ -164,8 +178,7 @@ function sentences(verdict, treaty, profile) {
   if (verdict.not_after !== null) {
     const { time, by } = verdict.not_after;
     out.push(`It was sent by ${utc(time)} at the latest, by the clock of ${name(by)}, which gave the first receipt.`);
-    const late = verdict.not_before.find((bound) => bound.time > time);
-    if (late !== undefined) out.push(`The clocks of ${name(late.by)} and ${name(by)} do not agree with each other.`);
+    out.push(...firstReceiptTooEarly(verdict, name));
   }
   for (const receipt of verdict.receipts) out.push(`${name(receipt.party)} had received it at ${utc(receipt.time)}.`);
   if (verdict.final && verdict.final_since !== null) {
