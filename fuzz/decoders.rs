@@ -130,7 +130,8 @@ pub fn notification(bytes: &[u8]) -> bool {
     }
     let (prev, kind) = (treaty().hash(), RecordType::Notification);
     let record = Record { index: 1, log: treaty().origin(0), prev, time: Timestamp::default(), kind, payload: bytes };
-    check_notification(&record, 0, Default::default(), treaty(), Some(golden_profile()), &Credentials::default());
+    let credentials = Credentials::default();
+    check_notification(&record, 0, Default::default(), treaty(), Some(golden_profile()), &credentials, |_| None);
     read.is_some()
 }
 

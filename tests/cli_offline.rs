@@ -166,9 +166,10 @@ fn from_keys_to_a_signed_note_that_the_ledger_finds_in_order() {
         kind: RecordType::Credential,
         payload: credential.as_bytes(),
     };
-    credentials.apply(&record, treaty.party(log), &treaty.hash());
+    credentials.apply(&record, log, &treaty);
     let record = Record { index: 1, kind: RecordType::Notification, payload: note.as_bytes(), ..record };
-    let validity = check_notification(&record, log, Default::default(), &treaty, Some(&profile), &credentials);
+    let validity =
+        check_notification(&record, log, Default::default(), &treaty, Some(&profile), &credentials, |_| None);
     assert_eq!(validity.marks, []);
     assert_eq!(validity.signers[0].title, "Minister");
 

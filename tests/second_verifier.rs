@@ -12,8 +12,11 @@ use common::{CA, HU, Ledger, RU, US, key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verbale::audit::{Selection, verify_export};
-use verbale::ledger::{Change, Evidence, Record, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence};
-use verbale::node::{Read, SilenceQuery, prove, prove_silence};
+use verbale::ledger::{
+    Change, Credential, Evidence, Grant, Record, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence,
+};
+use verbale::node::{Read, Refusal, SilenceQuery, prove, prove_silence};
+use verbale::note::{KeyType, SigningKey};
 use verbale::tlog::{TlogProof, leaf_hash};
 
 /// A place for files, with the treaty file and the profile in it.
@@ -310,6 +313,28 @@ fn both_verifiers_say_the_same_of_a_folder() {
     ledger.log_anyway(US, RecordType::Credential, &payloads[0]);
     let note = ledger.note(US, 6, "minister");
     ledger.log_anyway(US, RecordType::Notification, &note);
+    // One secret key for two officials, and a node's own key as an official's.
+    ledger.submit(US, ledger.grant(US, "envoy", "Envoy", "*")).unwrap();
+    let alias = |of: &str, name: &str| SigningKey::from_seed(name, KeyType::Ed25519, &key(US, of).seed()).unwrap();
+    for (number, of, name) in [(7, "envoy", "trial/US/deputy"), (8, "log", "trial/US/engine")] {
+        let alias = alias(of, name);
+        let grant = Grant {
+            from: None,
+            issued: Timestamp::from_posix(common::START),
+            key: alias.public().clone(),
+            kinds: vec!["*".into()],
+            ledger: ledger.treaty.hash(),
+            party: "US".into(),
+            title: "Deputy".into(),
+            until: None,
+        };
+        let grant = ledger.credential(US, &Credential::Grant(grant));
+        assert_eq!(ledger.submit(US, grant.clone()).unwrap_err(), Refusal::KeyUsed);
+        ledger.log_anyway(US, RecordType::Credential, &grant);
+        let body = json!({"text": "signed with one key under two names"});
+        let note = ledger.note_of(US, number, ("remark", body), &["*"], Vec::new(), &[key(US, "envoy"), alias]);
+        ledger.log_anyway(US, RecordType::Notification, &note);
+    }
     let good = desk.export(&ledger, HU, "good");
     let forked = desk.export(&eventful(), RU, "forked");
     let mut paths = vec![good.clone(), forked];
@@ -341,7 +366,7 @@ fn both_verifiers_say_the_same_of_a_folder() {
         assert_eq!(*theirs, ours);
     }
     let codes: Vec<_> = report.marked.iter().map(|note| note.marks[0].code.as_str()).collect();
-    assert_eq!(codes, ["unauthorised", "repeated", "unauthorised"]);
+    assert_eq!(codes, ["unauthorised", "repeated", "unauthorised", "unauthorised", "unauthorised"]);
     assert_eq!(answers[1]["forks"], json!(["HU"]));
 }
 

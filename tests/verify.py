@@ -572,8 +572,7 @@ class History:
         value = credential(payload, self.code, self.treaty)
         match value["action"]:
             case "grant":
-                # A key that was revoked never comes back.
-                if all(public != value["key"].public for _, public in self.revoked):
+                if self.is_free(value["key"]):
                     self.grants.append((index, value))
             case "revoke":
                 self.revoked.append((index, value["key"].public))
@@ -581,6 +580,13 @@ class History:
                 if self.is_new(value):
                     self.changes.append((index, value))
                     self.leaves.append(leaf)
+
+    def is_free(self, key):
+        """An official's key: one that was revoked never comes back, and a key has one job and one holder."""
+        used = {party[job].public for party in self.treaty.parties for job in ("root", "log", "witness")}
+        used |= {old["key"].public for _, old in self.changes if old["job"] != "transport"}
+        used |= {grant["key"].public for _, grant in self.grants if grant["key"].name != key.name}
+        return key.public not in used | {public for _, public in self.revoked}
 
     def is_new(self, value):
         key = value["key"]

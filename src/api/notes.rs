@@ -63,7 +63,7 @@ impl<'a> Notes<'a> {
             if let Some(bytes) = store.record(log, index)?
                 && let Ok(record) = Record::parse(&bytes)
             {
-                credentials.apply(&record, treaty.party(log), &treaty.hash());
+                credentials.apply(&record, log, treaty);
             }
         }
         Ok(cell.get_or_init(|| credentials))

@@ -226,7 +226,7 @@ fn credentials(
             return Err(misplaced(&name, "credentials go by index, and come before the note"));
         }
         next = record.index + 1;
-        credentials.apply(&record, treaty.party(log), &treaty.hash());
+        credentials.apply(&record, log, treaty);
     }
     Ok(credentials)
 }

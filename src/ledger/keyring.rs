@@ -11,7 +11,7 @@
 //! As far as a log is known, a key out of force verifies nothing. Beyond that, its latest key counts, and such as the
 //! root is known to have put in force at a place not yet known.
 
-use super::credential::{Credential, CredentialError, Job, NewKey, Rotation};
+use super::credential::{Credential, CredentialError, Grant, Job, NewKey, Rotation};
 use super::officials::Credentials;
 use super::record::{Record, RecordType};
 use super::time::Timestamp;
@@ -86,8 +86,9 @@ impl KeyHistory {
                 self.changes.push(KeyChange { index: record.index, rotation, note: record.payload.to_vec() });
             }
             Ok(Credential::Rotate(_)) | Err(_) => return,
+            Ok(Credential::Grant(grant)) if self.is_own(&grant) => return,
             Ok(credential) => {
-                if !self.officials.take(record.index, credential) {
+                if !self.officials.take(record.index, credential, treaty) {
                     return;
                 }
             }
@@ -121,6 +122,12 @@ impl KeyHistory {
         }
         self.announced.push((rotation, note.to_vec()));
         Ok(true)
+    }
+
+    /// Whether a grant's key is one that a rotation put in force.
+    pub fn is_own(&self, grant: &Grant) -> bool {
+        let mut own = self.changes.iter().filter_map(|change| change.rotation.key.verifier());
+        own.any(|key| key.public() == grant.key.public())
     }
 
     /// One key, one job, once: a key that stands in the treaty file or in this history does not come again.

@@ -7,9 +7,8 @@
 use super::credential::{Credential, Grant, Revocation};
 use super::record::{Record, RecordType};
 use super::time::Timestamp;
-use super::treaty::Party;
+use super::treaty::Treaty;
 use crate::note::Signature;
-use crate::tlog::Hash;
 
 /// What a party's root has said about its officials, in the order in which it took effect.
 #[derive(Clone, Debug, Default)]
@@ -33,23 +32,34 @@ pub enum Standing<'a> {
 
 impl Credentials {
     /// Takes in a record of the party's log; what is not a valid credential changes nothing.
-    pub fn apply(&mut self, record: &Record<'_>, party: &Party, ledger: &Hash) {
+    pub fn apply(&mut self, record: &Record<'_>, log: usize, treaty: &Treaty) {
         if record.kind == RecordType::Credential
-            && let Ok(credential) = Credential::verify(record.payload, party, record.log, ledger)
+            && let Ok(credential) = Credential::verify(record.payload, treaty.party(log), record.log, &treaty.hash())
         {
-            self.take(record.index, credential);
+            self.take(record.index, credential, treaty);
         }
     }
 
     /// Takes in a verified credential; whether it counts. A rotation says nothing of officials.
-    pub(super) fn take(&mut self, index: u64, credential: Credential) -> bool {
+    pub(super) fn take(&mut self, index: u64, credential: Credential, treaty: &Treaty) -> bool {
         match credential {
-            Credential::Grant(grant) if self.ended(&grant).is_some() => return false,
+            Credential::Grant(grant) if self.ended(&grant).is_some() || self.is_used(&grant, treaty) => return false,
             Credential::Grant(grant) => self.grants.push((index, grant)),
             Credential::Revoke(revocation) => self.revocations.push((index, revocation)),
             Credential::Rotate(_) => return false,
         }
         true
+    }
+
+    /// One key, one job, one holder: whether a grant's key is some party's own, or an official's of another name.
+    ///
+    /// One secret key would stand for two officials otherwise.
+    pub fn is_used(&self, grant: &Grant, treaty: &Treaty) -> bool {
+        let mut own = treaty.parties().iter().flat_map(|party| [&party.root, &party.log, &party.witness]);
+        let other = |(_, other): &(u64, Grant)| {
+            other.key.public() == grant.key.public() && other.key.name() != grant.key.name()
+        };
+        own.any(|key| key.public() == grant.key.public()) || self.grants.iter().any(other)
     }
 
     /// Where the key of a grant was revoked, whatever grant of it that was about.

@@ -48,8 +48,8 @@ pub enum Refusal {
     /// Looks like a restart certificate, and does not hold.
     #[error("{0}")]
     Restart(super::restart::RestartRefusal),
-    /// A rotation to a key that has a job already, or had one.
-    #[error("its key is no new one: a key has one job, once")]
+    /// A rotation to a key that has a job already, or had one; or a grant of such a key, or of another official's.
+    #[error("its key is no new one: a key has one job and one holder, once")]
     KeyUsed,
     /// A rotation to a key whose secret half this node does not have.
     #[error("this node does not have the secret half of that key: put its file into the keys folder and start again")]
@@ -207,6 +207,9 @@ impl Engine {
             Credential::Grant(grant) => {
                 if let Some(at) = history.officials().ended(grant) {
                     return Ok(Err(Refusal::KeyRevoked(at)));
+                }
+                if history.is_own(grant) || history.officials().is_used(grant, &treaty) {
+                    return Ok(Err(Refusal::KeyUsed));
                 }
             }
             Credential::Revoke(revocation) => {

@@ -15,8 +15,8 @@ function says(credential, profile, grants) {
   const { action, key, from, until, reason } = credential;
   if (action === "grant") {
     const span = [from === null ? "" : ` from ${utc(from)}`, until === null ? "" : ` until ${utc(until)}`].join("");
-    const void_ = credential.counts === false ? " The key had been withdrawn before, and so nothing changed." : "";
-    return `${credential.title} may sign ${kindsOf(credential.kinds, profile)}${span}.${void_}`;
+    const counts = credential.counts === false ? " The key had been withdrawn, or was used already, and so nothing changed." : "";
+    return `${credential.title} may sign ${kindsOf(credential.kinds, profile)}${span}.${counts}`;
   }
   const why = reason === null ? "" : ` The reason given: ${reason}`;
   if (action === "revoke") {

@@ -35,13 +35,20 @@ export class History {
     const value = await parseCredential(record.payload, this.party, this.treaty, trace, says);
     const credential = { ...value, index: record.index, logged: record.time, counts: true };
     if (value.action === "grant") {
-      // A key that was revoked never comes back.
-      if (this.revocations.some((one) => same(one.key.key, value.key.key))) credential.counts = false;
-      else this.grants.push(credential);
+      credential.counts = this.isFree(value.key);
+      if (credential.counts) this.grants.push(credential);
     } else if (value.action === "revoke") this.revocations.push(credential);
     else if (this.isNew(value)) this.changes.push(credential);
     else credential.counts = false;
     return credential;
+  }
+
+  /** Whether an official's key may be granted: one that was revoked never comes back, and a key has one job and one holder. */
+  isFree(key) {
+    const { parties } = this.treaty;
+    const own = [...parties.flatMap(({ root, log, witness }) => [root, log, witness]), ...this.changes.filter(({ job }) => job !== "transport").map((one) => one.key)];
+    const others = this.grants.map((grant) => grant.key).filter(({ name }) => name !== key.name);
+    return [...own, ...others, ...this.revocations.map((one) => one.key)].every((other) => !same(other.key, key.key));
   }
 
   /** One key, one job, once. */
