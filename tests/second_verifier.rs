@@ -223,6 +223,61 @@ fn both_verifiers_follow_amendments() {
     assert_eq!(desk.ask(std::slice::from_ref(&folder))[0]["verified"], false);
 }
 
+/// A remark goes to each depositary, and a state party sends it.
+const REACHING: &str = "version = 1\ntitle = \"Trial\"\nacknowledgement = \"seen\"\n[kind.seen]\ntitle = \"Seen\"\n[amendment]\nshare = \"2/3\"\n\
+    [kind.remark]\ntitle = \"Remark\"\nfrom = [\"state-party\"]\nmust_reach = [\"depositary\"]\n\
+    [[kind.remark.field]]\nname = \"text\"\ntitle = \"Text\"\ntype = \"text\"\n";
+
+#[test]
+fn both_verifiers_go_by_the_roles_that_the_parties_have_at_the_time() {
+    let Some(desk) = Desk::new() else { return };
+    let roles = |party| match party {
+        CA | HU => "\"state-party\", \"depositary\"",
+        US => "\"observer\"",
+        _ => "\"state-party\"",
+    };
+    let mut ledger = Ledger::under(common::treaty_text_with(REACHING, roles), REACHING);
+    for party in [CA, HU, RU, US] {
+        ledger.submit(party, ledger.grant(party, "minister", "Minister", "*")).unwrap();
+    }
+    let note = |ledger: &Ledger, from, number, to: &[&str]| {
+        let body = json!({"text": "a remark"});
+        ledger.note_of(from, number, ("remark", body), to, Vec::new(), &[key(from, "minister")])
+    };
+    let refused = |ledger: &mut Ledger, from: usize, note: Vec<u8>| match ledger.submit(from, note) {
+        Err(Refusal::Marks(marks)) => marks.into_iter().map(|mark| mark.code).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let mine = note(&ledger, US, 1, &["CA", "HU"]);
+    assert_eq!(refused(&mut ledger, US, mine.clone()), ["observer", "wrong-sender"]);
+    let one = note(&ledger, RU, 1, &["CA"]);
+    assert_eq!(refused(&mut ledger, RU, one.clone()), ["not-reached"]);
+    ledger.log_anyway(US, RecordType::Notification, &mine);
+    ledger.log_anyway(RU, RecordType::Notification, &one);
+    // Hungary is depositary no more, and the United States become a party, a day later.
+    let from = Timestamp::from_posix(ledger.now / 1000 + 86_400);
+    let state = |party: &str| Change::Status { party: party.into(), roles: vec![Role::StateParty], from };
+    let amendment = ledger.amendment(vec![state("HU"), state("US")], &[CA, HU, RU]);
+    ledger.submit(CA, amendment).unwrap();
+    ledger.settle();
+    let early = note(&ledger, US, 2, &["CA", "HU"]);
+    assert_eq!(refused(&mut ledger, US, early), ["observer", "wrong-sender"]);
+    ledger.now += 2 * 86_400_000;
+    ledger.submit(US, note(&ledger, US, 3, &["CA"])).unwrap();
+    ledger.submit(RU, note(&ledger, RU, 3, &["CA"])).unwrap();
+    fs::write(desk.dir.path().join("treaty.toml"), &ledger.treaty_text).unwrap();
+    fs::write(desk.dir.path().join("profile.toml"), ledger.profile_text).unwrap();
+    let folder = desk.export(&ledger, CA, "roles");
+    let report = verbale::audit::verify_export(&folder, None, &mut |_, _| {}).unwrap();
+    assert!(report.is_sound(), "{report:#?}");
+    let marked: Vec<_> = report.marked.iter().map(|note| (note.party.as_str(), note.marks[0].code.as_str())).collect();
+    assert_eq!(marked, [("RU", "not-reached"), ("US", "observer")]);
+    let answer = &desk.ask(std::slice::from_ref(&folder))[0];
+    assert_eq!(answer["verified"], true, "{answer}");
+    let theirs: Vec<_> = answer["logs"].as_array().unwrap().iter().map(|log| log["marked"].clone()).collect();
+    assert_eq!(theirs, [0, 0, 1, 1]);
+}
+
 /// A ledger with all that there can be: late receipts, notes out of order, and a forked log.
 fn eventful() -> Ledger {
     let mut ledger = Ledger::new();

@@ -324,6 +324,18 @@ class Treaty:
         change = self.status(code, number, time)
         return change is not None and not set(change[3]) & {"state-party", "depositary"}
 
+    def at_time(self, time, sender):
+        """With the roles that each party has at a time. A sender that has left keeps those that it had last."""
+        out = copy.copy(self)
+        out.by_code = {}
+        for code, party in self.by_code.items():
+            seen = self
+            if code == sender and self.former(code, len(self.chain), time):
+                seen = copy.copy(self)
+                seen.statuses = [one for one in self.statuses if set(one[2]) & {"state-party", "depositary"}]
+            out.by_code[code] = {**party, "roles": seen.roles(code, len(self.chain), time)}
+        return out
+
     def first(self, number):
         out = copy.copy(self)
         out.chain, out.quorums = self.chain[:number], self.quorums[:number + 1]
@@ -1031,7 +1043,8 @@ def judge(record, history, treaty, profile, clock="", ids=None):
         marks.append("repeated")
     if value["from"] != code:
         marks.append("other-sender")
-    if treaty.by_code[code]["roles"] == ["observer"]:
+    then = treaty.at_time(max(record.time, clock), code)
+    if then.by_code[code]["roles"] == ["observer"]:
         marks.append("observer")
     if treaty.former(code, len(treaty.chain), max(record.time, clock)):
         marks.append("former-party")
@@ -1052,7 +1065,7 @@ def judge(record, history, treaty, profile, clock="", ids=None):
         else:
             signers.append((name, grant["title"]))
     # Keys with one name are one official's.
-    marks += disorder(kind, value, code, {name for name, _ in signers}, treaty, profile) if kind else []
+    marks += disorder(kind, value, code, {name for name, _ in signers}, then, profile) if kind else []
     return [title for _, title in signers], marks, value
 
 

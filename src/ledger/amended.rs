@@ -4,6 +4,7 @@
 //! own log, as soon as it knows it; in that log it holds from this very record on. So a reader needs no other log to
 //! judge a record, an evidence file carries amendments as it carries credentials, and nobody's clock or network decides.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::amendment::{Amendment, AmendmentError, AmendmentRule, Change, MAX_AMENDMENTS, Signatures};
@@ -115,6 +116,26 @@ impl Treaty {
     /// By which change a party is a former party at a time, with so many amendments.
     pub fn former(&self, number: usize, party: usize, time: Timestamp) -> Option<&StatusChange> {
         self.status(number, party, time).filter(|change| !binds(&change.roles))
+    }
+
+    /// The treaty with the roles that each party has at a time, by all amendments that are known. A sender that has left
+    /// keeps the roles that it had last: that it has left is said by itself.
+    pub fn at_time(&self, time: Timestamp, sender: usize) -> Cow<'_, Self> {
+        if self.statuses.iter().all(|change| change.from > time) {
+            return Cow::Borrowed(self);
+        }
+        let mut out = self.clone();
+        for (at, party) in out.parties.iter_mut().enumerate() {
+            let binding = |change: &&StatusChange| change.party == at && change.from <= time && binds(&change.roles);
+            let last = match self.former(self.number(), at, time).filter(|_| at == sender) {
+                Some(_) => self.statuses.iter().filter(binding).max_by_key(|change| (change.from, change.number)),
+                None => self.status(self.number(), at, time),
+            };
+            if let Some(change) = last {
+                party.roles.clone_from(&change.roles);
+            }
+        }
+        Cow::Owned(out)
     }
 
     /// Whether the receipts of these parties make the quorum, as the treaty stands at a place: former parties are not

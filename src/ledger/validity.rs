@@ -118,7 +118,9 @@ pub fn check_notification(
     if notification.ledger != treaty.hash() {
         marks.push(Mark::new("other-ledger", "It was signed for another ledger (another treaty file)."));
     }
-    let party = treaty.party(log);
+    let time = record.time.max(at.clock);
+    let then = &*treaty.at_time(time, log);
+    let party = then.party(log);
     if let Some(earlier) = logged(&notification.id) {
         let text = format!("A note with this id stands in the log already, as {}/{earlier}.", party.code);
         marks.push(Mark::new("repeated", text));
@@ -130,7 +132,7 @@ pub fn check_notification(
     if party.roles == [Role::Observer] {
         marks.push(Mark::new("observer", format!("{} is an observer, not a party that notifies.", party.code)));
     }
-    marks.extend(former_party(log, record.time.max(at.clock), treaty));
+    marks.extend(former_party(log, time, treaty));
     for code in notification.to.iter().filter(|code| *code != "*" && treaty.find(code).is_none()) {
         marks.push(Mark::new("unknown-addressee", format!("It is addressed to {code}, which is not a party.")));
     }
@@ -146,7 +148,7 @@ pub fn check_notification(
     }
     check_signers(&note, &notification, record, credentials, &mut validity);
     if let Some(profile) = profile {
-        let disorder = profile.disorder(&notification, log, validity.officials(), treaty);
+        let disorder = profile.disorder(&notification, log, validity.officials(), then);
         validity.marks.extend(disorder.into_iter().map(|(code, text)| Mark::new(code, text)));
     }
     validity

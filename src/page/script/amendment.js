@@ -50,6 +50,21 @@ export function formerBy(treaty, number, party, time) {
   return change !== null && !change.roles.some((role) => BINDING.includes(role)) ? change : null;
 }
 
+/**
+ * The treaty with the roles that each party has at a time, by all amendments that are known. A sender that has left keeps the
+ * roles that it had last: that it has left is said by itself.
+ */
+export function atTime(treaty, time, sender) {
+  if (treaty.statuses.every((one) => one.from > time)) return treaty;
+  const all = treaty.taken.length;
+  const binding = treaty.statuses.filter((one) => one.roles.some((role) => BINDING.includes(role)));
+  const rolesAt = (at) => {
+    const left = at === sender && formerBy(treaty, all, at, time) !== null;
+    return rolesOf(left ? { ...treaty, statuses: binding } : treaty, all, at, time);
+  };
+  return { ...treaty, parties: treaty.parties.map((party, at) => ({ ...party, roles: rolesAt(at) })) };
+}
+
 /** Whether receipts by these parties (codes) make the quorum, as the treaty stands at a place of a log. */
 export function isQuorum(treaty, place, have) {
   const gone = (code) => {

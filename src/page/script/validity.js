@@ -1,5 +1,5 @@
 // What is to be said of a notification record (docs/format.md, section 14). A mark takes nothing away from the proof.
-import { formerBy } from "./amendment.js";
+import { atTime, formerBy } from "./amendment.js";
 import { Refused, same, utf8 } from "./bytes.js";
 import { verifies } from "./ed25519.js";
 import { faults } from "./form.js";
@@ -23,7 +23,9 @@ export function formerParty(log, time, treaty) {
  * treaty stands there, `logged` knows in which earlier record of the log a note's id stands.
  */
 export async function judge(record, log, history, place, treaty, profile, trace, logged = () => null) {
-  const party = treaty.parties[log];
+  const time = record.time > place.clock ? record.time : place.clock;
+  const then = atTime(treaty, time, log);
+  const party = then.parties[log];
   const [signers, marks] = [[], []];
   const mark = (code, text) => marks.push({ code, text });
   let note, value;
@@ -43,7 +45,7 @@ export async function judge(record, log, history, place, treaty, profile, trace,
   if (party.roles.length === 1 && party.roles[0] === "observer") {
     mark("observer", `${party.code} is an observer, not a party that notifies.`);
   }
-  const former = formerParty(log, record.time > place.clock ? record.time : place.clock, treaty);
+  const former = formerParty(log, time, treaty);
   if (former !== null) marks.push(former);
   for (const code of value.to) {
     if (code !== "*" && treaty.parties.every((other) => other.code !== code)) {
@@ -76,7 +78,7 @@ export async function judge(record, log, history, place, treaty, profile, trace,
   const kind = profile?.kinds.get(value.kind);
   // Keys with one name are one official's.
   const officials = new Set(signers.map((signer) => signer.key)).size;
-  if (kind !== undefined) for (const [code, text] of disorder(kind, value, log, officials, treaty, profile)) mark(code, text);
+  if (kind !== undefined) for (const [code, text] of disorder(kind, value, log, officials, then, profile)) mark(code, text);
   return { signers, marks, value, note };
 }
 
