@@ -207,6 +207,9 @@ fn titles_are_words_on_one_line() {
         let head = Profile::parse(HEAD.replace("\"T\"", empty).as_bytes()).unwrap_err().to_string();
         assert!(head.starts_with("line 2: ") && head.contains(why), "{head}");
     }
+    let same = "[kind.a]\ntitle = \"ACK\"\n";
+    refused(&format!("{same}[message]\nprefix = \"P\"\nnumber = \"{{party}}/{{index}}\"\n"), 5, "have one `title`");
+    taken(same);
     let choice = |choices: &str| {
         format!(
             "[kind.a]\ntitle = \"A\"\nfield = [{{ name = \"x\", title = \"X\", type = \"choice\", choices = [{choices}] }}]\n"

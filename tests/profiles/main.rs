@@ -303,7 +303,7 @@ fn the_page_for_authors_is_true() {
          [group.benelux]\ntitle = \"Benelux\"\nmembers = [\"BE\", \"NL\", \"LU\"]\n[kind.refusal]\ntitle = \"Refusal\"\n\
          [kind.withdrawal]\ntitle = \"Withdrawal\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
          [kind.depositary-circular]\ntitle = \"Circular\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
-         [kind.quota-decision]\ntitle = \"Decision\"\nfield = [{{ name = \"year\", title = \"Year\", type = \"integer\" }},\n\
+         [kind.quota-decision]\ntitle = \"Decision\"\nfrom = [\"depositary\"]\nfield = [{{ name = \"year\", title = \"Year\", type = \"integer\" }},\n\
          {{ name = \"distribution\", title = \"Rows\", type = \"group\", repeatable = true, field = [\n\
          {{ name = \"observing\", title = \"Who\", type = \"party\" }}, {{ name = \"observed\", title = \"Whom\", type = \"party\" }},\n\
          {{ name = \"flights\", title = \"How often\", type = \"integer\" }}] }}]\n",
@@ -312,6 +312,19 @@ fn the_page_for_authors_is_true() {
         starting("[message]\n"),
     );
     Profile::parse(whole.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{whole}"));
+
+    // What ends a rule, and a window that shuts.
+    let ended = starting("ended_by = [").trim().to_owned();
+    let ended = first.replace("within = \"24 hours\"", &format!("within = \"24 hours\"\n{ended}"))
+        + "[kind.refusal]\ntitle = \"Refusal\"\n[kind.cancellation]\ntitle = \"Cancellation\"\n";
+    Profile::parse(ended.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{ended}"));
+    let shut = format!(
+        "{first}[kind.conference-request]\ntitle = \"Request for a conference\"\n[[kind.conference-request.due]]\n\
+         id = \"conference\"\ntitle = \"Conference\"\nby = [\"any depositary\"]\nanswer = [\"acknowledgement\"]\n\
+         start = \"sent\"\nwindow = [\"30 days\", \"1 month\"]\n"
+    );
+    let fault = Profile::parse(shut.as_bytes()).unwrap_err().to_string();
+    assert!(page.contains(&format!("    error: profile.toml, {fault}\n")), "{fault}");
 
     // Quoted sentences, where the page has not cut them short.
     let explained = profile("cfe").explain("withdrawal").unwrap();

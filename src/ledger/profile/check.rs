@@ -89,6 +89,14 @@ impl Check<'_> {
             }
         }
         if let Some(message) = &profile.message {
+            let mut titles = BTreeMap::new();
+            for (name, kind) in &profile.kind {
+                if let Some(other) = titles.insert(kind.title.to_lowercase(), name) {
+                    let what =
+                        format!("kinds `{other}` and `{name}` have one `title`: a message's SUBJECT would mean both");
+                    self.fault(way(&["kind", name, "title"]), what);
+                }
+            }
             self.words(
                 &message.prefix,
                 way(&["message", "prefix"]),
