@@ -235,7 +235,7 @@ fn another_reading_stands_beside_the_first() {
 #[test]
 fn what_is_due_every_year_is_met_late_or_missed_by_each_party() {
     let mut w = World::new(
-        "[kind.data]\ntitle = \"Data\"\nfield = [{ name = \"year\", title = \"Year\", type = \"integer\" }]\n\
+        "[kind.data]\ntitle = \"Data\"\nfield = [{ name = \"year\", title = \"Year\", type = \"integer\", required = true }]\n\
          [[periodic]]\nid = \"yearly\"\ntitle = \"Data\"\nby = [\"RU\", \"US\", \"PL\"]\nanswer = [\"data\"]\n\
          days = [\"12-15\"]\nyear = \"year\"\nahead = 1\nsince = 2020\n",
     );

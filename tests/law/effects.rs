@@ -144,10 +144,10 @@ fn quotas_are_used_handed_over_and_given_back() {
          [quota]\ntitle = \"Flights\"\npassive = { union = 42, US = 42 }\nactive = { US = 3, union = 5 }\nuncharged_by = [{ kind = \"prohibition\", from = [\"field:observed\", \"RU\"] }]\n\
          use = [{ kind = \"flight\", active = \"sender\", passive = \"field:observed\", year = \"arrival\" }]\n\
          transfer = { kind = \"transfer\", from = \"giver\", to = \"taker\", count = \"flights\", year = \"year\" }\n\
-         [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\" }, { name = \"arrival\", title = \"A\", type = \"time\" }]\n\
+         [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\", required = true }, { name = \"arrival\", title = \"A\", type = \"time\", required = true }]\n\
          [kind.prohibition]\ntitle = \"Prohibition\"\n[kind.back]\ntitle = \"Back\"\nrevokes = [\"*\"]\n\
-         [kind.transfer]\ntitle = \"Transfer\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
-         { name = \"taker\", title = \"T\", type = \"party\" }, { name = \"flights\", title = \"F\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n",
+         [kind.transfer]\ntitle = \"Transfer\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\", required = true },\n\
+         { name = \"taker\", title = \"T\", type = \"party\", required = true }, { name = \"flights\", title = \"F\", type = \"integer\", required = true }, { name = \"year\", title = \"Y\", type = \"integer\", required = true }]\n",
     );
     let flight = |at: &str| json!({"observed": "PL", "arrival": at});
     w.send(US, "2019-12-30T00:00:00Z", "flight", &["*"], &[], flight("2020-01-02T00:00:00Z"));
@@ -212,15 +212,15 @@ fn quota_is_distributed_by_who_is_observed_and_stands_until_there_is_another() {
          allocation = { kind = \"decision\", year = \"year\", rows = \"rows\", holder = \"observing\", observed = \"observed\", count = \"flights\", stands = true }\n\
          [[periodic]]\nid = \"plan\"\ntitle = \"Plan\"\nby = [\"state-party\"]\nholders = true\nanswer = [\"plan\"]\n\
          days = [\"11-01\"]\nyear = \"year\"\nahead = 1\nsince = 2020\n\
-         [kind.back]\ntitle = \"Back\"\nrevokes = [\"*\"]\n[kind.plan]\ntitle = \"Plan\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" }]\n\
-         [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\" }]\n\
-         [kind.decision]\ntitle = \"Decision\"\nfrom = [\"depositary\"]\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" },\n\
+         [kind.back]\ntitle = \"Back\"\nrevokes = [\"*\"]\n[kind.plan]\ntitle = \"Plan\"\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\", required = true }]\n\
+         [kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"observed\", title = \"O\", type = \"party\", required = true }]\n\
+         [kind.decision]\ntitle = \"Decision\"\nfrom = [\"depositary\"]\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\", required = true },\n\
          { name = \"rows\", title = \"R\", type = \"group\", repeatable = true, field = [\n\
-         { name = \"observing\", title = \"A\", type = \"party\" }, { name = \"observed\", title = \"B\", type = \"party\" },\n\
-         { name = \"flights\", title = \"F\", type = \"integer\" }] }]\n\
-         [kind.transfer]\ntitle = \"Transfer\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" },\n\
-         { name = \"taker\", title = \"T\", type = \"party\" }, { name = \"observed\", title = \"O\", type = \"party\" },\n\
-         { name = \"flights\", title = \"F\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n",
+         { name = \"observing\", title = \"A\", type = \"party\", required = true }, { name = \"observed\", title = \"B\", type = \"party\", required = true },\n\
+         { name = \"flights\", title = \"F\", type = \"integer\", required = true }] }]\n\
+         [kind.transfer]\ntitle = \"Transfer\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\", required = true },\n\
+         { name = \"taker\", title = \"T\", type = \"party\", required = true }, { name = \"observed\", title = \"O\", type = \"party\", required = true },\n\
+         { name = \"flights\", title = \"F\", type = \"integer\", required = true }, { name = \"year\", title = \"Y\", type = \"integer\", required = true }]\n",
     );
     let owing = |w: &World, at: &str| -> Vec<String> {
         let items = w.docket.items(time(at), &Default::default());

@@ -100,6 +100,9 @@ fn a_rule_does_not_rest_on_a_field_that_a_note_may_leave_out() {
                   [[kind.out.effect]]\nid = \"e\"\ntitle = \"E\"\nstart = \"field:day\"\n";
     refused(effect, 12, "counted from the field `day`");
     taken(&format!("{effect}optional = [\"day\"]\n"));
+    let informed = asks("by = [\"*\"]\nstart = \"informed-by-depositary\"\nwithin = \"7 days\"");
+    refused(&informed, 14, "no kind of note does: write `informs = true`");
+    taken(&informed.replace("title = \"Circular\"", "title = \"Circular\"\ninforms = true"));
     // What is only compared may be left out.
     taken(&effect.replace("start = \"field:day\"", "start = \"sent\"\nclaimed = \"day\""));
 }
@@ -228,6 +231,14 @@ fn yearly_rules_name_who_owes_and_each_day_once() {
     refused(&rule("\"observer\"", "\"11-01\""), 9, "owe nothing");
     refused(&rule("\"*\"", "\"11-01\", \"12-15\", \"11-01\""), 11, "11-01 stands there twice");
     taken(&rule("\"*\"", "\"11-01\", \"12-15\""));
+    let year = |required: &str| {
+        let field = format!("field = [{{ name = \"y\", title = \"Y\", type = \"integer\"{required} }}]\n");
+        rule("\"*\"", "\"11-01\"").replace("\"ack\"", "\"data\"")
+            + "year = \"y\"\n[kind.data]\ntitle = \"Data\"\n"
+            + &field
+    };
+    refused(&year(""), 12, "“Data” may leave out the field `y`");
+    taken(&year(", required = true"));
 }
 
 /// A quota with a group, a use, a transfer and an allocation; its lines begin at line 6.
@@ -237,12 +248,12 @@ const QUOTA: &str = "[quota]\ntitle = \"Q\"\npassive = { union = 6, US = 4 }\nun
     [quota.allocation]\nkind = \"decide\"\nyear = \"year\"\nrows = \"rows\"\nholder = \"who\"\nobserved = \"whom\"\ncount = \"n\"\n\
     [group.union]\ntitle = \"Union\"\nmembers = [\"RU\", \"BY\"]\n\
     [kind.stop]\ntitle = \"Stop\"\n[kind.back]\ntitle = \"Back\"\nrevokes = [\"use\"]\n\
-    [kind.use]\ntitle = \"Use\"\nfield = [{ name = \"of\", title = \"Of\", type = \"party\" }]\n\
-    [kind.give]\ntitle = \"Give\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\" }, { name = \"taker\", title = \"T\", type = \"party\" },\n\
-    { name = \"n\", title = \"N\", type = \"integer\" }, { name = \"year\", title = \"Y\", type = \"integer\" }]\n\
-    [kind.decide]\ntitle = \"Decide\"\nfrom = [\"state-party\"]\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\" },\n\
+    [kind.use]\ntitle = \"Use\"\nfield = [{ name = \"of\", title = \"Of\", type = \"party\", required = true }]\n\
+    [kind.give]\ntitle = \"Give\"\nfrom = [\"field:giver\"]\nfield = [{ name = \"giver\", title = \"G\", type = \"party\", required = true }, { name = \"taker\", title = \"T\", type = \"party\", required = true },\n\
+    { name = \"n\", title = \"N\", type = \"integer\", required = true }, { name = \"year\", title = \"Y\", type = \"integer\", required = true }]\n\
+    [kind.decide]\ntitle = \"Decide\"\nfrom = [\"state-party\"]\nfield = [{ name = \"year\", title = \"Y\", type = \"integer\", required = true },\n\
     { name = \"rows\", title = \"R\", type = \"group\", repeatable = true, field = [\n\
-    { name = \"who\", title = \"W\", type = \"party\" }, { name = \"whom\", title = \"O\", type = \"party\" }, { name = \"n\", title = \"N\", type = \"integer\" }] }]\n";
+    { name = \"who\", title = \"W\", type = \"party\", required = true }, { name = \"whom\", title = \"O\", type = \"party\", required = true }, { name = \"n\", title = \"N\", type = \"integer\", required = true }] }]\n";
 
 #[test]
 fn quota_is_for_who_may_and_nobody_counts_twice() {
@@ -261,12 +272,35 @@ fn quota_is_for_who_may_and_nobody_counts_twice() {
         ("from = [\"state-party\"]\n", "", 18, "`decide` has no `from`"),
         ("repeatable = true, ", "", 17, "is not `repeatable`"),
         (
-            "{ name = \"whom\", title = \"O\", type = \"party\" }",
-            "{ name = \"whom\", title = \"O\", type = \"date\" }",
+            "title = \"O\", type = \"party\"",
+            "title = \"O\", type = \"date\"",
             17,
             "`whom` of the rows is of another type",
         ),
-        ("type = \"integer\" }] }]", "type = \"text\" }] }]", 17, "`n` of the rows is of another type"),
+        (
+            "title = \"O\", type = \"party\", required = true",
+            "title = \"O\", type = \"party\"",
+            17,
+            "`whom` of the rows is not `required`",
+        ),
+        (
+            "title = \"T\", type = \"party\", required = true",
+            "title = \"T\", type = \"party\"",
+            11,
+            "“Give” may leave out the field `taker`",
+        ),
+        (
+            "title = \"Of\", type = \"party\", required = true",
+            "title = \"Of\", type = \"party\"",
+            10,
+            "“Use” may leave out the field `of`",
+        ),
+        (
+            "type = \"integer\", required = true }] }]",
+            "type = \"text\" }] }]",
+            17,
+            "`n` of the rows is of another type",
+        ),
     ] {
         assert!(QUOTA.contains(from), "{from}");
         refused(&QUOTA.replace(from, to), line, why);

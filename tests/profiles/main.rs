@@ -299,17 +299,18 @@ fn the_page_for_authors_is_true() {
 
     // Whatever else the page shows fits into one profile.
     let whole = format!(
-        "{first}\n{}\n{}\n{}\n\
+        "{first}\n{}\n{}\n{}\n{}\n[kind.annual-data]\ntitle = \"Data\"\nfield = [{{ name = \"year\", title = \"Year\", type = \"integer\", required = true }}]\n\
          [group.benelux]\ntitle = \"Benelux\"\nmembers = [\"BE\", \"NL\", \"LU\"]\n[kind.refusal]\ntitle = \"Refusal\"\n\
          [kind.withdrawal]\ntitle = \"Withdrawal\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
          [kind.depositary-circular]\ntitle = \"Circular\"\nfield = [{{ name = \"effective\", title = \"Date\", type = \"date\" }}]\n\
-         [kind.quota-decision]\ntitle = \"Decision\"\nfrom = [\"depositary\"]\nfield = [{{ name = \"year\", title = \"Year\", type = \"integer\" }},\n\
+         [kind.quota-decision]\ntitle = \"Decision\"\nfrom = [\"depositary\"]\nfield = [{{ name = \"year\", title = \"Year\", type = \"integer\", required = true }},\n\
          {{ name = \"distribution\", title = \"Rows\", type = \"group\", repeatable = true, field = [\n\
-         {{ name = \"observing\", title = \"Who\", type = \"party\" }}, {{ name = \"observed\", title = \"Whom\", type = \"party\" }},\n\
-         {{ name = \"flights\", title = \"How often\", type = \"integer\" }}] }}]\n",
+         {{ name = \"observing\", title = \"Who\", type = \"party\", required = true }}, {{ name = \"observed\", title = \"Whom\", type = \"party\", required = true }},\n\
+         {{ name = \"flights\", title = \"How often\", type = \"integer\", required = true }}] }}]\n",
         starting("[quota]\n"),
         starting("[[kind.withdrawal.effect]]\n"),
         starting("[message]\n"),
+        starting("[[periodic]]\n"),
     );
     Profile::parse(whole.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{whole}"));
 

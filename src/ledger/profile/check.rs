@@ -310,6 +310,11 @@ impl Check<'_> {
     }
 
     fn starts_at(&mut self, kind: &Kind, point: &Point, optional: &[String], here: Way, what: &str) {
+        if *point == Point::InformedByDepositary && !self.profile.kind.values().any(|kind| kind.informs) {
+            let text =
+                "it is counted from when a depositary informed of it, and no kind of note does: write `informs = true`";
+            self.fault(here.clone(), format!("{what}: {text} in that of the depositary's circular"));
+        }
         if let Point::Field(field) = point {
             self.event_field(kind, field, here.clone(), what);
             self.rests_on(kind, field, optional, here, &format!("{what}: it is counted from"));

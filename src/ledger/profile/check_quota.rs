@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::address::Who;
 use super::check::{Check, way};
 use super::field::{Field, FieldType};
+use super::kind::Kind;
 use super::locate::Way;
 use super::quota::Quota;
 use crate::ledger::notification::is_kind_name;
@@ -126,6 +127,10 @@ impl Check<'_> {
             }
             if let Some(year) = &used.year {
                 self.event_field(kind, year, here("use"), "quota: `use`");
+                self.needed(kind, year, here("use"), "quota: `use`");
+            }
+            if let Who::Field(field) = &used.passive.who {
+                self.needed(kind, field, here("use"), "quota: `use`");
             }
         }
         if let Some(transfer) = &quota.transfer {
@@ -164,6 +169,10 @@ impl Check<'_> {
                     let text = format!("{what}: the field `{name}` of the rows is of another type than is needed");
                     self.fault(here("allocation"), text);
                 }
+                Some(found) if !found.required => {
+                    let text = "of the rows is not `required`: a row without it would count for nothing";
+                    self.fault(here("allocation"), format!("{what}: the field `{name}` {text}"));
+                }
                 Some(_) => {}
             }
         }
@@ -179,7 +188,15 @@ impl Check<'_> {
             Some(found) if !fits(found, of) => {
                 self.fault(here, format!("{what}: the field `{field}` of `{kind}` is of another type than is needed"));
             }
-            Some(_) => {}
+            Some(_) => self.needed(known, field, here, what),
+        }
+    }
+
+    /// That a note cannot leave out what is counted.
+    fn needed(&mut self, kind: &Kind, field: &str, here: Way, what: &str) {
+        if kind.field(field).is_some_and(|found| !found.required && found.kind != FieldType::Group) {
+            let text = "without which it would count for nothing: make it `required`";
+            self.fault(here, format!("{what}: “{}” may leave out the field `{field}`, {text}", kind.title));
         }
     }
 }
