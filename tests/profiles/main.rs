@@ -212,6 +212,13 @@ fn what_is_unconfirmed_says_so() {
         ("certification-notice", "60 days"),
         ("site-change", "not found"),
         ("hazardous-airspace-source", "not found"),
+        ("flight-intent", "from its sending, not from its receipt"),
+        ("group-formation", "six months are counted"),
+        ("aircraft-designation", "from its sending, not from its receipt"),
+        ("amendment", "90 days are counted"),
+        ("quota-transfer", "From when"),
+        ("quota-decision", "Who notifies"),
+        ("withdrawal", "where a depositary itself withdraws"),
     ] {
         let explained = profile.explain(kind).unwrap();
         assert!(explained.unconfirmed.iter().any(|what| what.contains(word)), "{kind}: {:?}", explained.unconfirmed);
@@ -266,6 +273,72 @@ fn open_skies_has_every_notification_that_practice_knows() {
     let passive = &profile.quota.as_ref().unwrap().passive;
     assert_eq!((passive["US"], passive["russia-belarus"], passive["benelux"], passive["PT"]), (42, 42, 6, 2));
     assert_eq!((passive["czech-slovak"], passive.len()), (4, 21));
+}
+
+/// The clocks of the treaty's notifications, each as it is told.
+#[test]
+fn open_skies_counts_as_the_treaty_does() {
+    let profile = profile("open-skies");
+    for (kind, sentence) in [
+        ("flight-intent", "at least 72 hours before “Estimated arrival at the point of entry”"),
+        ("flight-intent", "to its sender, not later than 24 hours after whoever owes it received it"),
+        ("flight-intent", "not later than 96 hours after “Estimated arrival at the point of entry”"),
+        (
+            "transit-notice",
+            "on the same day as the “Intent to conduct an observation flight” to which it refers was sent",
+        ),
+        ("mission-plan", "not before “Arrival at the airfield”; what counts is “When it was handed over”"),
+        ("mission-plan", "at least 24 hours before “Intended start of the flight”"),
+        ("mission-plan", "not later than 4 hours after whoever owes it received it"),
+        ("mission-plan", "not later than 8 hours after “When it was handed over”"),
+        ("mission-plan-change", "not later than 8 hours after “When it was handed over”"),
+        ("prohibition", "not later than 7 days after “Day of the prohibition”"),
+        ("no-show", "not before 24 hours after “Notified arrival”"),
+        ("declination", "not later than 7 days after “Day on which it was declined”"),
+        ("deviation", "The deviation is told at once (VIII.II-III): promptly"),
+        ("deviation", "whom it names under “Whose crew it was” to all parties, promptly"),
+        ("flight-completion", "not later than 96 hours after “Arrival at the point of entry”"),
+        ("mission-report", "not later than 7 days after “Departure from the point of exit”"),
+        ("data-request", "whom it names under “Observing party” to its sender, promptly"),
+        ("quota-review", "Then: Without consensus the previous year's distribution stands."),
+        ("quota-transfer", "The transfer is notified at once (III.I.9): promptly"),
+        (
+            "planned-flights",
+            "that holds active quota of that year to all parties, every year by 1 November for the next year",
+        ),
+        ("group-formation", "6 months after the last addressee received it"),
+        ("group-formation", "From its sending"),
+        ("aircraft-designation", "at least 30 days before “Intended date”"),
+        ("aircraft-deletion", "at least 90 days before “Intended date”"),
+        ("certification-notice", "at least 60 days before “First day”"),
+        ("certification-attendance", "at least 30 days before “First day”"),
+        ("personnel-list", "not later than 30 days after whoever owes it received it"),
+        ("personnel-list", "Silence counts as accepted."),
+        ("personnel-list", "not later than 6 months after it was sent"),
+        ("amendment", "not before 30 days and not later than 60 days after the first depositary received note no. 3"),
+        ("amendment", "of those sent within 90 days after it was sent"),
+        ("amendment", "of those sent within 90 days after its addressee was informed of it by a depositary"),
+        ("accession", "each depositary to all parties, promptly"),
+        ("accession", "Decision of the Consultative Commission on the request (XVII.5)"),
+        ("withdrawal", "each depositary to all parties, promptly"),
+        ("withdrawal", "not before 30 days and not later than 60 days after the first depositary received it"),
+        ("withdrawal", "6 months after the first depositary received it"),
+        ("withdrawal", "(counted from when the last depositary received it)"),
+    ] {
+        let told = profile.explain(kind).unwrap();
+        let all = [told.when, told.then].concat();
+        assert!(all.iter().any(|said| said.contains(sentence)), "{kind}: {sentence:?} is not said: {all:#?}");
+    }
+    // To attend a certification is a right, and who is invited owes nothing.
+    assert!(profile.kind["certification-notice"].due.iter().all(|due| due.itself));
+    // The Chair is told of a transfer, after two messages that come first.
+    let transfer = &profile.kind["quota-transfer"];
+    assert!(transfer.to.iter().any(|to| to.to_string() == "field:chair"));
+    assert_eq!(transfer.after.iter().map(ToString::to_string).collect::<Vec<_>>(), ["os-format-36", "os-format-37"]);
+    // No note of anybody else's ends what is due of a flight, or gives its quota back.
+    let enders = profile.kind.values().flat_map(|kind| &kind.due).flat_map(|due| &due.ended_by);
+    let uncharged = &profile.quota.as_ref().unwrap().uncharged_by;
+    assert!(enders.chain(uncharged).all(|ender| !ender.from.is_empty()));
 }
 
 /// The indented blocks of a page, without their indentation.

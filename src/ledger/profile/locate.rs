@@ -53,7 +53,9 @@ pub(super) fn sentence(text: &str, error: &toml::de::Error) -> String {
         (line.matches('.').count(), start - line.len())
     });
     let deepest = starts.max().map_or(0, |(_, start)| start);
-    let fault = at(text, error.span().map_or(deepest, |span| span.start), error.message().to_owned());
+    let deep = || format!("{}: names are nested too deep here", error.message());
+    let what = if error.span().is_some() { error.message().to_owned() } else { deep() };
+    let fault = at(text, error.span().map_or(deepest, |span| span.start), what);
     let line = text.lines().nth(fault.line - 1).unwrap_or_default();
     match error.span().is_some() && line.len() <= MAX_SHOWN {
         true => error.to_string(),
