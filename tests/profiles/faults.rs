@@ -144,7 +144,7 @@ fn a_window_is_open_from_whatever_day_it_is_counted() {
 #[test]
 fn who_owes_can_answer() {
     let owed = |by: &str, answer: &str| {
-        asks(&format!("{OWED}"))
+        asks(OWED)
             .replace("[\"*\"]\nstart", &format!("[{by}]\nstart"))
             .replace("[\"reply\"]\nby", &format!("[{answer}]\nby"))
     };
