@@ -16,7 +16,7 @@ use super::tables;
 pub struct Args {
     /// What to write: a folder, or one file if its name ends in .tar.zst; must not exist yet
     target: PathBuf,
-    /// Write one page that opens in any browser, without a network, and verifies itself there: of the whole ledger only
+    /// Write one page that opens in any browser, without a network, and verifies itself there
     #[arg(long, conflicts_with = "resume")]
     html: bool,
     /// Tables for analysts instead of evidence

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Code, Context, Failure};
 use crate::scenario::{Basis, Scenario, Step};
@@ -85,12 +86,22 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     }
     if args.keep_running {
         stage.say("\nThe six nodes run on; interrupt this command (Ctrl-C) to end them.");
-        loop {
-            std::thread::park();
-        }
+        until_told_to_stop()?;
     }
     nodes.stop();
     Ok(())
+}
+
+/// Waits for an interruption or SIGTERM: the nodes must not outlive this command.
+fn until_told_to_stop() -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::new(Code::Other, format!("signals cannot be handled: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+    runtime.block_on(async {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt()).map_err(fail)?, signal(SignalKind::terminate()).map_err(fail)?);
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        Ok(())
+    })
 }
 
 fn prepare_folder(args: &Args) -> Result<PathBuf, Failure> {
