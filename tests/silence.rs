@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{CA, HU, Ledger, RU, US};
+use common::{CA, HU, Ledger, RU, US, key};
 use verbale::law::{SilenceRules, State, silence_rules};
 use verbale::ledger::{Evidence, Profile, Reference, Silence, Timestamp, verify_evidence};
 use verbale::node::{ProveError, Read, SilenceQuery, prove_silence};
-use verbale::note::SignedNote;
+use verbale::note::{Signature, SignedNote};
 use verbale::tlog::{Hash, leaf_hash};
 
 fn query(ledger: &Ledger, party: usize, attested: Vec<Vec<u8>>) -> SilenceQuery {
@@ -139,14 +139,28 @@ fn a_time_cannot_be_stretched_and_a_stranger_does_not_count() {
         let error = verify_evidence(&evidence.to_bytes(&hash), &ledger.treaty, None).unwrap_err().to_string();
         assert!(error.contains("silence.head"), "{error}");
     }
-    // Fewer than a quorum: the file verifies, and says so.
-    let mut note = SignedNote::new(head.text().to_owned()).unwrap();
-    head.signatures().iter().take(2).for_each(|line| note.add(line.clone()));
-    let mut evidence = original.clone();
-    evidence.silence.as_mut().unwrap().head = note;
-    let verdict = verify_evidence(&evidence.to_bytes(&hash), &ledger.treaty, None).unwrap();
-    assert_eq!(verdict.silence.as_ref().unwrap().as_of, None);
-    assert!(verdict.sentences(&ledger.treaty, None).join(" ").contains("they are not a quorum"));
+    // Fewer than a quorum, nobody, or a quorum with the sender, who claims it: the file verifies, and shows no silence.
+    assert!(verify_evidence(&bytes, &ledger.treaty, None).unwrap().is_sound());
+    let seen_by = |parties: &[usize]| {
+        let of_these = |line: &&Signature| parties.iter().any(|party| line.is_by(key(*party, "witness").public()));
+        let mut note = SignedNote::new(head.text().to_owned()).unwrap();
+        note.add(head.signatures()[0].clone());
+        head.signatures().iter().skip(1).filter(of_these).for_each(|line| note.add(line.clone()));
+        let mut evidence = original.clone();
+        evidence.silence.as_mut().unwrap().head = note;
+        verify_evidence(&evidence.to_bytes(&hash), &ledger.treaty, None).unwrap()
+    };
+    assert!(seen_by(&[HU, US]).is_sound(), "two parties, one of them a depositary, and neither the sender");
+    for (parties, said) in [
+        (&[HU][..], "these are not a quorum: that Canada did not answer is the word of each of them alone"),
+        (&[HU, RU], "Without Russia these are not a quorum"),
+        (&[], "Nobody vouches for it that the log had no more: that Canada did not answer is not shown"),
+    ] {
+        let verdict = seen_by(parties);
+        assert_eq!(verdict.silence.as_ref().unwrap().as_of, None);
+        let text = verdict.sentences(&ledger.treaty, None).join(" ");
+        assert!(text.contains(said) && !text.contains("had not answered") && !verdict.is_sound(), "{text}");
+    }
 }
 
 #[test]

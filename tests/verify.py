@@ -1249,7 +1249,7 @@ def evidence(data, treaty, profile):
         need(tree.size == until and tree.root() == until_root, "the records do not lead to the head")
         late, as_of = sorted(seen.values(), key=lambda s: (s[0], -s[1]), reverse=True), None
         for count in range(1, len(late) + 1):
-            if as_of is None and treaty.satisfied({treaty.codes[at] for _, at, _ in late[:count]}, adoption.last()):
+            if as_of is None and treaty.satisfied({treaty.codes[at] for _, at, _ in late[:count]} - {code}, adoption.last()):
                 as_of = late[count - 1][0]
         silent = {
             "party": party, "due": part.get("due"), "from": start, "to": until, "as_of": as_of, "answers": answers,

@@ -13,7 +13,7 @@ use crate::ledger::{Evidence, Record, Silence, Timestamp, Treaty, Verdict};
 /// What the profile says of an answer that a proof of silence is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct SilenceRules {
-    /// The time as of which the file shows the party's log: as a quorum saw it, or else as the last one did.
+    /// The time as of which the file shows the party's log: as a quorum saw it.
     pub as_of: Option<Timestamp>,
     /// The rules by which the party owed an answer, as they stand as of then: the one that the file names, or all.
     pub items: Vec<Item>,
@@ -44,8 +44,7 @@ pub fn silence_rules(bytes: &[u8], verdict: &Verdict, treaty: &Treaty, profile: 
     if let Some(time) = silence.received.filter(|_| verdict.receipts.iter().all(|r| r.party != silence.party)) {
         docket.apply_receipt(log, party, Seen { size: covers, index: 0, time });
     }
-    let seen = silence.seen_by.iter().map(|seen| seen.time).max();
-    let as_of = silence.as_of.or(seen);
+    let as_of = silence.as_of;
     let query = Query { note: Some((log, verdict.index)), ..Query::default() };
     let mut items = docket.items(as_of.unwrap_or(verdict.logged), &query);
     items.retain(|item| {
@@ -63,6 +62,16 @@ fn take(docket: &mut Docket, log: usize, text: &str) {
 }
 
 impl SilenceRules {
+    /// Why nothing was missed by the rules; `None` if the time of one had run when the log was last seen.
+    pub fn against(&self) -> Option<&'static str> {
+        let ran = |item: &Item| item.until.zip(self.as_of).is_some_and(|(until, as_of)| until < as_of);
+        match self.items.iter().any(ran) {
+            true => None,
+            false if self.items.is_empty() => Some("the profile has no such rule by which an answer was owed"),
+            false => Some("no deadline had passed when the log was last seen"),
+        }
+    }
+
     fn tell(&mut self, silence: &Silence, name: &dyn Fn(&str) -> String) {
         let party = name(&silence.party);
         if self.items.is_empty() {
@@ -99,7 +108,10 @@ fn told(
         out.push(format!("It was enough if one of these did it: {all}. This file shows the log of {party} alone."));
     }
     for step in &item.steps {
-        out.push(format!("Counted: {}", step.text));
+        out.push(match step.text.starts_with("Counted") {
+            true => step.text.clone(),
+            false => format!("Counted: {}", step.text),
+        });
     }
     if let Some(from) = item.from {
         out.push(format!("Not before {}, as computed.", from.display()));
@@ -110,7 +122,7 @@ fn told(
         }
         (None, _) => out.push("The rule sets no last time.".into()),
         (Some(until), None) => {
-            out.push(format!("Deadline: {}, as computed. No cosignature says when the log was seen.", until.display()));
+            out.push(format!("Deadline: {}, as computed. No quorum says when the log was seen.", until.display()));
         }
         (Some(until), Some(as_of)) if as_of <= until => {
             let left = length(until.posix() - as_of.posix());

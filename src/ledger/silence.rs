@@ -65,7 +65,8 @@ pub struct Silence {
     pub to: u64,
     /// Who had seen the party's log up to there and nothing beyond, and when last, by the clock of each.
     pub seen_by: Vec<Received>,
-    /// The latest time since which a whole quorum of them still saw it so.
+    /// The latest time since which a whole quorum of them still saw it so, the note's sender left out: whoever claims that
+    /// there was no answer does not vouch for it.
     pub as_of: Option<Timestamp>,
     /// Notes among those records that refer to the note; none, if the party was silent.
     pub answers: Vec<Answer>,
@@ -181,7 +182,7 @@ impl SilencePart {
             answers,
             received: own.into_iter().chain(logged_receipt).min(),
         };
-        silence.weigh(seen, treaty, at);
+        silence.weigh(seen, log, treaty, at);
         Ok(silence)
     }
 
@@ -210,8 +211,17 @@ impl Silence {
         self.answers.is_empty()
     }
 
+    /// Why it does not show that the party had not answered; `None` if it does.
+    pub fn against(&self) -> Option<&'static str> {
+        match (self.is_silent(), self.as_of) {
+            (false, _) => Some("there is an answer"),
+            (true, None) => Some("no quorum, without the sender, vouches for the log that is to show the silence"),
+            (true, Some(_)) => None,
+        }
+    }
+
     /// What it shows, in plain sentences; `name` gives a party's name.
-    pub(super) fn sentences(&self, name: impl Fn(&str) -> String) -> Vec<String> {
+    pub(super) fn sentences(&self, sender: &str, name: impl Fn(&str) -> String) -> Vec<String> {
         let party = name(&self.party);
         let mut out = Vec::new();
         out.push(match self.received {
@@ -236,11 +246,18 @@ impl Silence {
             ));
         }
         if self.answers.is_empty() {
-            let until = match self.as_of {
-                Some(time) => format!("until {}, as a quorum saw it, ", time.display()),
-                None => "as far as these saw it (they are not a quorum), ".to_owned(),
+            let shown = match self.as_of {
+                Some(time) => format!(": until {}, as a quorum saw it, {party} had not answered.", time.display()),
+                None if self.seen_by.is_empty() => {
+                    format!(
+                        ". Nobody vouches for it that the log had no more: that {party} did not answer is not shown."
+                    )
+                }
+                None => format!(
+                    ". Without {sender} these are not a quorum: that {party} did not answer is the word of each of them alone."
+                ),
             };
-            out.push(format!("There is no note among them that refers to this one: {until}{party} had not answered."));
+            out.push(format!("There is no note among them that refers to this one{shown}"));
         }
         for answer in &self.answers {
             let (index, kind) = (answer.index, &answer.kind);
@@ -263,11 +280,11 @@ impl Silence {
     }
 
     /// Who saw the log so, the latest first, and since when a quorum did.
-    fn weigh(&mut self, mut seen: Vec<(usize, Timestamp, u64)>, treaty: &Treaty, at: Place) {
+    fn weigh(&mut self, mut seen: Vec<(usize, Timestamp, u64)>, sender: usize, treaty: &Treaty, at: Place) {
         seen.sort_by_key(|(by, time, _)| (std::cmp::Reverse(*time), *by));
         let mut have: Vec<usize> = Vec::new();
         for (by, time, size) in seen {
-            have.push(by);
+            have.extend((by != sender).then_some(by));
             self.seen_by.push(Received { party: treaty.party(by).code.clone(), time, size });
             if self.as_of.is_none() && treaty.is_quorum(at, &|by| have.contains(&by)) {
                 self.as_of = Some(time);

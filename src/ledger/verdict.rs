@@ -166,9 +166,11 @@ impl Verdict {
         self.not_proven = self.gaps(treaty);
     }
 
-    /// Whether there is nothing to be said against it: final, in order, and the log not forked.
+    /// Whether there is nothing to be said against it: final, in order, the log not forked, and a silence shown if it is
+    /// about one.
     pub fn is_sound(&self) -> bool {
-        self.is_final && self.marks.is_empty() && self.fork.is_none()
+        let shown = self.silence.as_ref().is_none_or(|silence| silence.against().is_none());
+        self.is_final && self.marks.is_empty() && self.fork.is_none() && shown
     }
 
     fn gaps(&self, treaty: &Treaty) -> Vec<String> {
@@ -322,7 +324,7 @@ impl Verdict {
             }
         });
         if let Some(silence) = &self.silence {
-            out.extend(silence.sentences(name));
+            out.extend(silence.sentences(&sender, name));
         }
         out.extend(self.restarts.iter().map(|restarted| restarted.sentence(&sender)));
         if let Some(fork) = self.fork {

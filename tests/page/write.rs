@@ -112,7 +112,7 @@ fn silence(out: &mut Vec<Golden>) {
         let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
         prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
     };
-    put(out, "silence/answered", "sound", "refers to this note", proof(asked));
+    put(out, "silence/answered", "reserved", "refers to this note", proof(asked));
     put(out, "silence/unheard", "sound", "No receipt by Canada", proof(unheard));
     let good = proof(unanswered);
     put(out, "silence/good", "sound", "Canada had not answered", good.clone());
@@ -120,7 +120,7 @@ fn silence(out: &mut Vec<Golden>) {
         let part = e.silence.as_mut().unwrap();
         part.head = lines(&part.head, |at| at < 2);
     });
-    put(out, "silence/seen-by-too-few", "sound", "they are not a quorum", few);
+    put(out, "silence/seen-by-too-few", "reserved", "these are not a quorum", few);
 
     twins(out, "silence", &ledger, &good);
     let answered = proof(asked);

@@ -334,7 +334,7 @@ fn silence(out: &mut Vec<Golden>) {
         let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
         prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
     };
-    put(out, "silence/answered", "sound", "refers to this note", proof(asked));
+    put(out, "silence/answered", "reserved", "refers to this note", proof(asked));
     let good = proof(unanswered);
     put(out, "silence/good", "sound", "Canada had not answered", good.clone());
     assert!(Evidence::parse(&good, &ledger.treaty.hash()).unwrap().keys.len() >= 2);

@@ -47,7 +47,7 @@ export async function verifySilence(value, of, included, keys, place, trace) {
     due: value.get("due") ?? null,
     from: Number(from),
     to: Number(head.size),
-    ...weighSeen(head.receipts, place, treaty),
+    ...weighSeen(head.receipts, of.log, place, treaty),
     answers,
     received: received ?? null,
   };
@@ -103,13 +103,13 @@ async function receiptFor(record, party, of, keys, trace) {
   return null;
 }
 
-/** Who saw the log so, the latest first, and the time since when a quorum did. */
-function weighSeen(receipts, place, treaty) {
+/** Who saw the log so, the latest first, and the time since when a quorum did; the sender does not vouch for what it claims. */
+function weighSeen(receipts, sender, place, treaty) {
   const seen = [...receipts].sort((a, b) => (a.time === b.time ? a.by - b.by : a.time < b.time ? 1 : -1));
   const have = new Set();
   let as_of = null;
   for (const { by, time } of seen) {
-    have.add(treaty.parties[by].code);
+    if (by !== sender) have.add(treaty.parties[by].code);
     if (as_of === null && isQuorum(treaty, place, have)) as_of = time;
   }
   const seen_by = seen.map(({ by, time, size }) => ({ party: treaty.parties[by].code, time, size: Number(size) }));

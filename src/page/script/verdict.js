@@ -70,7 +70,9 @@ export function weigh(parts, treaty, profile) {
   };
   verdict.not_proven = gaps(verdict, treaty);
   verdict.sentences = [...sentences(verdict, treaty, profile), ...outsideSentences(verdict.outside)];
-  verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null;
+  const { silence } = verdict;
+  const shown = silence === null || (silence.answers.length === 0 && silence.as_of !== null);
+  verdict.sound = verdict.final && verdict.marks.length === 0 && verdict.fork === null && shown;
   verdict.parts = parts;
   verdict.treaty = treaty;
   return verdict;
@@ -188,7 +190,7 @@ function sentences(verdict, treaty, profile) {
   } else {
     out.push("The receipts do not make the quorum that the treaty asks for: the note is not final.");
   }
-  if (verdict.silence !== null) out.push(...silenceSentences(verdict.silence, name));
+  if (verdict.silence !== null) out.push(...silenceSentences(verdict.silence, sender, name));
   for (const restarted of verdict.restarts) out.push(restartSentence(restarted, sender, utc));
   if (verdict.fork !== null) {
     const { smaller, larger } = verdict.fork;
@@ -199,7 +201,7 @@ function sentences(verdict, treaty, profile) {
   return out;
 }
 
-function silenceSentences(silence, name) {
+function silenceSentences(silence, sender, name) {
   const party = name(silence.party);
   const out = [];
   out.push(
@@ -219,11 +221,13 @@ function silenceSentences(silence, name) {
     out.push(`At ${utc(seen.time)}, by its own clock, ${name(seen.party)} held the log of ${party} up to there, and nothing beyond.`);
   }
   if (silence.answers.length === 0) {
-    const until =
+    const shown =
       silence.as_of !== null
-        ? `until ${utc(silence.as_of)}, as a quorum saw it, `
-        : "as far as these saw it (they are not a quorum), ";
-    out.push(`There is no note among them that refers to this one: ${until}${party} had not answered.`);
+        ? `: until ${utc(silence.as_of)}, as a quorum saw it, ${party} had not answered.`
+        : silence.seen_by.length === 0
+          ? `. Nobody vouches for it that the log had no more: that ${party} did not answer is not shown.`
+          : `. Without ${sender} these are not a quorum: that ${party} did not answer is the word of each of them alone.`;
+    out.push(`There is no note among them that refers to this one${shown}`);
   }
   for (const answer of silence.answers) {
     out.push(
