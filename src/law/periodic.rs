@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Map;
 
 use super::calendar::{Event, start_of_day, zone};
-use super::docket::{Docket, Place};
+use super::docket::Docket;
 use super::due::sentence;
 use super::effect::Bound;
-use super::view::{Item, State, Step};
-use crate::ledger::profile::{Address, Periodic, Said};
-use crate::ledger::{Role, Timestamp};
+use super::view::{Act, Item, State, Step};
+use crate::ledger::Timestamp;
+use crate::ledger::profile::{Address, Periodic, Said, Who};
 
 /// Most years for which it is told what was due in each.
 const MAX_YEARS: i16 = 200;
@@ -29,12 +29,14 @@ impl Docket {
     /// What is due every year, from the first year that is known to that of `as_of`.
     pub(super) fn periodic(&self, as_of: Timestamp, bound: &Bound, items: &mut Vec<Item>) {
         for rule in &self.profile.periodic {
-            let (by, to) = (self.all_of(&rule.by), self.all_of(&rule.to));
+            let (by, to) = (self.owing_yearly(&rule.by), self.all_of(&rule.to));
             let answers = self.of_kinds(|kind| rule.answer.iter().any(|answer| answer == kind));
-            let mut sent: Vec<(Timestamp, Place, Option<i64>)> = Vec::new();
+            let mut sent = Vec::new();
             for (place, fact) in answers.into_iter().filter(|(_, fact)| fact.sent <= as_of) {
-                let year = rule.year.as_ref().and_then(|field| fact.body.get(field)?.as_i64());
-                sent.push((fact.sent, place, year));
+                if self.stands(place, fact, as_of) {
+                    let year = rule.year.as_ref().and_then(|field| fact.body.get(field)?.as_i64());
+                    sent.push((fact.sent, place, year, self.acting(place, fact)));
+                }
             }
             sent.sort_unstable();
             let terms = self.terms(rule, as_of);
@@ -42,12 +44,13 @@ impl Docket {
                 let about = i64::from(term.year) + i64::from(rule.ahead);
                 let until = Timestamp::from_posix(term.ends.posix().saturating_sub(1));
                 let holders = if rule.holders { self.holders(about, until.min(as_of)) } else { None };
-                let owes = |party: &&usize| {
-                    bound.at(**party, until) && holders.as_ref().is_none_or(|holders| holders.contains(party))
+                let owes = |party: &usize| {
+                    bound.at(*party, until) && holders.as_ref().is_none_or(|holders| holders.contains(party))
                 };
-                for debtor in by.iter().filter(owes) {
-                    let act = sent.iter().find(|(time, place, named)| {
-                        place.0 == *debtor
+                let debtors = by.iter().map(|debtor| debtor.iter().copied().filter(owes).collect::<Vec<_>>());
+                for debtor in debtors.filter(|debtor| !debtor.is_empty()) {
+                    let act = sent.iter().find(|(time, _, named, acting)| {
+                        acting.iter().any(|party| debtor.contains(party))
                             && match (&rule.year, named) {
                                 (Some(_), named) => *named == Some(about),
                                 (None, _) => *time > term.opens && *time < term.ends || *time >= term.ends && is_last,
@@ -59,9 +62,9 @@ impl Docket {
                         None if until < as_of => State::Missed { by_s: as_of.posix() - until.posix() },
                         None => State::Open,
                     };
-                    let act = act.and_then(|(_, place, _)| {
-                        let fact = self.notes.get(place)?;
-                        self.done(*place, fact, Event::Moment(fact.sent))
+                    let act = act.and_then(|(time, place, ..)| {
+                        let title = self.profile.title_of(&self.notes.get(place)?.kind).to_owned();
+                        Some(Act { number: self.number(*place), title, time: *time })
                     });
                     let text = format!("Due every year by the end of {}; this is that of {about}.", term.date);
                     let mut item = Item {
@@ -73,14 +76,15 @@ impl Docket {
                         rule: rule.id.clone(),
                         title: rule.title.clone(),
                         article: rule.article.clone(),
-                        owed_by: vec![self.code(*debtor)],
+                        owed_by: debtor.iter().map(|party| self.code(*party)).collect(),
                         owed_to: to
                             .iter()
-                            .filter(|party| *party != debtor && bound.at(**party, until))
+                            .filter(|party| debtor != [**party] && bound.at(**party, until))
                             .map(|party| self.code(*party))
                             .collect(),
                         answers: rule.answer.iter().map(|kind| self.profile.title_of(kind).to_owned()).collect(),
                         state,
+                        promptly: false,
                         from: None,
                         until: Some(until),
                         steps: vec![Step { text, records: act.iter().map(|act| act.number.clone()).collect() }],
@@ -97,12 +101,28 @@ impl Docket {
         }
     }
 
+    /// Who owes, whoever sends what: each by itself; a group, or any of several, as one.
+    fn owing_yearly(&self, addresses: &[Address]) -> Vec<Vec<usize>> {
+        let mut owing: Vec<Vec<usize>> = Vec::new();
+        for address in addresses {
+            let parties = self.all_of(std::slice::from_ref(address));
+            let debtors = match address.any || matches!(address.who, Who::Group(_)) {
+                true => vec![parties],
+                false => parties.into_iter().map(|party| vec![party]).collect(),
+            };
+            owing.extend(debtors);
+        }
+        owing.sort_unstable();
+        owing.dedup();
+        owing
+    }
+
     /// Parties that are meant whoever sends what. Observers owe nothing.
     fn all_of(&self, addresses: &[Address]) -> Vec<usize> {
         let nobody = Map::new();
         let said = Said { from: usize::MAX, to: &[], body: &nobody };
         let all = addresses.iter().flat_map(|address| address.parties(said, &self.profile, &self.treaty));
-        let owing = all.filter(|party| self.treaty.party(*party).roles != [Role::Observer]);
+        let owing = all.filter(|party| !self.is_observer(*party));
         owing.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
