@@ -100,6 +100,11 @@ pub enum Point {
 }
 
 impl Point {
+    /// Whether the note and its sender's log alone say when it was, without a receipt.
+    pub fn is_its_own(&self) -> bool {
+        matches!(self, Self::Sent | Self::Field(_))
+    }
+
     /// Reads its word.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -283,6 +288,13 @@ pub struct Due {
     /// What of this could not be checked against the treaty's text.
     #[serde(default)]
     pub unconfirmed: Option<String>,
+}
+
+impl Due {
+    /// Whether it sets a last time.
+    pub fn has_limit(&self) -> bool {
+        self.simultaneous || self.before.is_some() || self.window.is_some() || self.within.is_some()
+    }
 }
 
 /// What a party is, over time.
