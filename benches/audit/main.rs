@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use verbale::ledger::Profile;
-use verbale::node::{Config, Effect, Engine, Input, Read, serve};
+use verbale::node::{Budget, Config, Effect, Engine, Input, Read, serve};
 use verbale::store::Store;
 use verbale::tlog::Hash;
 
@@ -146,6 +146,7 @@ fn fill(trial: &Trial, notes: u64) -> u64 {
                 settle_ms: 0,
                 request_timeout_ms: 10_000,
                 sign_without_peers: true,
+                budget: Budget::default(),
             };
             (Engine::load(config, &store).unwrap(), store)
         })
