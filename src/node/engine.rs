@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::attest::Attest;
 use super::branch::BranchTree;
 use super::branches::Incoming;
+use super::budget::{Budget, Left};
 use super::fetch::Fetches;
 use super::message::{Gossip, HeadUpdate, Request, Response};
 use super::own::{Accepted, Refusal, Unsigned};
@@ -49,6 +51,8 @@ pub struct Config {
     pub request_timeout_ms: u64,
     /// The operator says by name that this node may sign without having heard from any peer.
     pub sign_without_peers: bool,
+    /// What each other party's log may take of the disk.
+    pub budget: Budget,
 }
 
 /// What happens to the node.
@@ -67,6 +71,8 @@ pub enum Input {
         ticket: u64,
         /// Which log.
         log: LogId,
+        /// Also if the log has grown since, by records that ask for no receipt.
+        grown: bool,
     },
     /// A connection to a party's node is up.
     Connected(LogId),
@@ -86,6 +92,8 @@ pub enum Input {
         /// What was answered.
         response: Option<Response>,
     },
+    /// Whether the disk has room for more of others' logs; it has until this is said.
+    Room(bool),
     /// Time has passed.
     Tick,
 }
@@ -220,13 +228,14 @@ pub struct Engine {
     /// When the first of them did.
     pub(super) first_answer_ms: Option<u64>,
     /// Who asked for heads to be cosigned again, in this step.
-    pub(super) attests: Vec<(u64, LogId)>,
-    /// By log: when it was receipted last only because somebody had asked.
-    pub(super) forced: BTreeMap<LogId, u64>,
+    pub(super) attests: Vec<Attest>,
+    /// By log: what is left of its budget, since it first used some.
+    pub(super) budgets: BTreeMap<LogId, Left>,
+    pub(super) disk_has_room: bool,
     next_heads_ms: u64,
     next_asked: LogId,
     /// When to look again for who holds what is missing, and how long to wait after that.
-    next_search_ms: u64,
+    pub(super) next_search_ms: u64,
     pub(super) search_wait_ms: u64,
     /// Own log's size up to which others were told.
     pub(super) published: u64,
@@ -285,7 +294,8 @@ impl Engine {
             answered: BTreeSet::new(),
             first_answer_ms: None,
             attests: Vec::new(),
-            forced: BTreeMap::new(),
+            budgets: BTreeMap::new(),
+            disk_has_room: true,
             next_heads_ms: 0,
             next_asked: 0,
             next_search_ms: 0,
@@ -302,7 +312,7 @@ impl Engine {
         self.now_ms = now_ms;
         match input {
             Input::Submit { ticket, note } => self.submit(ticket, note, read)?,
-            Input::Attest { ticket, log } => self.attest(ticket, log),
+            Input::Attest { ticket, log, grown } => self.attests.push(Attest { ticket, log, grown }),
             Input::Connected(peer) => self.connect(peer),
             Input::Disconnected(peer) => {
                 self.connected.remove(&peer);
@@ -312,6 +322,7 @@ impl Engine {
                 self.observe_updates(from, message.heads, read)?;
             }
             Input::Response { id, response } => self.respond(id, response, read)?,
+            Input::Room(has_room) => self.disk_has_room = has_room,
             Input::Tick => self.tick(read)?,
         }
         self.schedule_fetches();
@@ -329,7 +340,7 @@ impl Engine {
             self.log_amendments();
             self.issue_receipts(read)?;
         }
-        self.answer_attests();
+        self.answer_attests(read)?;
         self.count_own_receipts(read)?;
         self.sign_own_head();
         self.unsigned = None;
@@ -411,23 +422,10 @@ impl Engine {
         Ok(())
     }
 
-    /// A head is known whose records nobody that is connected is known to hold: all are asked again what they hold, at
-    /// once and then at growing intervals.
-    fn search(&mut self) {
-        if self.passed_ms < self.next_search_ms || !self.misses_a_holder() {
-            return;
-        }
-        self.next_search_ms = self.passed_ms.saturating_add(self.search_wait_ms);
-        self.search_wait_ms = (2 * self.search_wait_ms).min(self.config.head_interval_ms.max(FIRST_SEARCH_MS));
-        for state in self.connected.values_mut() {
-            state.ask_heads = true;
-        }
-    }
-
     /// Cosigns and logs the head of every log that has something new to be receipted.
     fn issue_receipts(&mut self, read: &dyn Read) -> Result<(), ReadError> {
         for log in 0..self.logs.len() {
-            let replica = &mut self.logs[log];
+            let replica = &self.logs[log];
             let before = replica.cosigned;
             let due = log != self.config.me
                 && log < self.config.treaty.settled_parties()
@@ -436,10 +434,8 @@ impl Engine {
                 && replica.head_size() == replica.size()
                 && replica.wants_until > before.map_or(0, |c| c.size);
             let Some(head) = replica.head.clone().filter(|_| due) else { continue };
-            // A witness never contradicts itself: what it cosigned before must be a prefix of what it cosigns now.
             if let Some(before) = before
-                && replica.root_at(before.size, &self.batch, read)? != Some(before.root)
-                && self.on_branch(log, before.size, &before.root, read)? == Some(false)
+                && !self.extends(log, Some(before), read)?
             {
                 self.contradicts_own_receipt(log, before, read)?;
                 continue;

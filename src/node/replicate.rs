@@ -66,7 +66,7 @@ impl Engine {
         self.yield_to(log, &head);
         let size = self.logs[log].size();
         let end = update.from.saturating_add(update.records.len() as u64);
-        if update.from <= size && size < end && end == head.checkpoint.size {
+        if update.from <= size && size < end && end == head.checkpoint.size && self.has_room(log) {
             let page =
                 Arrived { peer: from, records: update.records, checkpoint: update.checkpoint, proof: Vec::new() };
             if self.take_page(log, update.from, page, read)? {
@@ -265,8 +265,11 @@ impl Engine {
             }
         };
         if let Some(index) = self.leaves_the_log(log, size, &records) {
-            let what = format!("record {index} of {origin} is not that of the branch with which that log goes on");
-            self.fault(peer, what);
+            // Where the branches part, whoever gives the other one may not have heard of the certificate yet.
+            if self.logs[log].restarts.iter().all(|(restart, _)| restart.common != index) {
+                let what = format!("record {index} of {origin} is not that of the branch with which that log goes on");
+                self.fault(peer, what);
+            }
             // It leads to a branch, not on: what else is known of the log is asked for.
             self.logs[log].give_up(&head.checkpoint);
             self.peer_lacks(peer, &lacks);
@@ -284,6 +287,7 @@ impl Engine {
         self.fetches.trust(peer, log);
         let times = page.times.clone();
         self.take_keys(log, rekeyed, to);
+        self.spend(log, records.iter().map(Vec::len).sum());
         let replica = &mut self.logs[log];
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);
