@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
 use super::thread::Threads;
 use super::view::PartyView;
-use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, State};
+use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query};
 use crate::ledger::{Profile, Timestamp, Treaty};
 use crate::node::{LogId, Read, ReadError};
 
@@ -61,7 +61,7 @@ impl Law<'_> {
         let query = Query { party: of, outstanding: !all, note: None };
         let mut items: Vec<_> = self.docket.items(as_of, &query).into_iter().map(|item| self.item(item)).collect();
         for effect in self.docket.effects(as_of, None) {
-            let wanted = all || matches!(effect.force, Force::Waiting | Force::Pending);
+            let wanted = all || matches!(effect.force, Force::Waiting | Force::NoTime | Force::Pending);
             if wanted && of.is_none_or(|of| effect.party.contains(&self.docket.treaty().party(of).code)) {
                 items.push(self.effect(effect));
             }
@@ -78,7 +78,7 @@ impl Law<'_> {
     /// The thread of a note, with what follows from its notes.
     pub fn timeline(&self, party: &str, index: u64, as_of: Timestamp) -> Result<TimelineView, LawError> {
         let (docket, place) = (self.docket, (self.party(party)?, index));
-        let mut around = docket.thread(place, as_of);
+        let (mut around, is_cut) = docket.thread(place, as_of);
         // Where the profile has no rules, the docket keeps no notes: the one that is asked about is told by itself.
         if !around.contains(&place) {
             around.push(place);
@@ -112,7 +112,7 @@ impl Law<'_> {
                 && senders.iter().any(|at| docket.treaty().party(*at).code == of.party.code)
         });
         let treaty = docket.treaty().file().title.clone();
-        Ok(TimelineView { as_of, treaty, number: format!("{party}/{index}"), standing, notes, items })
+        Ok(TimelineView { as_of, treaty, number: format!("{party}/{index}"), standing, notes, items, is_cut })
     }
 
     /// What every party is, and what is used of a year's quotas.
@@ -159,16 +159,6 @@ impl Law<'_> {
     }
 
     fn item(&self, item: Item) -> ItemView {
-        let state = match item.state {
-            State::Waiting => "waiting",
-            State::Open => "open",
-            State::Met => "met",
-            State::Early { .. } => "early",
-            State::Late { .. } => "late",
-            State::Missed { .. } => "missed",
-            State::Deemed { .. } => "deemed",
-            State::NotApplicable => "not-applicable",
-        };
         ItemView {
             rule: if item.kind.is_empty() { item.rule } else { format!("{}/{}", item.kind, item.rule) },
             title: item.title,
@@ -177,8 +167,9 @@ impl Law<'_> {
             note_title: item.about,
             by: item.owed_by.iter().map(|code| self.view(code)).collect(),
             to: item.owed_to.iter().map(|code| self.view(code)).collect(),
-            state: state.to_owned(),
+            state: item.state.name().to_owned(),
             state_text: item.state.words(),
+            promptly: item.promptly,
             text: item.text,
             then: item.then,
             effect: false,
@@ -196,6 +187,7 @@ impl Law<'_> {
     fn effect(&self, effect: EffectView) -> ItemView {
         let (state, words) = match effect.force {
             Force::Waiting => ("waiting", "waiting: its time has not begun"),
+            Force::NoTime => ("no-time", "no time can be computed"),
             Force::Pending => ("pending", "not yet in effect"),
             Force::InEffect => ("in-effect", "in effect"),
             Force::Revoked => ("revoked", "revoked"),
@@ -211,6 +203,7 @@ impl Law<'_> {
             to: Vec::new(),
             state: state.to_owned(),
             state_text: words.to_owned(),
+            promptly: false,
             text: effect.text,
             then: String::new(),
             effect: true,
@@ -238,7 +231,10 @@ impl Law<'_> {
                     words: change.standing.words().to_owned(),
                     since: change.from,
                     until,
-                    note: change.number.clone(),
+                    note: change
+                        .number
+                        .clone()
+                        .or_else(|| change.amendment.map(|number| format!("amendment {number}"))),
                     now: begun && until.is_none_or(|until| until > as_of),
                 });
             }

@@ -40,11 +40,13 @@ pub struct ItemView {
     pub by: Vec<PartyView>,
     /// To whom it is owed.
     pub to: Vec<PartyView>,
-    /// `waiting`, `open`, `met`, `early`, `late`, `missed`, `deemed`, `not-applicable`; of an effect `waiting`,
-    /// `pending`, `in-effect`, `revoked`.
+    /// `waiting`, `open`, `announced`, `met`, `early`, `late`, `missed`, `deemed`, `no-time`, `not-applicable`; of an
+    /// effect `waiting`, `pending`, `in-effect`, `no-time`, `revoked`.
     pub state: String,
     /// The same in words: `late by 3 h 12 min`.
     pub state_text: String,
+    /// It is due at once: no time is set.
+    pub promptly: bool,
     /// How it stands, in one sentence.
     pub text: String,
     /// What follows when the time has run, as the profile says it.
@@ -95,6 +97,8 @@ pub struct TimelineView {
     pub number: String,
     /// The notes of the thread, in the order of their times.
     pub notes: Vec<ThreadNote>,
+    /// There are more: only the 256 nearest notes are told.
+    pub is_cut: bool,
     /// What follows from them.
     pub items: Vec<ItemView>,
     /// What the senders are, over time, as far as notes of this thread change it.

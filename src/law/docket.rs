@@ -3,20 +3,28 @@
 //! It holds facts and no results: results are computed from it for the time asked about. The facts are the same in
 //! whatever order the logs' records come, and so are the results, byte for byte.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
+use super::live::Live;
 use super::used::used_fields;
 use crate::ledger::profile::Profile;
-use crate::ledger::{Keyring, NoteId, Notification, Receipt, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{
+    Keyring, MAX_PARTIES, NoteId, Notification, Receipt, Record, RecordType, Reference, Role, Timestamp, Treaty,
+};
 
 /// A note's place: its log, by the party's place in the treaty file, and its index.
 pub type Place = (usize, u64);
 
-/// Most notes that are followed from reference to reference.
-pub(super) const MAX_THREAD: usize = 256;
+/// Most references from a note to one that bears on it. Whoever writes a note chooses what it refers to, so that no other
+/// note can push it out of reach.
+pub(super) const MAX_DEPTH: usize = 16;
+/// Most notes among which an earlier one is looked for, along what its sender refers to.
+const MAX_EARLIER: usize = 4096;
+/// Most notes of a thread.
+const MAX_THREAD: usize = 256;
 
 /// What is kept of a notification.
 #[derive(Clone, Debug)]
@@ -47,8 +55,10 @@ pub struct Docket {
     pub(super) notes: BTreeMap<Place, Fact>,
     /// The notes of each kind.
     of_kind: BTreeMap<Arc<str>, BTreeSet<Place>>,
-    /// Notes that refer to a place, in order.
-    pub(super) referrers: HashMap<Place, Vec<Place>>,
+    /// A place, and a note that refers to it.
+    referrers: BTreeSet<(Place, Place)>,
+    /// All references of those notes that refer to a log which the treaty does not have yet.
+    unknown: BTreeMap<Place, Vec<Reference>>,
     /// By log and id: a note that a party logs once more says nothing new, and nothing follows from it.
     ids: HashSet<(usize, NoteId)>,
     /// Which keys are in force where, by the records taken in.
@@ -57,20 +67,26 @@ pub struct Docket {
     receipts: Vec<Vec<Vec<Seen>>>,
     sizes: Vec<u64>,
     used: BTreeMap<String, BTreeSet<String>>,
-    /// The profile has rules: without any, no fact is worth keeping.
-    has_rules: bool,
-    pub(super) live: Mutex<Live>,
+    live: Mutex<Live>,
 }
 
-/// Notes about which something may still be outstanding: what makes asking for that cheap.
-///
-/// What was done stays done: as of any later time, and whatever else comes in, there is an act, or a note that ended the
-/// obligation. Silence that is deemed something is not such: a late predecessor may move its time.
+/// What was found along references.
 #[derive(Default)]
-pub(super) struct Live {
-    /// All others are done as of `as_of`.
-    pub notes: BTreeSet<Place>,
-    pub as_of: Timestamp,
+pub(super) struct Found<'a> {
+    /// The nearest first.
+    pub notes: Vec<(Place, &'a Fact)>,
+    /// There is more, farther away than is looked.
+    pub is_cut: bool,
+}
+
+/// An earlier note that was looked for.
+pub(super) enum Earlier {
+    /// It is held.
+    Found(Place),
+    /// It is none of those that are held; others may come.
+    NotHeld,
+    /// All that the note refers to is held, and it is none of them.
+    None,
 }
 
 impl Docket {
@@ -79,37 +95,37 @@ impl Docket {
         let parties = treaty.parties().len();
         let keys = Keyring::new(&treaty);
         let used = used_fields(&profile);
-        let has_rules = profile.quota.is_some()
-            || !profile.periodic.is_empty()
-            || profile.kind.values().any(|kind| !kind.due.is_empty() || !kind.effect.is_empty());
         Self {
             treaty,
             profile,
             notes: BTreeMap::new(),
             of_kind: BTreeMap::new(),
-            referrers: HashMap::new(),
+            referrers: BTreeSet::new(),
+            unknown: BTreeMap::new(),
             ids: HashSet::new(),
             receipts: vec![vec![Vec::new(); parties]; parties],
             keys,
             sizes: vec![0; parties],
             used,
-            has_rules,
             live: Mutex::default(),
         }
     }
 
-    /// The treaty has more parties now.
+    /// The treaty was amended: there may be more parties, and others may be bound.
     pub fn amend(&mut self, treaty: Arc<Treaty>) {
         let parties = treaty.parties().len().max(self.sizes.len());
         self.sizes.resize(parties, 0);
-        self.receipts.resize(parties, Vec::new());
-        self.receipts.iter_mut().for_each(|of| of.resize(parties, Vec::new()));
         self.keys.amend(&treaty);
         self.treaty = treaty;
+        for (place, references) in std::mem::take(&mut self.unknown) {
+            self.refer(place, references);
+        }
+        self.reopen();
     }
 
     /// Takes in a record of a log, which has to follow those that came before of that log. Receipts are verified; what
-    /// does not hold counts for nothing. Logs beyond the treaty file's are passed over.
+    /// does not hold counts for nothing. Logs of parties that the treaty does not have yet
+    /// are passed over: it is amended first.
     pub fn apply(&mut self, log: usize, index: u64, bytes: &[u8]) {
         let Ok(record) = Record::parse(bytes) else { return };
         self.apply_note(log, index, &record);
@@ -127,29 +143,68 @@ impl Docket {
         let Some(size) = self.sizes.get_mut(log) else { return };
         *size = (*size).max(index + 1);
         self.keys.party_mut(log).apply(record, &self.treaty);
-        if record.kind != RecordType::Notification || !self.has_rules {
+        if record.kind != RecordType::Notification {
             return;
         }
         let Ok((_, note)) = Notification::of_note(record.payload) else { return };
         if !self.ids.insert((log, note.id)) {
             return;
         }
-        let re: Vec<Place> = note.re.iter().filter_map(|re| Some((self.treaty.find(&re.log)?, re.index))).collect();
-        for place in &re {
-            let referrers = self.referrers.entry(*place).or_default();
-            if let Err(at) = referrers.binary_search(&(log, index)) {
-                referrers.insert(at, (log, index));
-            }
-        }
-        if self.profile.kind.get(&note.kind).is_some_and(|kind| !kind.due.is_empty()) {
-            self.live().notes.insert((log, index));
-        }
         let used = self.used.get(&note.kind);
         let body = note.body.into_iter().filter(|(name, _)| used.is_some_and(|used| used.contains(name))).collect();
         let known = self.of_kind.get_key_value(note.kind.as_str()).map(|(kind, _)| kind.clone());
         let kind: Arc<str> = known.unwrap_or_else(|| note.kind.into());
-        self.of_kind.entry(kind.clone()).or_default().insert((log, index));
-        self.notes.insert((log, index), Fact { kind, sent: record.time, to: note.to, re, body });
+        let place = (log, index);
+        self.of_kind.entry(kind.clone()).or_default().insert(place);
+        self.notes.insert(place, Fact { kind, sent: record.time, to: note.to, re: Vec::new(), body });
+        self.refer(place, note.re);
+        // Whatever rests on it has to be looked at again.
+        let owing: Vec<_> = self.above(place).into_iter().filter(|place| self.is_owing(*place)).collect();
+        owing.into_iter().for_each(|place| self.live().open(place));
+    }
+
+    /// Keeps to which notes one refers.
+    fn refer(&mut self, place: Place, references: Vec<Reference>) {
+        let found = |re: &Reference| Some((self.treaty.find(&re.log)?, re.index));
+        let re: Vec<Place> = references.iter().filter_map(found).collect();
+        self.referrers.extend(re.iter().map(|earlier| (*earlier, place)));
+        if re.len() < references.len() {
+            self.unknown.insert(place, references);
+        }
+        if let Some(fact) = self.notes.get_mut(&place) {
+            fact.re = re;
+        }
+    }
+
+    /// A note, and those to which it refers, as far as an answer may be away from what it answers, and one step more: what
+    /// takes an answer back refers to the answer.
+    fn above(&self, note: Place) -> BTreeSet<Place> {
+        let mut seen = BTreeSet::from([note]);
+        let mut level = vec![note];
+        for _ in 0..=MAX_DEPTH {
+            let next = level.iter().filter_map(|place| self.notes.get(place)).flat_map(|fact| fact.re.iter().copied());
+            level = next.filter(|place| seen.insert(*place)).collect();
+        }
+        seen
+    }
+
+    /// Whether something is due from a note of this kind.
+    fn is_owing(&self, place: Place) -> bool {
+        let kind = self.notes.get(&place).and_then(|fact| self.profile.kind.get(&*fact.kind));
+        kind.is_some_and(|kind| !kind.due.is_empty())
+    }
+
+    /// All notes from which something is due.
+    pub(super) fn owing(&self) -> impl Iterator<Item = Place> {
+        let owing = |kind: &str| self.profile.kind.get(kind).is_some_and(|kind| !kind.due.is_empty());
+        let of = self.of_kind.iter().filter(move |(kind, _)| owing(kind));
+        of.flat_map(|(_, places)| places.iter().copied())
+    }
+
+    /// What was done may be undone.
+    fn reopen(&mut self) {
+        let live = Live::new(self.owing());
+        *self.live() = live;
     }
 
     /// The log is known to have so many records, also if not all of them were taken in: of a part of a ledger.
@@ -161,12 +216,14 @@ impl Docket {
 
     /// Takes in a verified receipt of `log` by `by`; those of one party come in the order of its log.
     pub fn apply_receipt(&mut self, log: usize, by: usize, seen: Seen) {
-        let Some(receipts) = self.receipts.get_mut(log).and_then(|of| of.get_mut(by)) else { return };
-        if !self.has_rules {
+        if log >= MAX_PARTIES || by >= MAX_PARTIES {
             return;
         }
+        // It may come before what makes the treaty have this log.
+        let of = row(&mut self.receipts, log);
+        let receipts = row(of, by);
         // One that covers no more than an earlier one says nothing new.
-        if receipts.last().is_none_or(|last| last.size < seen.size) {
+        if receipts.last().is_none_or(|last: &Seen| last.size < seen.size) {
             receipts.push(seen);
         }
     }
@@ -176,10 +233,7 @@ impl Docket {
         if let Some(receipts) = self.receipts.get_mut(log).and_then(|of| of.get_mut(by)) {
             receipts.retain(|other| *other != seen);
         }
-        // What it had done is undone.
-        let due = |name: &str| self.profile.kind.get(name).is_some_and(|kind| !kind.due.is_empty());
-        let all = self.of_kinds(due).into_iter().map(|(place, _)| place).collect();
-        *self.live() = Live { notes: all, as_of: Timestamp::default() };
+        self.reopen();
     }
 
     /// The notes of the kinds that are asked for, by place.
@@ -224,71 +278,118 @@ impl Docket {
     pub fn received(&self, note: Place, by: usize, as_of: Timestamp) -> Option<Seen> {
         let receipts = self.receipts.get(note.0)?.get(by)?;
         let first = receipts.get(receipts.partition_point(|seen| seen.size <= note.1))?;
-        (first.size <= self.sizes[note.0] && first.time <= as_of).then_some(*first)
+        (first.size <= self.size(note.0) && first.time <= as_of).then_some(*first)
     }
 
     /// Notes that refer to a note, sent by `as_of`, in order.
     pub(super) fn answers(&self, note: Place, as_of: Timestamp) -> impl Iterator<Item = (Place, &Fact)> {
-        let places = self.referrers.get(&note).map(Vec::as_slice).unwrap_or_default();
-        places.iter().filter_map(move |place| {
+        self.answers_in(note, (0, 0)..=(usize::MAX, u64::MAX), as_of)
+    }
+
+    /// Those of them that one party sent.
+    pub(super) fn answers_by(&self, note: Place, log: usize, as_of: Timestamp) -> impl Iterator<Item = (Place, &Fact)> {
+        self.answers_in(note, (log, 0)..=(log, u64::MAX), as_of)
+    }
+
+    fn answers_in(
+        &self,
+        note: Place,
+        places: std::ops::RangeInclusive<Place>,
+        as_of: Timestamp,
+    ) -> impl Iterator<Item = (Place, &Fact)> {
+        let found = self.referrers.range((note, *places.start())..=(note, *places.end()));
+        found.filter_map(move |(_, place)| {
             let fact = self.notes.get(place)?;
             (fact.sent <= as_of).then_some((*place, fact))
         })
     }
 
-    /// Notes that refer to a note, or to one that does, and so on; in the order in which they are found.
-    pub(super) fn behind(&self, note: Place, as_of: Timestamp) -> Vec<(Place, &Fact)> {
-        let mut found: Vec<(Place, &Fact)> = Vec::new();
+    /// Notes that refer to a note, or to one that does, and so on, up to 16 references away; the nearest first. What
+    /// refers to a later note of the same kind belongs to that one.
+    pub(super) fn behind(&self, note: Place, as_of: Timestamp) -> Found<'_> {
+        let kind = self.notes.get(&note).map(|fact| fact.kind.clone());
+        self.below(note, as_of, MAX_DEPTH, &|fact| Some(&fact.kind) != kind.as_ref())
+    }
+
+    /// Whether anything that bears on a note was sent later than `as_of`.
+    pub(super) fn has_later(&self, note: Place, as_of: Timestamp) -> bool {
+        let all = self.below(note, Timestamp::from_posix(u64::MAX), MAX_DEPTH + 1, &|_| true);
+        all.notes.iter().any(|(_, fact)| fact.sent > as_of)
+    }
+
+    fn below(&self, note: Place, as_of: Timestamp, depth: usize, goes_on: &dyn Fn(&Fact) -> bool) -> Found<'_> {
+        let mut out = Found::default();
         let mut seen = BTreeSet::from([note]);
-        let mut next = vec![note];
-        while let Some(place) = next.pop() {
-            for (place, fact) in self.answers(place, as_of) {
-                if found.len() < MAX_THREAD && seen.insert(place) {
-                    found.push((place, fact));
-                    next.push(place);
+        let mut level = vec![note];
+        for _ in 0..depth {
+            let mut next = Vec::new();
+            for place in level {
+                for (place, fact) in self.answers(place, as_of) {
+                    if seen.insert(place) {
+                        out.notes.push((place, fact));
+                        next.extend(goes_on(fact).then_some(place));
+                    }
                 }
             }
+            level = next;
         }
-        found
+        out.is_cut = level.iter().any(|place| self.answers(*place, as_of).any(|(place, _)| !seen.contains(&place)));
+        out
     }
 
     /// The nearest note of a kind along the references of a note, breadth first; any kind, if none is named.
-    pub(super) fn before(&self, note: Place, of: Option<&str>, as_of: Timestamp) -> Option<(Place, &Fact)> {
+    pub(super) fn before(&self, note: Place, of: Option<&str>, as_of: Timestamp) -> Earlier {
         let mut seen = BTreeSet::from([note]);
         let mut level = vec![note];
-        while !level.is_empty() && seen.len() < MAX_THREAD {
+        let mut all_held = true;
+        while !level.is_empty() && seen.len() < MAX_EARLIER {
             let mut next = Vec::new();
             for fact in level.iter().filter_map(|place| self.notes.get(place)) {
-                for place in fact.re.iter().filter(|place| !seen.contains(place)) {
-                    if let Some(found) = self.notes.get(place).filter(|found| found.sent <= as_of)
-                        && of.is_none_or(|kind| *found.kind == *kind)
-                    {
-                        return Some((*place, found));
+                for place in &fact.re {
+                    if !seen.insert(*place) {
+                        continue;
                     }
-                    next.push(*place);
+                    match self.notes.get(place).filter(|found| found.sent <= as_of) {
+                        Some(found) if of.is_none_or(|kind| *found.kind == *kind) => return Earlier::Found(*place),
+                        Some(_) => next.push(*place),
+                        None => all_held = false,
+                    }
                 }
             }
-            seen.extend(&next);
+            all_held &= level.iter().all(|place| !self.unknown.contains_key(place));
             level = next;
         }
-        None
+        if all_held { Earlier::None } else { Earlier::NotHeld }
     }
 
-    /// All notes that hang together with a note by references, itself included, at most 256, in order of sending.
-    pub fn thread(&self, note: Place, as_of: Timestamp) -> Vec<Place> {
+    /// Notes that hang together with a note by references, itself included, in order of sending: the 256 nearest, and
+    /// whether there are more.
+    pub fn thread(&self, note: Place, as_of: Timestamp) -> (Vec<Place>, bool) {
         let mut seen = BTreeSet::from([note]);
-        let mut next = vec![note];
-        while let Some(place) = next.pop() {
-            let before = self.notes.get(&place).map(|fact| fact.re.clone()).unwrap_or_default();
-            for place in before.into_iter().chain(self.answers(place, as_of).map(|(place, _)| place)) {
-                if seen.len() < MAX_THREAD && self.notes.contains_key(&place) && seen.insert(place) {
-                    next.push(place);
+        let mut next = VecDeque::from([note]);
+        let mut is_cut = false;
+        while let Some(place) = next.pop_front() {
+            let before = self.notes.get(&place).map(|fact| fact.re.as_slice()).unwrap_or_default();
+            for place in before.iter().copied().chain(self.answers(place, as_of).map(|(place, _)| place)) {
+                if !self.notes.get(&place).is_some_and(|fact| fact.sent <= as_of) || seen.contains(&place) {
+                    continue;
                 }
+                if seen.len() == MAX_THREAD {
+                    is_cut = true;
+                    break;
+                }
+                seen.insert(place);
+                next.push_back(place);
             }
         }
         let mut places: Vec<_> = seen.into_iter().filter(|place| self.notes.contains_key(place)).collect();
         places.sort_by_key(|place| (self.notes[place].sent, *place));
-        places
+        (places, is_cut)
+    }
+
+    /// Whether a party only looks on.
+    pub(super) fn is_observer(&self, party: usize) -> bool {
+        self.treaty.party(party).roles == [Role::Observer]
     }
 
     /// A note's number, as `US/15`.
@@ -303,4 +404,12 @@ impl Docket {
     pub(super) fn code(&self, party: usize) -> String {
         self.treaty.party(party).code.clone()
     }
+}
+
+/// A row of a table, which grows for it.
+fn row<T: Default + Clone>(table: &mut Vec<T>, at: usize) -> &mut T {
+    if table.len() <= at {
+        table.resize(at + 1, T::default());
+    }
+    &mut table[at]
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
-
-use super::calendar::{Event, Manner, end, length, zone};
-use super::docket::{Docket, Fact, Place};
-use super::effect::Bound;
-use super::moment::counted;
-use super::view::{Act, Item, Other, State, Step};
+use super::act::{Acts, Owed};
+use super::docket::{Docket, Fact, MAX_DEPTH, Place};
+use super::effect::{At, Bound};
+use super::moment::{Stop, beyond, counted};
+use super::view::{Item, Other, State, Step};
+use crate::ledger::calendar::{Event, Manner, end, length, zone};
 use crate::ledger::profile::{Address, Count, Counting, Due, Ends, Point, Reading, Start, Unit, Who};
 use crate::ledger::{Role, Timestamp};
 
@@ -17,7 +16,7 @@ use crate::ledger::{Role, Timestamp};
 pub struct Query {
     /// Only those that this party owes or is owed.
     pub party: Option<usize>,
-    /// Only those about which something can still be done: waiting, open, or missed.
+    /// Only those about which something can still be done: waiting, open, announced, missed, or without a time.
     pub outstanding: bool,
     /// Only those of this note.
     pub note: Option<Place>,
@@ -29,6 +28,8 @@ struct Bounds {
     from: Option<Timestamp>,
     until: Option<Timestamp>,
     steps: Vec<Step>,
+    /// A bound lies outside of the years that are computed.
+    beyond: Option<Step>,
 }
 
 /// The parts of a rule that another reading may replace.
@@ -40,6 +41,23 @@ struct Rule<'a> {
     length: Option<Count>,
 }
 
+/// Who owes something: one party, or several of whom one is enough.
+struct Debtor {
+    parties: Vec<usize>,
+    /// They act as one: the group's title.
+    group: Option<String>,
+}
+
+/// How far a rule's clock is.
+enum Clock {
+    /// It has started, and its bounds are known.
+    Runs,
+    /// What starts it has not happened.
+    Waits(Step),
+    /// No time can be computed, for this reason.
+    None(Step),
+}
+
 impl Docket {
     /// What is due, was done, was missed, as of a time: in the order of the notes (log, index) and of the profile's rules, and
     /// then what is due every year. Records with a later time than that count for nothing.
@@ -49,12 +67,11 @@ impl Docket {
 
     /// The same for who asks about many notes as of one time: who was bound when is computed once.
     pub fn items_among(&self, as_of: Timestamp, query: &Query, bound: &Bound) -> Vec<Item> {
-        let mut items = Vec::new();
-        // A later time than was ever asked about: what was done by then is done.
-        let only_live = query.outstanding && query.note.is_none() && self.live().as_of <= as_of;
+        let (mut items, at) = (Vec::new(), At { time: as_of, bound });
+        let only_live = query.outstanding && query.note.is_none();
         let places: Vec<Place> = match query.note {
             Some(place) => vec![place],
-            None if only_live => self.live().notes.iter().copied().collect(),
+            None if only_live => self.live().at(as_of, bound, self.owing()),
             None => self.notes.keys().copied().collect(),
         };
         for place in places {
@@ -62,15 +79,11 @@ impl Docket {
             let Some(kind) = self.profile.kind.get(&*fact.kind) else { continue };
             let before = items.len();
             for due in &kind.due {
-                self.rule(place, fact, due, bound, as_of, &mut items);
+                self.rule(place, fact, due, at, &mut items);
             }
             let is_done = |item: &Item| !item.state.is_outstanding() && !matches!(item.state, State::Deemed { .. });
-            // A note that ended something may be taken back.
-            let is_ended = || kind.due.iter().any(|due| self.ender(place, fact, due, as_of).is_some());
-            if only_live && items[before..].iter().all(is_done) && !is_ended() {
-                let mut live = self.live();
-                live.notes.remove(&place);
-                live.as_of = live.as_of.max(as_of);
+            if only_live && items[before..].iter().all(is_done) && !self.has_later(place, as_of) {
+                self.live().settle(place, as_of);
             }
         }
         if query.note.is_none() {
@@ -93,94 +106,132 @@ impl Docket {
         items
     }
 
-    fn rule(&self, place: Place, fact: &Fact, due: &Due, bound: &Bound, as_of: Timestamp, items: &mut Vec<Item>) {
+    fn rule(&self, place: Place, fact: &Fact, due: &Due, at: At, items: &mut Vec<Item>) {
         if due.itself {
-            return items.push(self.item(place, fact, due, &[place.0], as_of));
+            let sender = Debtor { parties: vec![place.0], group: None };
+            return items.push(self.item(place, fact, due, &sender, at));
         }
         let mut told = BTreeSet::new();
         for address in &due.by {
-            let debtors = self.debtors(place, fact, address, bound);
-            match address.any {
-                true if !debtors.is_empty() => items.push(self.item(place, fact, due, &debtors, as_of)),
-                true => {}
-                false => {
-                    for debtor in debtors.into_iter().filter(|debtor| told.insert(*debtor)) {
-                        items.push(self.item(place, fact, due, &[debtor], as_of));
-                    }
+            for debtor in self.debtors(place, fact, address, at.bound) {
+                if told.insert(debtor.parties.clone()) {
+                    items.push(self.item(place, fact, due, &debtor, at));
                 }
             }
         }
     }
 
     /// Whom an address means as those who owe: not observers, nor whom the treaty did not bind when the note was sent, and
-    /// the sender only where it is named.
-    fn debtors(&self, place: Place, fact: &Fact, address: &Address, bound: &Bound) -> Vec<usize> {
-        let observer = |party: &usize| self.treaty.party(*party).roles == [Role::Observer];
-        let mut parties = address.parties(self.said(place, fact), &self.profile, &self.treaty);
-        parties.retain(|party| !observer(party));
-        if matches!(address.who, Who::All | Who::Role(Role::StateParty)) {
-            parties.retain(|party| bound.at(*party, fact.sent));
+    /// the sender only where it is named. A group owes as one.
+    fn debtors(&self, place: Place, fact: &Fact, address: &Address, bound: &Bound) -> Vec<Debtor> {
+        let (said, profile, treaty) = (self.said(place, fact), &self.profile, &self.treaty);
+        let group = |name: &str| Debtor {
+            parties: profile.members(name, treaty),
+            group: profile.group.get(name).map(|group| group.title.clone()),
+        };
+        let mut debtors: Vec<Debtor> = match &address.who {
+            Who::Group(name) => vec![group(name)],
+            Who::Field(field) => match fact.body.get(field) {
+                Some(serde_json::Value::String(name)) => vec![group(name)],
+                Some(serde_json::Value::Array(names)) => {
+                    names.iter().filter_map(|name| name.as_str()).map(group).collect()
+                }
+                _ => Vec::new(),
+            },
+            Who::Sender => {
+                let field = profile.kind.get(&*fact.kind).and_then(|kind| kind.behalf.as_ref());
+                let named = field.and_then(|field| fact.body.get(field)?.as_str()).map(group);
+                let sender = Debtor { parties: vec![place.0], group: None };
+                vec![named.filter(|named| named.parties.contains(&place.0)).unwrap_or(sender)]
+            }
+            _ => {
+                let parties = address.parties(said, profile, treaty);
+                parties.into_iter().map(|party| Debtor { parties: vec![party], group: None }).collect()
+            }
+        };
+        let depositary = address.who == Who::Role(Role::Depositary);
+        let several = debtors.len() > 1;
+        for debtor in &mut debtors {
+            // Who is depositary is so for the treaty, and not as one of those whom it binds.
+            debtor.parties.retain(|party| !self.is_observer(*party) && (depositary || bound.at(*party, fact.sent)));
+            if matches!(address.who, Who::Role(_) | Who::Addressee) && several {
+                // A depositary that gives a notice itself still informs the others; a state party owes itself nothing.
+                debtor.parties.retain(|party| depositary || *party != place.0);
+            }
+            debtor.group = debtor.group.take().filter(|_| debtor.parties.len() > 1);
         }
-        if matches!(address.who, Who::Role(_) | Who::Addressee) && parties.len() > 1 {
-            // A depositary that gives a notice itself still informs the others; a state party owes itself nothing.
-            let depositary = address.who == Who::Role(Role::Depositary);
-            parties.retain(|party| depositary || *party != place.0);
+        debtors.retain(|debtor| !debtor.parties.is_empty());
+        if address.any && debtors.len() > 1 {
+            let mut parties: Vec<usize> = debtors.into_iter().flat_map(|debtor| debtor.parties).collect();
+            parties.sort_unstable();
+            parties.dedup();
+            return vec![Debtor { parties, group: None }];
         }
-        parties
+        debtors
     }
 
-    fn item(&self, place: Place, fact: &Fact, due: &Due, by: &[usize], as_of: Timestamp) -> Item {
-        let mut item = self.blank(place, fact, due, by);
+    fn item(&self, place: Place, fact: &Fact, due: &Due, debtor: &Debtor, at: At) -> Item {
+        let by = debtor.parties.as_slice();
+        let mut item = self.blank(place, fact, due, by, at.bound);
         let fails = due.when.iter().find(|(name, value)| fact.body.get(*name) != Some(value));
         if let Some((name, value)) = fails {
             item.state = State::NotApplicable;
             item.text = format!("Not due: it applies where `{name}` is {value}.");
             return item;
         }
+        if let Some(title) = &debtor.group {
+            item.steps.push(Step { text: format!("{title} act as one: one of them is enough."), records: Vec::new() });
+        }
+        let rule = Rule::of(due, None, self.profile.zone.as_deref());
+        let owed = Owed { place, fact, due, by, zone: rule.zone };
         let receivers = if due.itself { &[][..] } else { by };
-        let start = match self.start(place, &due.start, receivers, as_of) {
+        let start = self.start(place, &due.start, receivers, rule.zone, at);
+        let event = start.as_ref().ok().map(|(event, _)| *event);
+        let clock = match start {
             Ok((event, why)) => {
                 item.steps.push(why);
-                Some(event)
+                let bounds = bounds(event, &rule);
+                item.steps.extend(bounds.steps);
+                (item.from, item.until) = (bounds.from, bounds.until);
+                bounds.beyond.map_or(Clock::Runs, Clock::None)
             }
-            Err(why) => {
-                item.steps.push(why);
-                None
-            }
+            Err(Stop::Waits(why)) => Clock::Waits(why),
+            Err(Stop::Never(why)) => Clock::None(why),
         };
-        let bounds = start.map(|event| bounds(event, &Rule::of(due, None, self.profile.zone.as_deref())));
-        if let Some(bounds) = bounds {
-            item.steps.extend(bounds.steps);
-            (item.from, item.until) = (bounds.from, bounds.until);
+        if let Clock::Waits(why) | Clock::None(why) = &clock {
+            item.steps.push(why.clone());
         }
         item.readings =
-            due.disputed.iter().map(|reading| self.reading(place, due, reading, start, receivers, as_of)).collect();
-        let act = self.act(place, fact, due, by, item.from, as_of);
-        let stopped = self.stopped(place, fact, due, as_of);
-        item.state = match (&act, start) {
-            (Some(act), _) => judge(act, item.from, item.until),
-            (None, _) if stopped.is_some() => State::NotApplicable,
-            (None, None) => State::Waiting,
-            (None, Some(_)) => match item.until {
-                Some(until) if until < as_of => match due.deemed {
-                    Some(deemed) => State::Deemed { deemed },
-                    None => State::Missed { by_s: as_of.posix() - until.posix() },
-                },
-                _ => State::Open,
-            },
-        };
+            due.disputed.iter().map(|reading| self.reading(place, due, reading, event, receivers, at)).collect();
+        let mut acts = self.acts(owed, item.from, at);
+        let stopped = self.stopped(owed, &mut acts, at);
+        let (state, reason) = judge(&item, due, &acts, &clock, stopped.is_some(), at.time);
+        item.state = state;
+        item.steps.append(&mut acts.steps);
         if let (State::NotApplicable, Some(why)) = (item.state, stopped) {
             item.steps.push(why);
         }
-        if let Some((_, act, why)) = act {
+        let announced = acts.announced.as_ref().filter(|_| acts.done.is_none()).map(|(act, _)| act.clone());
+        if let Some((act, why)) = acts.done.or(acts.announced).or(acts.undated) {
             item.steps.push(why);
             item.act = Some(act);
         }
+        if acts.is_cut && item.state.is_outstanding() {
+            let text = format!("Notes more than {MAX_DEPTH} references away from {} were not looked at.", item.number);
+            item.steps.push(Step { text, records: Vec::new() });
+        }
         item.text = sentence(&item);
+        match (item.state, announced, reason) {
+            (State::NoTime { .. }, _, Some(reason)) => item.text = format!("No time can be computed: {}", reason.text),
+            (State::Missed { .. } | State::Deemed { .. }, Some(act), _) => {
+                item.text += &format!(" {} names {} for it.", act.number, act.time.display());
+            }
+            _ => {}
+        }
         item
     }
 
-    fn blank(&self, place: Place, fact: &Fact, due: &Due, by: &[usize]) -> Item {
+    fn blank(&self, place: Place, fact: &Fact, due: &Due, by: &[usize], bound: &Bound) -> Item {
         let said = self.said(place, fact);
         let mut to: Vec<usize> = due.to.iter().flat_map(|to| to.parties(said, &self.profile, &self.treaty)).collect();
         if due.to.is_empty() {
@@ -188,7 +239,10 @@ impl Docket {
         }
         to.sort_unstable();
         to.dedup();
-        to.retain(|party| by != [*party]);
+        // A former party is owed nothing that goes to all; who sent the note is.
+        to.retain(|party| {
+            by != [*party] && (*party == place.0 || self.is_observer(*party) || bound.at(*party, fact.sent))
+        });
         Item {
             number: self.number(place),
             kind: fact.kind.to_string(),
@@ -202,6 +256,7 @@ impl Docket {
             owed_to: to.into_iter().map(|party| self.code(party)).collect(),
             answers: due.answer.iter().map(|kind| self.profile.title_of(kind).to_owned()).collect(),
             state: State::Waiting,
+            promptly: due.promptly,
             from: None,
             until: None,
             act: None,
@@ -213,91 +268,14 @@ impl Docket {
         }
     }
 
-    fn reading(
-        &self,
-        place: Place,
-        due: &Due,
-        reading: &Reading,
-        start: Option<Event>,
-        by: &[usize],
-        as_of: Timestamp,
-    ) -> Other {
+    fn reading(&self, place: Place, due: &Due, reading: &Reading, start: Option<Event>, by: &[usize], at: At) -> Other {
+        let rule = Rule::of(due, Some(reading), self.profile.zone.as_deref());
         let start = match &reading.start {
-            Some(other) => self.start(place, other, by, as_of).ok().map(|(event, _)| event),
+            Some(other) => self.start(place, other, by, rule.zone, at).ok().map(|(event, _)| event),
             None => start,
         };
-        let bounds = start.map(|event| bounds(event, &Rule::of(due, Some(reading), self.profile.zone.as_deref())));
-        let bounds = bounds.unwrap_or_default();
+        let bounds = start.map(|event| bounds(event, &rule)).unwrap_or_default();
         Other { title: reading.title.clone(), from: bounds.from, until: bounds.until, records: Vec::new() }
-    }
-
-    /// What did it: the first that was in time, else the first.
-    fn act(
-        &self,
-        place: Place,
-        fact: &Fact,
-        due: &Due,
-        by: &[usize],
-        from: Option<Timestamp>,
-        as_of: Timestamp,
-    ) -> Option<(Event, Act, Step)> {
-        let point = due.act.as_ref().unwrap_or(&Point::Sent);
-        if due.itself {
-            let (event, why) = self.point(place, point, &[], as_of).ok()?;
-            return Some((event, self.done(place, fact, event)?, why));
-        }
-        let answers = if due.thread { self.behind(place, as_of) } else { self.answers(place, as_of).collect() };
-        let mut acts: Vec<_> = answers
-            .into_iter()
-            .filter(|(answer, fact)| {
-                by.contains(&answer.0)
-                    && due.answer.iter().any(|kind| **kind == *fact.kind)
-                    && fits(&fact.body, &due.answer_when)
-            })
-            .filter_map(|(answer, fact)| {
-                let (event, why) = match point {
-                    Point::Received => self.point(answer, point, &self.creditors(place, due), as_of).ok()?,
-                    _ => self.point(answer, point, &[], as_of).ok()?,
-                };
-                let act = self.done(answer, fact, event)?;
-                Some((judge_early(event, from), act.time, answer, (event, act, why)))
-            })
-            .collect();
-        acts.sort_by_key(|(early, time, answer, _)| (*early, *time, *answer));
-        acts.into_iter().next().map(|(.., act)| act)
-    }
-
-    fn creditors(&self, place: Place, due: &Due) -> Vec<usize> {
-        let Some(fact) = self.notes.get(&place).filter(|_| !due.to.is_empty()) else { return vec![place.0] };
-        let said = self.said(place, fact);
-        due.to.iter().flat_map(|to| to.parties(said, &self.profile, &self.treaty)).collect()
-    }
-
-    pub(super) fn done(&self, place: Place, fact: &Fact, event: Event) -> Option<Act> {
-        let time = event.moment(&zone(self.profile.zone.as_deref()))?;
-        Some(Act { number: self.number(place), title: self.profile.title_of(&fact.kind).to_owned(), time })
-    }
-
-    /// What ended the obligation without an answer.
-    fn stopped(&self, place: Place, fact: &Fact, due: &Due, as_of: Timestamp) -> Option<Step> {
-        if let Some((other, ended)) = self.ender(place, fact, due, as_of) {
-            let title = self.profile.title_of(&ended.kind);
-            let text = format!("{}, “{title}”, ended it at {}.", self.number(other), ended.sent.display());
-            return Some(Step { text, records: vec![self.number(other)] });
-        }
-        let (by, at) = self.revocation(place, fact, as_of)?;
-        let text = format!("{} revoked {} at {}.", self.number(by), self.number(place), at.display());
-        Some(Step { text, records: vec![self.number(by)] })
-    }
-
-    /// The first note by which the sender took a note back.
-    pub(super) fn revocation(&self, place: Place, fact: &Fact, as_of: Timestamp) -> Option<(Place, Timestamp)> {
-        let revokes = |kind: &str| {
-            let kind = self.profile.kind.get(kind);
-            kind.is_some_and(|kind| kind.revokes.iter().any(|name| name == "*" || **name == *fact.kind))
-        };
-        let own = self.answers(place, as_of).filter(|(other, by)| other.0 == place.0 && revokes(&by.kind));
-        own.map(|(other, by)| (other, by.sent)).min_by_key(|(other, sent)| (*sent, *other))
     }
 }
 
@@ -317,68 +295,104 @@ fn bounds(start: Event, rule: &Rule) -> Bounds {
     let due = rule.due;
     let manner = |ends, back| Manner { counting: rule.counting, ends, zone: zone(rule.zone), back };
     let mut out = Bounds::default();
-    let first = due.window.map(|window| window[0]).or(due.not_before);
-    let last = due.window.map(|window| window[1]).or(due.within).map(|last| rule.length.unwrap_or(last));
+    // The day itself, from its first moment to its last.
+    let day = due.simultaneous.then_some(Count { n: 0, unit: Unit::Day });
+    let first = due.window.map(|window| window[0]).or(due.not_before).or(day);
+    let last = due.window.map(|window| window[1]).or(due.within).map(|last| rule.length.unwrap_or(last)).or(day);
     if let Some(count) = first {
-        let manner = manner(if rule.ends == Ends::Moment { Ends::Moment } else { Ends::StartOfDay }, false);
-        if let Some(found) = end(start, count, &manner) {
-            out.from = Some(found.at);
-            out.steps.push(counted(format!("not before {count} after"), &manner, &found, count.unit == Unit::Hour));
+        let ends = if rule.ends == Ends::Moment && day.is_none() { Ends::Moment } else { Ends::StartOfDay };
+        let (manner, text) = (manner(ends, false), format!("not before {count} after"));
+        match end(start, count, &manner) {
+            Some(found) => {
+                out.from = Some(found.at);
+                if day.is_none() {
+                    out.steps.push(counted(text, &manner, &found, count.unit == Unit::Hour));
+                }
+            }
+            None => out.beyond = Some(beyond(&text)),
         }
     }
     let (limit, back) = match due.before {
         Some(count) => (Some(rule.length.unwrap_or(count)), true),
-        None if due.simultaneous => (Some(Count { n: 0, unit: Unit::Day }), false),
         None => (last, false),
     };
     if let Some(count) = limit {
-        let manner = manner(rule.ends, back);
-        if let Some(found) = end(start, count, &manner) {
-            // The last second of the day is in time.
-            let inside = rule.ends == Ends::EndOfDay && count.unit != Unit::Hour;
-            out.until = Some(Timestamp::from_posix(found.at.posix().saturating_sub(u64::from(inside))));
-            let text = match (due.simultaneous, back) {
-                (true, _) => "on the same day".to_owned(),
-                (_, true) => format!("not later than {count} before"),
-                _ => format!("not later than {count} after"),
-            };
-            out.steps.push(counted(text, &manner, &found, count.unit == Unit::Hour));
+        let ends = if day.is_some() { Ends::EndOfDay } else { rule.ends };
+        let manner = manner(ends, back);
+        let text = match (due.simultaneous, back) {
+            (true, _) => "on the same day".to_owned(),
+            (_, true) => format!("not later than {count} before"),
+            _ => format!("not later than {count} after"),
+        };
+        match end(start, count, &manner) {
+            Some(found) => {
+                // The last second of the day is in time.
+                let inside = ends == Ends::EndOfDay && count.unit != Unit::Hour;
+                out.until = Some(Timestamp::from_posix(found.at.posix().saturating_sub(u64::from(inside))));
+                out.steps.push(counted(text, &manner, &found, count.unit == Unit::Hour));
+            }
+            None => out.beyond = Some(beyond(&text)),
         }
     }
     out
 }
 
-fn fits(body: &Map<String, Value>, when: &std::collections::BTreeMap<String, Value>) -> bool {
-    when.iter().all(|(name, value)| body.get(name) == Some(value))
-}
-
-/// Whether an event lies before the first time at which it may.
-fn judge_early(event: Event, from: Option<Timestamp>) -> bool {
-    let time = event.moment(&jiff::tz::TimeZone::UTC);
-    from.zip(time).is_some_and(|(from, time)| time < from)
-}
-
-fn judge(act: &(Event, Act, Step), from: Option<Timestamp>, until: Option<Timestamp>) -> State {
-    let time = act.1.time;
-    match (from, until) {
-        (Some(from), _) if time < from => State::Early { by_s: from.posix() - time.posix() },
-        (_, Some(until)) if until < time => State::Late { by_s: time.posix() - until.posix() },
-        _ => State::Met,
-    }
+/// How it stands; and, where no time can be computed, why.
+fn judge(
+    item: &Item,
+    due: &Due,
+    acts: &Acts,
+    clock: &Clock,
+    is_stopped: bool,
+    as_of: Timestamp,
+) -> (State, Option<Step>) {
+    let done = acts.done.as_ref().map(|(act, _)| act.time);
+    // What is done before its clock begins is in time, if there is only a last time for it.
+    let only_limit = due.within.is_some() && due.not_before.is_none();
+    let state = match (done, clock) {
+        (Some(time), Clock::Runs) => match (item.from, item.until) {
+            (Some(from), _) if time < from => State::Early { by_s: from.posix() - time.posix() },
+            (_, Some(until)) if until < time => State::Late { by_s: time.posix() - until.posix() },
+            _ => State::Met,
+        },
+        (Some(_), _) if due.promptly => State::Met,
+        (Some(_), Clock::Waits(_)) if only_limit => State::Met,
+        (Some(_), Clock::Waits(why) | Clock::None(why)) => return (State::NoTime { done: true }, Some(why.clone())),
+        (None, _) if is_stopped => State::NotApplicable,
+        (None, _) if acts.undated.is_some() && acts.announced.is_none() => {
+            return (State::NoTime { done: true }, acts.undated.as_ref().map(|(_, why)| why.clone()));
+        }
+        (None, Clock::None(why)) if !due.promptly => return (State::NoTime { done: false }, Some(why.clone())),
+        (None, Clock::Waits(_)) if acts.announced.is_none() => State::Waiting,
+        (None, _) => match item.until {
+            Some(until) if until < as_of => match due.deemed {
+                Some(deemed) => State::Deemed { deemed },
+                None => State::Missed { by_s: as_of.posix() - until.posix() },
+            },
+            _ if acts.announced.is_some() => State::Announced,
+            _ => State::Open,
+        },
+    };
+    (state, None)
 }
 
 pub(super) fn sentence(item: &Item) -> String {
     let time = |time: Option<Timestamp>| time.map_or("no time".to_owned(), Timestamp::display);
     let by = item.owed_by.join(" or ");
-    let did = item.act.as_ref().map(|act| format!("{} at {}", act.number, act.time.display())).unwrap_or_default();
+    let act = |word: &str| {
+        item.act.as_ref().map(|act| format!("{}{word}{}", act.number, act.time.display())).unwrap_or_default()
+    };
+    let did = act(" at ");
+    let bounds = match (item.from, item.until) {
+        (Some(from), Some(until)) => format!(": from {} until {}", from.display(), until.display()),
+        (None, Some(until)) => format!(" until {}", until.display()),
+        (Some(from), None) => format!(", not before {}", from.display()),
+        (None, None) => "; no time is set".to_owned(),
+    };
     match item.state {
         State::Waiting => "The time has not begun: what starts it has not happened.".into(),
-        State::Open => match (item.from, item.until) {
-            (Some(from), Some(until)) => format!("Open for {by}: from {} until {}.", from.display(), until.display()),
-            (None, Some(until)) => format!("Open for {by} until {}.", until.display()),
-            (Some(from), None) => format!("Open for {by}, not before {}.", from.display()),
-            (None, None) => format!("Open for {by}; no time is set."),
-        },
+        State::Open => format!("Open for {by}{bounds}."),
+        State::Announced => format!("Announced: {}; open for {by}{bounds}.", act(" names ")),
         State::Met => format!("Met by {did}."),
         State::Early { by_s } => format!("Early by {}: {did}, not before {}.", length(by_s), time(item.from)),
         State::Late { by_s } => format!("Late by {}: {did}, as computed until {}.", length(by_s), time(item.until)),
@@ -386,6 +400,7 @@ pub(super) fn sentence(item: &Item) -> String {
             format!("Nothing from {by}; the time ran until {}, {} ago.", time(item.until), length(by_s))
         }
         State::Deemed { deemed } => format!("No answer until {}: deemed {}.", time(item.until), deemed.as_str()),
+        State::NoTime { .. } => "No time can be computed.".into(),
         State::NotApplicable => "No longer due.".into(),
     }
 }

@@ -1,61 +1,151 @@
 //! When a note takes effect, and what a party is over time.
 
-use super::calendar::{Event, Manner, end, zone};
+use super::act::fits;
 use super::docket::{Docket, Fact, Place};
 use super::due::is_depositary_start;
-use super::moment::{counted, event_of, is_depositary};
+use super::moment::{Stop, beyond, counted, event_of, is_depositary};
 use super::view::{Change, EffectView, Force, Other, PartyStanding, Step};
-use crate::ledger::profile::{Effect, Ends, Reading, Standing, Unit};
+use crate::ledger::calendar::{Event, Manner, RANGE, end, zone};
+use crate::ledger::profile::{Effect, Ends, Point, Reading, Standing, Start, Unit};
 use crate::ledger::{Role, Timestamp};
+
+/// When the treaty bound which party: by its place what it was over time, if that is known to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bound(Vec<Vec<Change>>);
+
+/// As of when something is asked, and whom the treaty bound when by what was known then.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub time: Timestamp,
+    pub bound: &'a Bound,
+}
+
+/// An effect of a note, and whose standing it is about.
+struct Known<'a> {
+    place: Place,
+    of: Vec<usize>,
+    effect: &'a Effect,
+    view: EffectView,
+}
+
+impl Bound {
+    /// Whether it bound a party at a time. What has no standing that could change, as a depositary that is no state party,
+    /// is taken for bound.
+    pub fn at(&self, party: usize, time: Timestamp) -> bool {
+        let changes = self.0.get(party).map(Vec::as_slice).unwrap_or_default();
+        let last = changes.iter().rev().find(|change| change.from.is_none_or(|from| from <= time));
+        changes.is_empty()
+            || last.is_some_and(|last| matches!(last.standing, Standing::StateParty | Standing::NoticeGiven))
+    }
+}
 
 impl Docket {
     /// All effects as of a time, in the order of the notes and of the profile's rules; of one note only, if it is named.
     pub fn effects(&self, as_of: Timestamp, of: Option<Place>) -> Vec<EffectView> {
-        self.effects_of(as_of, of).into_iter().map(|(_, _, view)| view).collect()
+        let known = match of.and_then(|place| Some((place, self.notes.get(&place)?))) {
+            None if of.is_some() => Vec::new(),
+            Some((place, fact)) if !self.waits_for_each(&fact.kind) => {
+                self.effects_of(place, fact, At { time: as_of, bound: &Bound::default() })
+            }
+            _ => self.known(as_of).0,
+        };
+        let mut known: Vec<_> = known.into_iter().filter(|known| of.is_none_or(|of| known.place == of)).collect();
+        known.sort_by_key(|known| known.place);
+        known.into_iter().map(|known| known.view).collect()
     }
 
-    fn effects_of(&self, as_of: Timestamp, of: Option<Place>) -> Vec<(Vec<usize>, &Effect, EffectView)> {
-        let mut views = Vec::new();
+    /// All effects, and whom the treaty bound when by them. Whose receipt counts for a note depends on who was bound when
+    /// it was sent, and so on the notes before it.
+    fn known(&self, as_of: Timestamp) -> (Vec<Known<'_>>, Bound) {
         let has_effect = |kind: &str| self.profile.kind.get(kind).is_some_and(|kind| !kind.effect.is_empty());
-        let notes = match of {
-            Some(place) => self.notes.get(&place).map(|fact| (place, fact)).into_iter().collect(),
-            None => self.of_kinds(has_effect),
-        };
+        let mut notes = self.of_kinds(has_effect);
+        notes.sort_by_key(|(place, fact)| (fact.sent, *place));
+        let (mut known, mut bound, mut counted) = (Vec::new(), self.bound_by(&[], as_of), 0);
         for (place, fact) in notes {
-            let Some(kind) = self.profile.kind.get(&*fact.kind).filter(|_| fact.sent <= as_of) else { continue };
-            for effect in &kind.effect {
-                if effect.when.iter().all(|(name, value)| fact.body.get(name) == Some(value)) {
-                    let parties = match &effect.of {
-                        None => vec![place.0],
-                        Some(address) => address.parties(self.said(place, fact), &self.profile, &self.treaty),
-                    };
-                    let view = self.effect(place, fact, effect, &parties, as_of);
-                    views.push((parties, effect, view));
+            if counted < known.len() && self.waits_for_each(&fact.kind) {
+                bound = self.bound_by(&known, as_of);
+                counted = known.len();
+            }
+            known.extend(self.effects_of(place, fact, At { time: as_of, bound: &bound }));
+        }
+        if counted < known.len() {
+            bound = self.bound_by(&known, as_of);
+        }
+        (known, bound)
+    }
+
+    /// Whether an effect of a kind is counted from what each addressee has received.
+    fn waits_for_each(&self, kind: &str) -> bool {
+        let each =
+            |point: &Point| matches!(point, Point::Received | Point::ReceivedByEach | Point::InformedByDepositary);
+        let waits = |start: &Start| match start {
+            Start::At(point) | Start::Before { at: point, .. } => each(point),
+            Start::Nth(nth) => each(&nth.at) || each(&nth.from),
+        };
+        let effects = self.profile.kind.get(kind).map(|kind| kind.effect.as_slice()).unwrap_or_default();
+        let starts = |effect: &Effect| {
+            waits(&effect.start) || effect.disputed.iter().flat_map(|reading| &reading.start).any(waits)
+        };
+        effects.iter().any(starts)
+    }
+
+    fn effects_of(&self, place: Place, fact: &Fact, at: At) -> Vec<Known<'_>> {
+        let Some(kind) = self.profile.kind.get(&*fact.kind).filter(|_| fact.sent <= at.time) else { return Vec::new() };
+        let effects = kind.effect.iter().filter(|effect| fits(&fact.body, &effect.when));
+        let known = effects.map(|effect| {
+            let of = match &effect.of {
+                None => vec![place.0],
+                Some(address) => address.parties(self.said(place, fact), &self.profile, &self.treaty),
+            };
+            let view = self.effect(place, fact, effect, &of, at);
+            Known { place, of, effect, view }
+        });
+        known.collect()
+    }
+
+    fn effect(&self, place: Place, fact: &Fact, effect: &Effect, parties: &[usize], at: At) -> EffectView {
+        let as_of = at.time;
+        let days = effect.zone.as_deref().or(self.profile.zone.as_deref());
+        let zone = zone(days);
+        let (mut steps, mut computed, mut no_time) = (Vec::new(), None, None);
+        match self.start(place, &effect.start, &[], days, at) {
+            Err(Stop::Waits(why)) => steps.push(why),
+            Err(Stop::Never(why)) => {
+                steps.push(why.clone());
+                no_time = Some(why);
+            }
+            Ok((event, why)) => {
+                steps.push(why.clone());
+                match self.takes_effect(event, effect, None) {
+                    Ok((time, why)) => {
+                        computed = Some(time);
+                        steps.extend(why);
+                    }
+                    Err(why) => {
+                        steps.push(why.clone());
+                        no_time = Some(why);
+                    }
                 }
             }
         }
-        views
-    }
-
-    fn effect(&self, place: Place, fact: &Fact, effect: &Effect, parties: &[usize], as_of: Timestamp) -> EffectView {
-        let zone = zone(effect.zone.as_deref().or(self.profile.zone.as_deref()));
-        let (mut steps, mut computed) = (Vec::new(), None);
-        match self.start(place, &effect.start, &[], as_of) {
-            Err(why) => steps.push(why),
-            Ok((event, why)) => {
-                steps.push(why);
-                let (at, why) = self.takes_effect(event, effect, None);
-                computed = at;
-                steps.extend(why);
+        let said = effect.claimed.as_ref().and_then(|field| event_of(fact.body.get(field)?));
+        let claimed = said.and_then(|event| event.moment(&zone));
+        if let (Some(Event::Day(day)), None) = (said, claimed) {
+            let text = format!("The note names {day}, outside of the years in which times are computed: {RANGE}.");
+            let why = Step { text, records: vec![self.number(place)] };
+            steps.push(why.clone());
+            // A later date counts, and this one is later than any.
+            if day.year() > 1970 {
+                no_time = Some(why);
             }
         }
-        let claimed = effect.claimed.as_ref().and_then(|field| event_of(fact.body.get(field)?));
-        let claimed = claimed.and_then(|event| event.moment(&zone));
-        let effective = computed.map(|computed| claimed.map_or(computed, |claimed| claimed.max(computed)));
+        let effective = computed
+            .filter(|_| no_time.is_none())
+            .map(|computed| claimed.map_or(computed, |claimed| claimed.max(computed)));
         if let (Some(computed), Some(claimed)) = (computed, claimed) {
             let text = match claimed.cmp(&computed) {
                 std::cmp::Ordering::Less => {
-                    let early = super::calendar::length(computed.posix() - claimed.posix());
+                    let early = crate::ledger::calendar::length(computed.posix() - claimed.posix());
                     format!(
                         "The note names {}, {early} before the time so computed; both are shown.",
                         claimed.display()
@@ -72,6 +162,7 @@ impl Docket {
         let in_time = revoked.filter(|(_, at)| effective.is_none_or(|effective| *at < effective));
         let force = match (in_time, effective) {
             (Some(_), _) => Force::Revoked,
+            (None, None) if no_time.is_some() => Force::NoTime,
             (None, None) => Force::Waiting,
             (None, Some(effective)) if effective <= as_of => Force::InEffect,
             _ => Force::Pending,
@@ -81,11 +172,13 @@ impl Docket {
             let text = format!("{} took it back at {}, {when}.", self.number(by), at.display());
             steps.push(Step { text, records: vec![self.number(by)] });
         }
-        let at = effective.map_or(String::new(), Timestamp::display);
+        let when = effective.map_or(String::new(), Timestamp::display);
+        let why = no_time.map_or(String::new(), |why| why.text);
         let text = match force {
+            Force::NoTime => format!("No time can be computed: {why}"),
             Force::Waiting => "Its time has not begun: what starts it has not happened.".to_owned(),
-            Force::Pending => format!("To take effect at {at}, as computed."),
-            Force::InEffect => format!("In effect since {at}, as computed."),
+            Force::Pending => format!("To take effect at {when}, as computed."),
+            Force::InEffect => format!("In effect since {when}, as computed."),
             Force::Revoked => "Revoked before it took effect.".to_owned(),
         };
         EffectView {
@@ -103,7 +196,7 @@ impl Docket {
             revoked_by: revoked.map(|(by, _)| self.number(by)),
             text,
             steps,
-            readings: self.readings_of(place, fact, effect, claimed, as_of),
+            readings: self.readings_of(place, fact, effect, claimed, at),
             unconfirmed: effect.unconfirmed.clone(),
         }
     }
@@ -113,7 +206,7 @@ impl Docket {
         start: Event,
         effect: &Effect,
         reading: Option<&Reading>,
-    ) -> (Option<Timestamp>, Option<Step>) {
+    ) -> Result<(Timestamp, Option<Step>), Step> {
         let named = reading.and_then(|r| r.zone.as_deref()).or(effect.zone.as_deref());
         let manner = Manner {
             counting: reading.and_then(|r| r.counting).unwrap_or(effect.counting),
@@ -122,14 +215,12 @@ impl Docket {
             back: false,
         };
         let Some(count) = effect.after.map(|after| reading.and_then(|r| r.length).unwrap_or(after)) else {
-            return (start.moment(&manner.zone), None);
+            return start.moment(&manner.zone).map(|time| (time, None)).ok_or_else(|| beyond("that time"));
         };
+        let text = format!("{count} after");
         match end(start, count, &manner) {
-            None => (None, None),
-            Some(found) => {
-                let why = counted(format!("{count} after"), &manner, &found, count.unit == Unit::Hour);
-                (Some(found.at), Some(why))
-            }
+            None => Err(beyond(&text)),
+            Some(found) => Ok((found.at, Some(counted(text, &manner, &found, count.unit == Unit::Hour)))),
         }
     }
 
@@ -140,9 +231,9 @@ impl Docket {
         fact: &Fact,
         effect: &Effect,
         claimed: Option<Timestamp>,
-        as_of: Timestamp,
+        at: At,
     ) -> Vec<Other> {
-        let mut readings = Vec::new();
+        let (mut readings, as_of) = (Vec::new(), at.time);
         let number = self.number(place);
         if let Some(claimed) = claimed {
             let title = format!("{}, in the note itself", self.name(place.0));
@@ -151,18 +242,21 @@ impl Docket {
         if is_depositary_start(&effect.start) {
             for party in self.addressees(place, fact).into_iter().filter(|party| is_depositary(&self.treaty, *party)) {
                 let Some(seen) = self.received(place, party, as_of) else { continue };
-                let (at, _) = self.takes_effect(Event::Moment(seen.time), effect, None);
+                let until = self.takes_effect(Event::Moment(seen.time), effect, None).ok().map(|(time, _)| time);
                 let title = format!("counted from the receipt of {}", self.name(party));
                 let records = vec![format!("{}/{}", self.code(party), seen.index)];
-                readings.push(Other { title, from: None, until: at, records });
+                readings.push(Other { title, from: None, until, records });
             }
         }
         for (circular, said) in self.answers(place, as_of) {
+            if self.revocation(circular, said, as_of).is_some() {
+                continue;
+            }
             for stated in effect.stated.iter().filter(|stated| *stated.kind == *said.kind) {
                 let event = |field: &Option<String>| field.as_ref().and_then(|field| event_of(said.body.get(field)?));
                 let (name, records) = (self.name(circular.0), vec![self.number(circular)]);
                 if let Some(received) = event(&stated.received) {
-                    let (until, _) = self.takes_effect(received, effect, None);
+                    let until = self.takes_effect(received, effect, None).ok().map(|(time, _)| time);
                     let title = format!("counted from the receipt that {name} states");
                     readings.push(Other { title, from: None, until, records: records.clone() });
                 }
@@ -175,8 +269,10 @@ impl Docket {
         }
         for reading in &effect.disputed {
             let start = reading.start.as_ref().unwrap_or(&effect.start);
-            let event = self.start(place, start, &[], as_of).ok();
-            let until = event.and_then(|(event, _)| self.takes_effect(event, effect, Some(reading)).0);
+            let days = reading.zone.as_deref().or(effect.zone.as_deref()).or(self.profile.zone.as_deref());
+            let event = self.start(place, start, &[], days, at).ok();
+            let until = event.and_then(|(event, _)| self.takes_effect(event, effect, Some(reading)).ok());
+            let until = until.map(|(time, _)| time);
             readings.push(Other { title: reading.title.clone(), from: None, until, records: Vec::new() });
         }
         readings
@@ -184,68 +280,111 @@ impl Docket {
 
     /// What each party is over time, in the order of the treaty file. Observers are left out.
     pub fn standings(&self, as_of: Timestamp) -> Vec<PartyStanding> {
-        let effects = self.effects_of(as_of, None);
         let mut standings = Vec::new();
-        for (at, party) in self.treaty.parties().iter().enumerate() {
-            let bound = party.roles.contains(&Role::StateParty);
-            let mut changes: Vec<Change> = Vec::new();
-            for (parties, effect, view) in &effects {
-                if !parties.contains(&at) {
-                    continue;
-                }
-                let number = Some(view.number.clone());
-                let mut add = |from, standing: Option<Standing>, number: &Option<String>| {
-                    if let Some(standing) = standing {
-                        changes.push(Change { from: Some(from), standing, number: number.clone() });
-                    }
-                };
-                add(view.sent, effect.meanwhile, &number);
-                match (view.force, view.effective) {
-                    (Force::Revoked, _) => {
-                        let place = self.place(&view.number);
-                        let revoked = place.and_then(|p| self.revocation(p, self.notes.get(&p)?, as_of));
-                        // Another notice that stands is not taken back with this one; and who is out stays out.
-                        let stands = |(of, other, known): &(Vec<usize>, &Effect, EffectView)| {
-                            let is_notice = other.standing == Some(Standing::FormerParty) && of.contains(&at);
-                            is_notice && known.number != view.number && known.force != Force::Revoked
-                        };
-                        if let Some((by, when)) = revoked
-                            && bound
-                            && !effects.iter().any(stands)
-                        {
-                            add(when, Some(Standing::StateParty), &Some(self.number(by)));
-                        }
-                    }
-                    (_, Some(effective)) => add(effective, effect.standing, &number),
-                    _ => {}
-                }
-            }
-            if !bound && changes.is_empty() {
+        for (party, changes) in self.treaty.parties().iter().zip(self.bound(as_of).0) {
+            if changes.is_empty() {
                 continue;
             }
-            changes.sort_by(|a, b| (a.from, &a.number).cmp(&(b.from, &b.number)));
-            // Once out, a second notice of the same changes nothing.
-            let mut kept: Vec<Change> = Vec::new();
-            if bound {
-                kept.push(Change { from: None, standing: Standing::StateParty, number: None });
-            }
-            for change in changes {
-                let last = kept.last().map(|last| last.standing);
-                let is_out = last == Some(Standing::FormerParty) && change.standing == Standing::NoticeGiven;
-                if last != Some(change.standing) && !is_out {
-                    kept.push(change);
-                }
-            }
-            let now = kept.iter().rev().find(|change| change.from.is_none_or(|from| from <= as_of));
+            let now = changes.iter().rev().find(|change| change.from.is_none_or(|from| from <= as_of));
             let now = now.map_or(Standing::Acceding, |change| change.standing);
-            let next = kept.iter().find(|change| change.from.is_some_and(|from| from > as_of));
+            let next = changes.iter().find(|change| change.from.is_some_and(|from| from > as_of));
             let mut text = format!("{}: {}", party.name, now.words());
             if let Some((from, next)) = next.and_then(|next| Some((next.from?, next.standing))) {
                 text += &format!("; from {}: {}", from.display(), next.words());
             }
-            standings.push(PartyStanding { party: party.code.clone(), now, text, changes: kept });
+            standings.push(PartyStanding { party: party.code.clone(), now, text, changes });
         }
         standings
+    }
+
+    /// When the treaty bound which party, as of a time.
+    pub fn bound(&self, as_of: Timestamp) -> Bound {
+        self.known(as_of).1
+    }
+
+    fn bound_by(&self, known: &[Known], as_of: Timestamp) -> Bound {
+        let mut of: Vec<Vec<&Known>> = vec![Vec::new(); self.treaty.parties().len()];
+        for known in known {
+            for party in &known.of {
+                of[*party].push(known);
+            }
+        }
+        Bound(of.iter().enumerate().map(|(party, known)| self.changes(party, known, as_of)).collect())
+    }
+
+    /// What a party is over time, by the effects of notes that are about it and by the treaty file's amendments.
+    fn changes(&self, party: usize, known: &[&Known], as_of: Timestamp) -> Vec<Change> {
+        let is_state = self.treaty.party(party).roles.contains(&Role::StateParty);
+        let mut changes = Vec::new();
+        let mut add = |from: Timestamp, standing: Option<Standing>, number: Option<String>| {
+            changes.extend(standing.map(|standing| Change { from: Some(from), standing, number, amendment: None }));
+        };
+        for Known { place, effect, view, .. } in known {
+            let number = Some(view.number.clone());
+            add(view.sent, effect.meanwhile, number.clone());
+            match (view.force, view.effective) {
+                (Force::Revoked, _) => {
+                    let revoked = self.notes.get(place).and_then(|fact| self.revocation(*place, fact, as_of));
+                    // Another notice that stands is not taken back with this one; and who is out stays out.
+                    let stands = |other: &&Known| {
+                        let is_notice = other.effect.standing == Some(Standing::FormerParty);
+                        is_notice && other.place != *place && other.view.force != Force::Revoked
+                    };
+                    let is_notice = effect.standing == Some(Standing::FormerParty);
+                    if let Some((by, when)) = revoked
+                        && is_state
+                        && is_notice
+                        && !known.iter().any(stands)
+                    {
+                        add(when, Some(Standing::StateParty), Some(self.number(by)));
+                    }
+                }
+                (_, Some(effective)) => add(effective, effect.standing, number),
+                _ => {}
+            }
+        }
+        let accedes =
+            |known: &&Known| known.effect.standing == Some(Standing::StateParty) && known.view.force != Force::Revoked;
+        let change = |from, standing, amendment| Change { from, standing, number: None, amendment };
+        match self.acceded(party).filter(|_| is_state) {
+            None if is_state => changes.push(change(None, Standing::StateParty, None)),
+            None => {}
+            Some((number, issued)) => {
+                changes.push(change(None, Standing::Acceding, None));
+                // Where the profile says when an accession takes effect, that is when.
+                if !known.iter().any(accedes) {
+                    changes.push(change(Some(issued), Standing::StateParty, Some(number)));
+                }
+            }
+        }
+        for status in self.treaty.statuses().iter().filter(|status| status.party == party) {
+            let standing = match status.roles.contains(&Role::StateParty) {
+                true => Standing::StateParty,
+                false if is_state => Standing::FormerParty,
+                false => continue,
+            };
+            changes.push(change(Some(status.from), standing, Some(status.number)));
+        }
+        changes.sort_by(|a, b| (a.from, a.amendment, &a.number).cmp(&(b.from, b.amendment, &b.number)));
+        // Once out, a second notice of the same changes nothing.
+        let mut kept: Vec<Change> = Vec::new();
+        for change in changes {
+            let last = kept.last().map(|last| last.standing);
+            let is_out = last == Some(Standing::FormerParty) && change.standing == Standing::NoticeGiven;
+            if last != Some(change.standing) && !is_out {
+                kept.push(change);
+            }
+        }
+        kept
+    }
+
+    /// By which amendment a party acceded, and when that was written.
+    fn acceded(&self, party: usize) -> Option<(usize, Timestamp)> {
+        let number = (1..=self.treaty.number()).find(|number| self.treaty.parties_at(*number) > party)?;
+        if self.treaty.parties_at(0) > party {
+            return None;
+        }
+        self.treaty.amendments().nth(number - 1).map(|(_, amendment)| (number, amendment.issued))
     }
 
     /// If its sender was a former party when it sent a note, by these standings: what made it one, and since when.
@@ -257,33 +396,9 @@ impl Docket {
         (then.standing == Standing::FormerParty).then_some(then)
     }
 
-    /// When the treaty bound which party, as of a time.
-    pub fn bound(&self, as_of: Timestamp) -> Bound {
-        let mut bound = Bound(vec![None; self.treaty.parties().len()]);
-        for standing in self.standings(as_of) {
-            if let Some(of) = self.treaty.find(&standing.party).and_then(|party| bound.0.get_mut(party)) {
-                *of = Some(standing.changes);
-            }
-        }
-        bound
-    }
-
     /// A note's place by its number, as `US/15`.
     pub fn place(&self, number: &str) -> Option<Place> {
         let (code, index) = number.split_once('/')?;
         Some((self.treaty.find(code)?, index.parse().ok()?))
-    }
-}
-
-/// When the treaty bound which party.
-pub struct Bound(Vec<Option<Vec<Change>>>);
-
-impl Bound {
-    /// Whether it bound a party at a time. What has no standing that could change, as a depositary that is no state party,
-    /// is taken for bound.
-    pub fn at(&self, party: usize, time: Timestamp) -> bool {
-        let Some(Some(changes)) = self.0.get(party) else { return true };
-        let last = changes.iter().rev().find(|change| change.from.is_none_or(|from| from <= time));
-        last.is_some_and(|last| matches!(last.standing, Standing::StateParty | Standing::NoticeGiven))
     }
 }

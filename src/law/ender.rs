@@ -2,7 +2,7 @@
 
 use super::docket::{Docket, Fact, Place};
 use crate::ledger::Timestamp;
-use crate::ledger::profile::{Due, Ender};
+use crate::ledger::profile::Ender;
 
 impl Docket {
     /// Whether a note's kind is for its sender to send, and the note is not taken back.
@@ -14,15 +14,6 @@ impl Docket {
     pub(super) fn may_send(&self, place: Place, fact: &Fact) -> bool {
         let kind = self.profile.kind.get(&*fact.kind);
         kind.is_none_or(|kind| self.profile.may_send(kind, self.said(place, fact), &self.treaty))
-    }
-
-    /// The first note that ended what a rule has to say of a note.
-    pub(super) fn ender(&self, place: Place, fact: &Fact, due: &Due, as_of: Timestamp) -> Option<(Place, &Fact)> {
-        if due.ended_by.is_empty() {
-            return None;
-        }
-        let enders = self.behind(place, as_of).into_iter();
-        enders.filter(|other| self.ends(&due.ended_by, (place, fact), *other, as_of)).min_by_key(|(p, f)| (f.sent, *p))
     }
 
     /// Whether a note is one that ends something about another: by its kind, by who sends it, and by standing.

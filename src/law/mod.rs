@@ -7,18 +7,20 @@
 //! # Layout
 //!
 //! - [`calendar`]: hours, days, calendar months, in a zone; a floor further down, as a profile is checked by it too
-//! - `docket`: the facts, kept up record by record
+//! - `docket`: the facts, kept up record by record; `live`: which of them may still be outstanding
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
 //! - `due`, `periodic`, `effect`, `quota`: what follows
-//! - `ender`: which notes count for that
+//! - `act`: what did it, or ended it; `ender`: which notes count for that
 //! - `silence`: the rule behind a proof of silence
 //! - `view`: how it is told
 
+mod act;
 mod docket;
 mod due;
 mod effect;
 mod ender;
+mod live;
 mod moment;
 mod periodic;
 mod quota;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Map;
 
 use super::calendar::{Event, start_of_day, zone};
-use super::docket::{Docket, Place};
+use super::docket::Docket;
 use super::due::sentence;
 use super::effect::Bound;
-use super::view::{Item, State, Step};
+use super::view::{Act, Item, State, Step};
+use crate::ledger::Timestamp;
 use crate::ledger::profile::{Address, Periodic, Said};
-use crate::ledger::{Role, Timestamp};
 
 /// Most years for which it is told what was due in each.
 const MAX_YEARS: i16 = 200;
@@ -31,10 +31,12 @@ impl Docket {
         for rule in &self.profile.periodic {
             let (by, to) = (self.all_of(&rule.by), self.all_of(&rule.to));
             let answers = self.of_kinds(|kind| rule.answer.iter().any(|answer| answer == kind));
-            let mut sent: Vec<(Timestamp, Place, Option<i64>)> = Vec::new();
+            let mut sent = Vec::new();
             for (place, fact) in answers.into_iter().filter(|(_, fact)| fact.sent <= as_of) {
-                let year = rule.year.as_ref().and_then(|field| fact.body.get(field)?.as_i64());
-                sent.push((fact.sent, place, year));
+                if self.revocation(place, fact, as_of).is_none() {
+                    let year = rule.year.as_ref().and_then(|field| fact.body.get(field)?.as_i64());
+                    sent.push((fact.sent, place, year, self.acting(place, fact)));
+                }
             }
             sent.sort_unstable();
             let terms = self.terms(rule, as_of);
@@ -46,8 +48,8 @@ impl Docket {
                     bound.at(**party, until) && holders.as_ref().is_none_or(|holders| holders.contains(party))
                 };
                 for debtor in by.iter().filter(owes) {
-                    let act = sent.iter().find(|(time, place, named)| {
-                        place.0 == *debtor
+                    let act = sent.iter().find(|(time, _, named, acting)| {
+                        acting.contains(debtor)
                             && match (&rule.year, named) {
                                 (Some(_), named) => *named == Some(about),
                                 (None, _) => *time > term.opens && *time < term.ends || *time >= term.ends && is_last,
@@ -59,9 +61,9 @@ impl Docket {
                         None if until < as_of => State::Missed { by_s: as_of.posix() - until.posix() },
                         None => State::Open,
                     };
-                    let act = act.and_then(|(_, place, _)| {
-                        let fact = self.notes.get(place)?;
-                        self.done(*place, fact, Event::Moment(fact.sent))
+                    let act = act.and_then(|(time, place, ..)| {
+                        let title = self.profile.title_of(&self.notes.get(place)?.kind).to_owned();
+                        Some(Act { number: self.number(*place), title, time: *time })
                     });
                     let text = format!("Due every year by the end of {}; this is that of {about}.", term.date);
                     let mut item = Item {
@@ -81,6 +83,7 @@ impl Docket {
                             .collect(),
                         answers: rule.answer.iter().map(|kind| self.profile.title_of(kind).to_owned()).collect(),
                         state,
+                        promptly: false,
                         from: None,
                         until: Some(until),
                         steps: vec![Step { text, records: act.iter().map(|act| act.number.clone()).collect() }],
@@ -102,7 +105,7 @@ impl Docket {
         let nobody = Map::new();
         let said = Said { from: usize::MAX, to: &[], body: &nobody };
         let all = addresses.iter().flat_map(|address| address.parties(said, &self.profile, &self.treaty));
-        let owing = all.filter(|party| self.treaty.party(*party).roles != [Role::Observer]);
+        let owing = all.filter(|party| !self.is_observer(*party));
         owing.collect::<BTreeSet<_>>().into_iter().collect()
     }
 

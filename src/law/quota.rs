@@ -122,7 +122,7 @@ impl Docket {
             let number = self.number(place);
             let uncharges = |other: &(Place, &Fact)| self.ends(&quota.uncharged_by, (place, fact), *other, as_of);
             let uncharged =
-                self.behind(place, as_of).iter().any(uncharges) || self.revocation(place, fact, as_of).is_some();
+                self.behind(place, as_of).notes.iter().any(uncharges) || self.revocation(place, fact, as_of).is_some();
             if let Some(active) = active {
                 let view = self.view(views, &active);
                 match uncharged {

@@ -16,6 +16,8 @@ pub enum State {
     Waiting,
     /// Due, and there is time.
     Open,
+    /// Due, and a note names a time to come at which it will be done.
+    Announced,
     /// Done in time.
     Met,
     /// Done before the first time at which it could be.
@@ -38,14 +40,39 @@ pub enum State {
         /// For what.
         deemed: Deemed,
     },
+    /// No time can be computed: a note does not say what it is counted from, or it lies outside of the years that are
+    /// computed.
+    NoTime {
+        /// It was done; otherwise it is due.
+        done: bool,
+    },
     /// It is no longer due: the note was revoked, or something else came in its place.
     NotApplicable,
 }
 
 impl State {
-    /// Whether something can still be done about it: it waits, is open, or was missed.
+    /// Whether something can still be done about it: it waits, is open, was missed, or is due without a time.
     pub fn is_outstanding(self) -> bool {
-        matches!(self, Self::Waiting | Self::Open | Self::Missed { .. })
+        matches!(
+            self,
+            Self::Waiting | Self::Open | Self::Announced | Self::Missed { .. } | Self::NoTime { done: false }
+        )
+    }
+
+    /// Its name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Open => "open",
+            Self::Announced => "announced",
+            Self::Met => "met",
+            Self::Early { .. } => "early",
+            Self::Late { .. } => "late",
+            Self::Missed { .. } => "missed",
+            Self::Deemed { .. } => "deemed",
+            Self::NoTime { .. } => "no-time",
+            Self::NotApplicable => "not-applicable",
+        }
     }
 
     /// For people: `late by 3 h 12 min`.
@@ -53,11 +80,14 @@ impl State {
         match self {
             Self::Waiting => "waiting: its time has not begun".into(),
             Self::Open => "open".into(),
+            Self::Announced => "open, announced for a time to come".into(),
             Self::Met => "met".into(),
             Self::Early { by_s } => format!("early by {}", length(by_s)),
             Self::Late { by_s } => format!("late by {}", length(by_s)),
             Self::Missed { by_s } => format!("nothing there, {} after the time had run", length(by_s)),
             Self::Deemed { deemed } => format!("deemed {}", deemed.as_str()),
+            Self::NoTime { done: true } => "done; no time can be computed".into(),
+            Self::NoTime { done: false } => "due; no time can be computed".into(),
             Self::NotApplicable => "no longer due".into(),
         }
     }
@@ -127,6 +157,8 @@ pub struct Item {
     /// How it stands.
     #[serde(flatten)]
     pub state: State,
+    /// It is due at once: no time is set, and none is missed.
+    pub promptly: bool,
     /// Not before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<Timestamp>,
@@ -155,6 +187,8 @@ pub struct Item {
 pub enum Force {
     /// What starts its clock has not happened.
     Waiting,
+    /// No time can be computed.
+    NoTime,
     /// The time has not come.
     Pending,
     /// It has taken effect.
@@ -216,6 +250,9 @@ pub struct Change {
     /// The note by which it is that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub number: Option<String>,
+    /// The amendment of the treaty file by which it is that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amendment: Option<usize>,
 }
 
 /// A party's standing over time.

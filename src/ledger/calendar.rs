@@ -14,6 +14,9 @@ use jiff::tz::TimeZone;
 use super::Timestamp;
 use super::profile::{Count, Counting, Ends, Unit};
 
+/// The times that are computed, for people: [`Timestamp`]'s, with room for the end of a day.
+pub const RANGE: &str = "1 January 1970 to 30 December 9998";
+
 /// What a time is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {

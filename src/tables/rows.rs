@@ -240,6 +240,7 @@ impl<'a> Rows<'a> {
     fn effect(&self, effect: EffectView, out: &mut Files) -> Result<(), TablesError> {
         let state = match effect.force {
             Force::Waiting => "waiting",
+            Force::NoTime => "no-time",
             Force::Pending => "pending",
             Force::InEffect => "in-effect",
             Force::Revoked => "revoked",
@@ -282,16 +283,11 @@ impl<'a> Rows<'a> {
     }
 
     fn deadline(&self, item: crate::law::Item, out: &mut Files) -> Result<(), TablesError> {
-        let (state, by) = match item.state {
-            State::Waiting => ("waiting", None),
-            State::Open => ("open", None),
-            State::Met => ("met", None),
-            State::Early { by_s } => ("early", Some(by_s)),
-            State::Late { by_s } => ("late", Some(by_s)),
-            State::Missed { by_s } => ("missed", Some(by_s)),
-            State::Deemed { .. } => ("deemed", None),
-            State::NotApplicable => ("not-applicable", None),
+        let by = match item.state {
+            State::Early { by_s } | State::Late { by_s } | State::Missed { by_s } => Some(by_s),
+            _ => None,
         };
+        let state = item.state.name();
         let full = |text: String| (!text.is_empty()).then_some(text);
         let steps: Vec<_> = item.steps.into_iter().map(|step| step.text).collect();
         let (answer, answered) = item.act.map(|act| (act.number, act.time)).unzip();

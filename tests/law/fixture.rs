@@ -1,20 +1,25 @@
-//! A treaty of five parties, and records written by hand: nothing is signed, as the docket takes verified receipts.
+//! A treaty of five parties and an observer, one that may accede, and records written by hand: nothing is signed, as the docket takes verified receipts.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use verbale::law::{Docket, Place, Seen};
 use verbale::ledger::profile::Profile;
-use verbale::ledger::{NoteId, Notification, Record, RecordType, Reference, Timestamp, Treaty};
+use verbale::ledger::{
+    Amendment, Change, NoteId, Notification, Party, Record, RecordType, Reference, Role, Timestamp, Treaty,
+};
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::Hash;
 
-pub const CODES: [&str; 5] = ["CA", "HU", "RU", "US", "PL"];
+/// The last one is no party until the treaty is amended.
+pub const CODES: [&str; 7] = ["CA", "HU", "RU", "US", "PL", "UN", "KG"];
 pub const CA: usize = 0;
 pub const HU: usize = 1;
 pub const RU: usize = 2;
 pub const US: usize = 3;
 pub const PL: usize = 4;
+pub const UN: usize = 5;
+pub const KG: usize = 6;
 
 fn key(party: usize, job: &str) -> SigningKey {
     let kind = if job == "witness" { KeyType::Cosignature } else { KeyType::Ed25519 };
@@ -25,21 +30,63 @@ fn key(party: usize, job: &str) -> SigningKey {
 
 /// CA and HU are depositaries.
 pub fn treaty() -> Arc<Treaty> {
+    treaty_of(5)
+}
+
+/// The same with an observer.
+pub fn observed() -> Arc<Treaty> {
+    treaty_of(6)
+}
+
+fn treaty_of(parties: usize) -> Arc<Treaty> {
     let mut text = format!(
         "version = 1\nname = \"trial\"\ntitle = \"A trial\"\nprofile_sha256 = \"{}\"\nquorum = \"quorum none\\n\"\n",
         Hash::digest(b"").to_hex()
     );
-    for (party, code) in CODES.iter().enumerate() {
-        let roles = if party < 2 { "[\"state-party\", \"depositary\"]" } else { "[\"state-party\"]" };
-        text += &format!(
-            "[[party]]\ncode = \"{code}\"\nname = \"{code}land\"\nroles = {roles}\nroot = \"{}\"\nlog = \"{}\"\n\
-             witness = \"{}\"\npeer = \"12D3KooWTriedOutxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{party}\"\naddresses = []\n",
-            key(party, "root").public(),
-            key(party, "log").public(),
-            key(party, "witness").public()
-        );
+    for party in 0..parties {
+        text += &format!("[[party]]\n{}", entry(party));
     }
     Arc::new(Treaty::parse(text.as_bytes()).unwrap())
+}
+
+fn entry(party: usize) -> String {
+    let code = CODES[party];
+    let roles = match party {
+        CA | HU => "[\"state-party\", \"depositary\"]",
+        UN => "[\"observer\"]",
+        _ => "[\"state-party\"]",
+    };
+    format!(
+        "code = \"{code}\"\nname = \"{code}land\"\nroles = {roles}\nroot = \"{}\"\nlog = \"{}\"\n\
+         witness = \"{}\"\npeer = \"12D3KooWTriedOutxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{party}\"\naddresses = []\n",
+        key(party, "root").public(),
+        key(party, "log").public(),
+        key(party, "witness").public()
+    )
+}
+
+/// What lets a profile's treaty be amended.
+pub const AMENDABLE: &str = "[amendment]\nshare = \"2/3\"\n";
+
+/// The accession of KG.
+pub fn accession() -> Change {
+    Change::Accede(Box::new(Party::from_toml(&entry(KG)).unwrap()))
+}
+
+/// A party leaves by the parties' common decision.
+pub fn departure(party: usize, from: &str) -> Change {
+    let roles: Vec<Role> = Vec::new();
+    Change::Status { party: CODES[party].into(), roles, from: time(from) }
+}
+
+/// The treaty with its next amendment, which all sign.
+pub fn amended(treaty: &Treaty, profile: &Profile, changes: Vec<Change>, issued: &str) -> Arc<Treaty> {
+    let treaty = treaty.clone().governed_by(profile);
+    let (number, prev) = treaty.next_amendment();
+    let amendment = Amendment { changes, issued: time(issued), ledger: treaty.hash(), number, prev };
+    let mut note = SignedNote::new(amendment.to_text()).unwrap();
+    (0..CODES.len()).filter(|party| *party != UN).for_each(|party| note.sign(&key(party, "root")));
+    Arc::new(treaty.amended(&note.to_bytes()).unwrap())
 }
 
 /// A profile with an acknowledgement and these kinds.
@@ -57,12 +104,14 @@ pub fn time(text: &str) -> Timestamp {
 pub enum Entry {
     Record(usize, u64, Vec<u8>),
     Receipt(usize, usize, Seen),
+    /// The treaty is amended.
+    Amend(Arc<Treaty>),
 }
 
 pub struct World {
     pub docket: Docket,
     pub entries: Vec<Entry>,
-    sizes: [u64; 5],
+    sizes: [u64; 7],
     ids: u128,
 }
 
@@ -72,7 +121,17 @@ impl World {
     }
 
     pub fn of(profile: Profile) -> Self {
-        Self { docket: Docket::new(treaty(), Arc::new(profile)), entries: Vec::new(), sizes: [0; 5], ids: 0 }
+        Self::with(treaty(), profile)
+    }
+
+    pub fn with(treaty: Arc<Treaty>, profile: Profile) -> Self {
+        Self { docket: Docket::new(treaty, Arc::new(profile)), entries: Vec::new(), sizes: [0; 7], ids: 0 }
+    }
+
+    /// The treaty is amended.
+    pub fn amend(&mut self, changes: Vec<Change>, issued: &str) {
+        let treaty = amended(self.docket.treaty(), self.docket.profile(), changes, issued);
+        self.put(Entry::Amend(treaty));
     }
 
     /// Logs a note.
@@ -143,6 +202,7 @@ pub fn put(docket: &mut Docket, entry: &Entry) {
     match entry {
         Entry::Record(log, index, bytes) => docket.apply_note(*log, *index, &Record::parse(bytes).unwrap()),
         Entry::Receipt(log, by, seen) => docket.apply_receipt(*log, *by, *seen),
+        Entry::Amend(treaty) => docket.amend(treaty.clone()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The law applied: each kind of clock by hand-made records, the known dates, and what must hold in any order.
 
+mod answers;
 mod calendar;
 mod clocks;
 #[path = "../common/mod.rs"]

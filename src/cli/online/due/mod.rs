@@ -163,8 +163,9 @@ pub fn when(item: &ItemView) -> String {
         (None, Some(until)) if item.effect => format!("on {}", short(until)),
         (None, Some(until)) => format!("by {}", short(until)),
         (Some(from), None) => format!("from {}", short(from)),
+        (None, None) if item.promptly => "promptly".to_owned(),
         (None, None) if item.state == "waiting" => "not begun".to_owned(),
-        (None, None) => "promptly".to_owned(),
+        (None, None) => "no time".to_owned(),
     }
 }
 
@@ -291,16 +292,20 @@ fn ics(list: &DueList) -> String {
         let codes: Vec<_> = item.by.iter().map(|party| party.code.as_str()).collect();
         // What is due every year follows from no note: its day tells one year's from another's.
         let year = item.until.filter(|_| item.note.is_empty()).map_or(String::new(), |until| until.to_string());
+        let no_time = if item.state == "no-time" { " (no time can be computed)" } else { "" };
         Entry {
             identity: format!("{}/{}{year}/{}/{}", list.ledger, item.note, item.rule, codes.join("+")),
-            summary: format!("{}: {}{article}{note}", full_names(&item.by, and(item)), item.title),
+            summary: format!("{}: {}{article}{note}{no_time}", full_names(&item.by, and(item)), item.title),
             description: text.join("\n"),
             from: item.from,
             until: item.until,
-            done: item.answered.filter(|_| item.state == "met" || item.state == "late"),
+            done: item.answered.filter(|_| item.state == "met" || item.state == "late" || item.state == "no-time"),
             task: !item.effect,
         }
     };
-    let timed = list.items.iter().filter(|item| item.from.is_some() || item.until.is_some());
+    // A task may be without a time; an event may not.
+    let is_entry =
+        |item: &&ItemView| item.from.is_some() || item.until.is_some() || !item.effect && item.state == "no-time";
+    let timed = list.items.iter().filter(is_entry);
     calendar(&timed.map(entry).collect::<Vec<_>>(), &format!("{}: due", list.treaty), &list.ledger, list.as_of)
 }

@@ -45,6 +45,9 @@ pub fn show(number: &Number, as_of: Option<Timestamp>, explain: bool, ctx: &Cont
     }
     out.line("");
     view.notes.iter().for_each(|note| print_note(note, out));
+    if view.is_cut {
+        out.line(format!("Only the notes nearest to {} are shown; more hang together with it.", view.number));
+    }
     out.line("");
     for item in &view.items {
         if explain {
