@@ -151,7 +151,7 @@ fn the_flight_of_2019_kept_its_times_and_is_charged_and_that_of_2016_was_not_agr
     }
     assert!(matches!(played.item("tr-mission-plan", "agreement", "2016-03-01").state, State::Missed { .. }));
     // Both accounts are in the thread of the plan, each by its own side.
-    let thread = played.docket.thread(played.place("tr-mission-plan"), at("2016-03-01"));
+    let (thread, _) = played.docket.thread(played.place("tr-mission-plan"), at("2016-03-01"));
     for id in ["ru-account", "tr-account"] {
         assert!(thread.contains(&played.place(id)), "{id}");
     }
