@@ -87,7 +87,7 @@ impl Law {
     fn catch_up(&self, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
         let treaty = store.treaty();
         let parties = treaty.parties().len();
-        self.lock().docket.amend(treaty);
+        amend(&mut self.lock().docket, treaty);
         for log in 0..parties {
             while !self.stops.load(Ordering::Relaxed) {
                 let from = self.lock().docket.size(log);
@@ -100,6 +100,8 @@ impl Law {
                     receipts.push(counted(store, log, index, bytes)?);
                 }
                 let mut state = self.lock();
+                // What was read may be about a party that acceded meanwhile.
+                amend(&mut state.docket, store.treaty());
                 for ((index, bytes), receipt) in (from..).zip(&records).zip(receipts) {
                     // Stored records were checked; one that does not read says nothing, and is passed over.
                     if let Ok(record) = Record::parse(bytes) {
@@ -146,6 +148,12 @@ impl Law {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn amend(docket: &mut Docket, treaty: Arc<Treaty>) {
+    if docket.treaty().number() != treaty.number() {
+        docket.amend(treaty);
     }
 }
 

@@ -179,6 +179,10 @@ impl Docket {
             item.text = format!("Not due: it applies where `{name}` is {value}.");
             return item;
         }
+        if !due.itself && !self.is_observer(place.0) && !at.bound.at(place.0, fact.sent) {
+            let text = format!("{} was no state party when it sent {}.", self.name(place.0), item.number);
+            item.steps.push(Step { text, records: vec![item.number.clone()] });
+        }
         if let Some(title) = &debtor.group {
             item.steps.push(Step { text: format!("{title} act as one: one of them is enough."), records: Vec::new() });
         }

@@ -10,7 +10,7 @@ use super::due::sentence;
 use super::effect::Bound;
 use super::view::{Act, Item, State, Step};
 use crate::ledger::Timestamp;
-use crate::ledger::profile::{Address, Periodic, Said};
+use crate::ledger::profile::{Address, Periodic, Said, Who};
 
 /// Most years for which it is told what was due in each.
 const MAX_YEARS: i16 = 200;
@@ -29,11 +29,11 @@ impl Docket {
     /// What is due every year, from the first year that is known to that of `as_of`.
     pub(super) fn periodic(&self, as_of: Timestamp, bound: &Bound, items: &mut Vec<Item>) {
         for rule in &self.profile.periodic {
-            let (by, to) = (self.all_of(&rule.by), self.all_of(&rule.to));
+            let (by, to) = (self.owing_yearly(&rule.by), self.all_of(&rule.to));
             let answers = self.of_kinds(|kind| rule.answer.iter().any(|answer| answer == kind));
             let mut sent = Vec::new();
             for (place, fact) in answers.into_iter().filter(|(_, fact)| fact.sent <= as_of) {
-                if self.revocation(place, fact, as_of).is_none() {
+                if self.stands(place, fact, as_of) {
                     let year = rule.year.as_ref().and_then(|field| fact.body.get(field)?.as_i64());
                     sent.push((fact.sent, place, year, self.acting(place, fact)));
                 }
@@ -44,12 +44,13 @@ impl Docket {
                 let about = i64::from(term.year) + i64::from(rule.ahead);
                 let until = Timestamp::from_posix(term.ends.posix().saturating_sub(1));
                 let holders = if rule.holders { self.holders(about, until.min(as_of)) } else { None };
-                let owes = |party: &&usize| {
-                    bound.at(**party, until) && holders.as_ref().is_none_or(|holders| holders.contains(party))
+                let owes = |party: &usize| {
+                    bound.at(*party, until) && holders.as_ref().is_none_or(|holders| holders.contains(party))
                 };
-                for debtor in by.iter().filter(owes) {
+                let debtors = by.iter().map(|debtor| debtor.iter().copied().filter(owes).collect::<Vec<_>>());
+                for debtor in debtors.filter(|debtor| !debtor.is_empty()) {
                     let act = sent.iter().find(|(time, _, named, acting)| {
-                        acting.contains(debtor)
+                        acting.iter().any(|party| debtor.contains(party))
                             && match (&rule.year, named) {
                                 (Some(_), named) => *named == Some(about),
                                 (None, _) => *time > term.opens && *time < term.ends || *time >= term.ends && is_last,
@@ -75,10 +76,10 @@ impl Docket {
                         rule: rule.id.clone(),
                         title: rule.title.clone(),
                         article: rule.article.clone(),
-                        owed_by: vec![self.code(*debtor)],
+                        owed_by: debtor.iter().map(|party| self.code(*party)).collect(),
                         owed_to: to
                             .iter()
-                            .filter(|party| *party != debtor && bound.at(**party, until))
+                            .filter(|party| debtor != [**party] && bound.at(**party, until))
                             .map(|party| self.code(*party))
                             .collect(),
                         answers: rule.answer.iter().map(|kind| self.profile.title_of(kind).to_owned()).collect(),
@@ -98,6 +99,22 @@ impl Docket {
                 }
             }
         }
+    }
+
+    /// Who owes, whoever sends what: each by itself; a group, or any of several, as one.
+    fn owing_yearly(&self, addresses: &[Address]) -> Vec<Vec<usize>> {
+        let mut owing: Vec<Vec<usize>> = Vec::new();
+        for address in addresses {
+            let parties = self.all_of(std::slice::from_ref(address));
+            let debtors = match address.any || matches!(address.who, Who::Group(_)) {
+                true => vec![parties],
+                false => parties.into_iter().map(|party| vec![party]).collect(),
+            };
+            owing.extend(debtors);
+        }
+        owing.sort_unstable();
+        owing.dedup();
+        owing
     }
 
     /// Parties that are meant whoever sends what. Observers owe nothing.

@@ -108,6 +108,7 @@ fn told(
         (None, _) if item.state == State::Waiting => {
             out.push("By what this file holds, its time had not begun: what starts it is not here.".into());
         }
+        (None, _) if matches!(item.state, State::NoTime { .. }) => out.push(item.text.clone()),
         (None, _) => out.push("The rule sets no last time.".into()),
         (Some(until), None) => {
             out.push(format!("Deadline: {}, as computed. No cosignature says when the log was seen.", until.display()));

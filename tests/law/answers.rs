@@ -330,6 +330,13 @@ fn a_group_owes_as_one_and_acts_as_one() {
     assert_eq!(told(&w), ["met", "open", "met"]);
     w.send(RU, "2020-10-02T00:00:00Z", "revocation", &["*"], &[plan], nothing());
     assert_eq!(told(&w), ["open", "open", "open"]);
+    let mut w = World::new(&format!(
+        "{KINDS}[[periodic]]\nid = \"yearly\"\ntitle = \"Y\"\nby = [\"group:union\", \"US\"]\nanswer = [\"answer\"]\n\
+         days = [\"11-01\"]\nsince = 2020\n"
+    ));
+    w.send(PL, "2020-10-01T00:00:00Z", "answer", &["*"], &[], nothing());
+    let (union, us) = (vec!["RU".to_owned(), "PL".to_owned()], vec!["US".to_owned()]);
+    assert_eq!(all(&w, "2020-10-20T00:00:00Z"), [(union, "met".to_owned()), (us, "open".to_owned())]);
 }
 
 /// With a withdrawal that takes effect after ten days.
