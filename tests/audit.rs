@@ -4,12 +4,13 @@
 mod common;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use common::files::{frames, paths as files};
 use common::{CA, HU, Ledger, RU, US};
 use tempfile::TempDir;
-use verbale::audit::{AuditError, ExportError, Report, export, verify_export};
+use verbale::audit::{AuditError, ExportError, Report, export, verify_export, verify_export_by};
 use verbale::ledger::{NoteId, RecordType};
 use verbale::node::{Cosigned, LogId, Memory, Read, ReadError, ReceiptEntry};
 use verbale::note::SignedNote;
@@ -390,5 +391,55 @@ fn no_byte_of_any_file_can_be_altered() {
         let length = fs::metadata(&file).unwrap().len() as usize;
         println!("{}: {length} bytes", file.display());
         flip(&export, &file, (0..length).map(|byte| byte * 8 + byte % 8));
+    }
+}
+
+/// What a script reads, and what does not stand in it.
+fn by_threads(threads: usize, folder: &Path) -> Result<(Report, String), String> {
+    let threads = NonZero::new(threads).unwrap();
+    let report = verify_export_by(threads, folder, None, &mut |_, _| {}).map_err(|error| error.to_string())?;
+    let text = serde_json::to_string(&report).unwrap();
+    Ok((report, text))
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_the_threads() {
+    let mut ledger = Ledger::new();
+    for number in 0..200u64 {
+        match number % 5 {
+            0 => drop(ledger.log_anyway(RU, RecordType::Notification, format!("no note {number}\n").as_bytes())),
+            1 => drop(ledger.log_anyway(RU, RecordType::Receipt, format!("no receipt {number}\n").as_bytes())),
+            2 if number % 20 == 2 => {
+                // A key that comes and goes: what was said before and after it is told apart.
+                let name = format!("deputy-{number}");
+                ledger.submit(RU, ledger.grant(RU, &name, "Deputy", "*")).unwrap();
+            }
+            _ => drop(ledger.remark(RU, number)),
+        }
+    }
+    let export = exported(&ledger, CA);
+    let alike = |what: &str| {
+        let one = by_threads(1, &export.folder);
+        for threads in [2, 3, 8] {
+            assert_eq!(by_threads(threads, &export.folder), one, "{what}, by {threads} threads");
+        }
+        one
+    };
+    let (report, _) = alike("as it is").unwrap();
+    assert!(report.is_sound() && report.marked_count == 40 && report.marked.is_sorted_by_key(|note| note.index));
+    for name in ["logs/RU/records.txt", "logs/RU/checkpoints.txt", "logs/RU/receipts.txt", "logs/CA/records.txt"] {
+        let file = export.folder.join(name);
+        let good = fs::read(&file).unwrap();
+        for part in 1..12 {
+            // Several places at once, so that there is an order among what is found.
+            let mut bent = good.clone();
+            (0..5).for_each(|at| bent[good.len() * part / 13 + at * good.len() / 70] ^= 1 << (part % 7));
+            fs::write(&file, bent).unwrap();
+            alike(&format!("{name}, {part}")).unwrap_or_default();
+        }
+        fs::write(&file, &good[..good.len() * 2 / 3]).unwrap();
+        let (report, _) = alike(&format!("{name}, cut off")).unwrap();
+        assert!(!report.is_sound());
+        fs::write(&file, good).unwrap();
     }
 }

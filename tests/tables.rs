@@ -379,12 +379,87 @@ fn nothing_is_overwritten_and_nothing_is_left_half_done() {
     let partial = verbale::audit::partial(&target);
     fs::create_dir(&partial).unwrap();
     fs::write(partial.join("letter.txt"), "mine").unwrap();
-    assert!(matches!(write_tables(&reading, &ALL, None, &target, &mut |_, _, _| {}), Err(TablesError::Io { .. })));
-    assert_eq!(fs::read_to_string(partial.join("letter.txt")).unwrap(), "mine");
+    let in_the_way = || {
+        let tried = write_tables(&reading, &ALL, None, &target, &mut |_, _, _| {});
+        assert!(matches!(tried, Err(TablesError::InTheWay(_))), "{tried:?}");
+    };
+    in_the_way();
     fs::write(partial.join("UNFINISHED"), "").unwrap();
+    in_the_way();
+    assert_eq!(fs::read_to_string(partial.join("letter.txt")).unwrap(), "mine");
+    // So is an export that was interrupted and can go on.
+    fs::remove_file(partial.join("letter.txt")).unwrap();
+    fs::write(partial.join("UNFINISHED"), "This export was interrupted, and is not whole.").unwrap();
+    in_the_way();
+    fs::write(partial.join("UNFINISHED"), "These tables were").unwrap();
     write_tables(&reading, &ALL, None, &target, &mut |_, _, _| {}).unwrap();
     assert_eq!(files(&target), files(&folder));
     assert!(!partial.exists());
+}
+
+#[test]
+fn tables_that_were_interrupted_anywhere_are_begun_anew_and_come_out_the_same() {
+    let desk = nasty();
+    let whole = files(&desk.tables(Selection::default(), "whole").1);
+    let export = desk.export(Selection::default(), "export");
+    let report = verify_export(&export, None, &mut |_, _| {}).unwrap();
+    let reading = Reading::export(&export, &report).unwrap();
+    let records = export.join("logs/CA/records.txt");
+    let good = fs::read(&records).unwrap();
+    let target = desk.path("target");
+    let partial = verbale::audit::partial(&target);
+    let mut kept = std::collections::BTreeSet::new();
+    for part in 0..20 {
+        // The disk fails in the second reading: the first one is past this log when it has begun the next.
+        let mut begun = 0;
+        let failed = write_tables(&reading, &ALL, None, &target, &mut |_, _, _| {
+            begun += 1;
+            if begun == 2 {
+                fs::write(&records, &good[..good.len() * part / 20]).unwrap();
+            }
+        });
+        fs::write(&records, &good).unwrap();
+        failed.unwrap_err();
+        assert!(!target.exists() && partial.join("UNFINISHED").is_file(), "{part}");
+        kept.insert(files(&partial).values().map(Vec::len).sum::<usize>());
+        write_tables(&reading, &ALL, None, &target, &mut |_, _, _| {}).unwrap();
+        assert_eq!(files(&target), whole, "{part}");
+        assert!(!partial.exists());
+        fs::remove_dir_all(&target).unwrap();
+    }
+    assert!(!kept.is_empty());
+}
+
+/// The program itself, killed as soon as a file of the tables is there.
+#[test]
+fn a_killed_program_leaves_no_tables_and_the_same_command_makes_them() {
+    let desk = story();
+    let whole = files(&desk.tables(Selection::default(), "whole").1);
+    let (export, target) = (desk.export(Selection::default(), "export"), desk.path("target"));
+    let partial = verbale::audit::partial(&target);
+    let start = || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_verbale"))
+            .args(["--json", "export", target.to_str().unwrap(), "--tables", "jsonl,csv,parquet"])
+            .args(["--from", export.to_str().unwrap()])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    for name in ["", "UNFINISHED", "notifications.jsonl", "receipts.csv", "events.parquet", "columns.json"] {
+        let mut child = start();
+        while child.try_wait().unwrap().is_none() && !partial.join(name).exists() {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        let ended = child.wait().unwrap();
+        assert_eq!(target.exists(), ended.success(), "{name}");
+        if !ended.success() {
+            assert!(start().wait().unwrap().success(), "{name}");
+        }
+        assert_eq!(files(&target), whole, "{name}");
+        assert!(!partial.exists());
+        fs::remove_dir_all(&target).unwrap();
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Export, verification and tables of a large ledger, by the program itself: rate, peak memory, size of a record, as a folder and as
-//! one archive; beside what this machine takes to copy and to hash the same bytes.
+//! one archive; beside what this machine takes to copy the same bytes, and to verify as many signatures on one core.
 //!
 //! `make bench`. `VERBALE_BENCH_AUDIT` (50,000) is the number of notes; everything is measured at a tenth of it as well, so that it
-//! shows what grows. `VERBALE_BENCH_DIR` (here) is the folder whose disk is used.
+//! shows what grows. `VERBALE_BENCH_PARTIES` (2) is the number of parties, each of which receipts `VERBALE_BENCH_AT_ONCE` (64) notes
+//! with one receipt. `VERBALE_BENCH_DIR` (here) is the folder whose disk is used; with `VERBALE_BENCH_KEEP`, what was made stays there.
 
 #[path = "../ledger/trial.rs"]
 #[allow(dead_code, reason = "shared with the bench of whole nodes")]
@@ -17,26 +18,35 @@ use std::time::{Duration, Instant};
 
 use verbale::ledger::Profile;
 use verbale::node::{Config, Effect, Engine, Input, Read, serve};
+use verbale::note::SignedNote;
 use verbale::store::Store;
-use verbale::tlog::Hash;
 
 use trial::Trial;
 
-/// Notes that are logged at once, and receipted by one receipt.
-const AT_ONCE: u64 = 64;
-
 fn main() {
-    let notes = std::env::var("VERBALE_BENCH_AUDIT").map_or(50_000, |text| text.parse().unwrap());
+    let number = |name: &str, or: u64| std::env::var(name).map_or(or, |text| text.parse().unwrap());
+    let notes = number("VERBALE_BENCH_AUDIT", 50_000);
+    let shape =
+        Shape { parties: number("VERBALE_BENCH_PARTIES", 2) as usize, at_once: number("VERBALE_BENCH_AT_ONCE", 64) };
     let dir = std::env::var("VERBALE_BENCH_DIR").map_or_else(|_| PathBuf::from("."), PathBuf::from);
-    let dir = tempfile::tempdir_in(dir).unwrap();
+    let mut dir = tempfile::tempdir_in(dir).unwrap();
+    dir.disable_cleanup(std::env::var_os("VERBALE_BENCH_KEEP").is_some());
+    println!("This machine verifies {:.0} signatures a second on one core.", 1.0 / signature().as_secs_f64());
     println!("| notes | what | records/s | beside | peak memory | size |");
     println!("|---|---|---|---|---|---|");
-    let small = measure(&dir.path().join("small"), notes / 10);
-    let large = measure(&dir.path().join("large"), notes);
+    let small = measure(&dir.path().join("small"), notes / 10, shape);
+    let large = measure(&dir.path().join("large"), notes, shape);
     println!("\nTen times as many notes take, of the memory:");
     for (before, after) in small.iter().zip(&large) {
         println!("  {}: {:.2} times", after.what, after.peak as f64 / before.peak as f64);
     }
+}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    parties: usize,
+    /// Notes that are logged at once, and receipted by one receipt of each other party.
+    at_once: u64,
 }
 
 struct Measured {
@@ -44,12 +54,12 @@ struct Measured {
     peak: u64,
 }
 
-fn measure(dir: &Path, notes: u64) -> Vec<Measured> {
-    let trial = Trial::new(dir, 2, true);
-    let records = fill(&trial, notes);
+fn measure(dir: &Path, notes: u64, shape: Shape) -> Vec<Measured> {
+    let trial = Trial::new(dir, shape.parties, true);
+    let records = fill(&trial, notes, shape);
     let home = trial.home(0);
     let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let (folder, archive, tables) = (path("whole"), path("whole.tar.zst"), path("tables"));
+    let (folder, archive, tables, again) = (path("whole"), path("whole.tar.zst"), path("tables"), path("again"));
     let treaty = home.join("treaty.toml").to_str().unwrap().to_owned();
     let mut out = Vec::new();
     let mut row = |what: &'static str, args: &[&str], made: Option<&str>, beside: &dyn Fn() -> Duration, unit: &str| {
@@ -66,12 +76,19 @@ fn measure(dir: &Path, notes: u64) -> Vec<Measured> {
         );
         out.push(Measured { what, peak });
     };
-    let (copy, hash) = (|| copied(Path::new(&folder), dir), || hashed(Path::new(&folder)));
+    // Each note has one signature, each receipt two, and each receipted head one.
+    let receipts = records - notes;
+    let signatures = || signature() * (notes + 2 * receipts + receipts / (shape.parties as u64 - 1)) as u32;
+    let (copy, sign) = (|| copied(Path::new(&folder), dir), signatures);
     row("export, folder", &["export", &folder], Some(&folder), &copy, "copying it");
-    row("verify, folder", &["verify", &folder, "--treaty", &treaty], None, &hash, "hashing it");
     row("export, .tar.zst", &["export", &archive], Some(&archive), &copy, "copying the folder");
-    row("verify, .tar.zst", &["verify", &archive, "--treaty", &treaty], None, &hash, "hashing the folder");
+    let unit = "its signatures on one core";
+    row("verify, folder", &["verify", &folder, "--treaty", &treaty], None, &sign, unit);
+    row("the same, one thread", &["verify", &folder, "--treaty", &treaty, "--threads", "1"], None, &sign, unit);
+    row("verify, .tar.zst", &["verify", &archive, "--treaty", &treaty], None, &sign, unit);
     row("tables, Parquet", &["export", &tables, "--tables", "parquet"], Some(&tables), &copy, "copying the folder");
+    let from = ["export", &again, "--tables", "parquet", "--from", &archive, "--treaty", &treaty];
+    row("verify .tar.zst, then tables", &from, Some(&again), &sign, unit);
     out
 }
 
@@ -118,20 +135,27 @@ fn copied(folder: &Path, dir: &Path) -> Duration {
     start.elapsed()
 }
 
-fn hashed(folder: &Path) -> Duration {
+/// How long it takes to verify one signature over a note, as it is done everywhere: strictly, one by one.
+fn signature() -> Duration {
+    const TIMES: u32 = 2000;
+    let key = trial::key(0, "minister");
+    let mut note = SignedNote::new("x".repeat(300) + "\n").unwrap();
+    note.sign(&key);
     let start = Instant::now();
-    for file in bytes(folder) {
-        std::hint::black_box(Hash::digest(&fs::read(file).unwrap()));
+    for _ in 0..TIMES {
+        std::hint::black_box(&note).verify(key.public()).unwrap();
     }
-    start.elapsed()
+    start.elapsed() / TIMES
 }
 
-/// Two parties: the first one's log grows to so many notes, and the other receipts them as they come. Returns how many records
-/// the first one's store has.
-fn fill(trial: &Trial, notes: u64) -> u64 {
+/// The first party's log grows to so many notes, and the others receipt them as they come. Returns how many records the first
+/// one's store has.
+fn fill(trial: &Trial, notes: u64, shape: Shape) -> u64 {
     let profile = Arc::new(Profile::parse(&fs::read(trial.home(0).join("profile.toml")).unwrap()).unwrap());
     let mut now = 1_600_000_000_000;
-    let (mut engines, stores): (Vec<Engine>, Vec<Store>) = (0..2)
+    let parties = 0..shape.parties;
+    let (mut engines, stores): (Vec<Engine>, Vec<Store>) = parties
+        .clone()
         .map(|me| {
             let settings = trial.settings(me);
             let store = Store::open(&settings.data, trial.treaty()).unwrap();
@@ -151,7 +175,10 @@ fn fill(trial: &Trial, notes: u64) -> u64 {
         })
         .unzip();
     let mut queue: VecDeque<(usize, Input)> = VecDeque::new();
-    queue.extend([(0, Input::Connected(1)), (1, Input::Connected(0)), (0, Input::Tick), (1, Input::Tick)]);
+    for party in parties.clone() {
+        queue.extend(parties.clone().filter(|other| *other != party).map(|other| (party, Input::Connected(other))));
+    }
+    queue.extend(parties.clone().map(|party| (party, Input::Tick)));
     let mut submitted = 0;
     loop {
         while let Some((to, input)) = queue.pop_front() {
@@ -164,7 +191,12 @@ fn fill(trial: &Trial, notes: u64) -> u64 {
             stores[to].commit(&step.batch, now).unwrap();
             for effect in step.effects {
                 match effect {
-                    Effect::Gossip(message) => queue.push_back((1 - to, Input::Gossip { from: to, message })),
+                    Effect::Gossip(message) => queue.extend(
+                        parties
+                            .clone()
+                            .filter(|other| *other != to)
+                            .map(|other| (other, Input::Gossip { from: to, message: message.clone() })),
+                    ),
                     Effect::Request { peer, id, request } => {
                         let response = serve(&request, trial.treaty(), &stores[peer], now).unwrap();
                         queue.push_back((to, Input::Response { id, response: Some(response) }));
@@ -178,16 +210,16 @@ fn fill(trial: &Trial, notes: u64) -> u64 {
             break;
         }
         now += 1000;
-        let end = notes.min(submitted + AT_ONCE);
+        let end = notes.min(submitted + shape.at_once);
         for number in submitted..end {
             let note = if number == 0 { trial.grant(0) } else { trial.note(0, number) };
             queue.push_back((0, Input::Submit { ticket: number, note }));
         }
-        queue.extend([(0, Input::Tick), (1, Input::Tick)]);
+        queue.extend(parties.clone().map(|party| (party, Input::Tick)));
         submitted = end;
     }
     let store = &stores[0];
-    let (own, other) = (store.size(0).unwrap(), store.size(1).unwrap());
-    assert!(own >= notes && other >= notes / AT_ONCE, "{own} and {other} records");
-    own + other
+    let sizes: Vec<_> = parties.map(|log| store.size(log).unwrap()).collect();
+    assert!(sizes[0] >= notes && sizes[1..].iter().all(|size| *size >= notes / shape.at_once), "{sizes:?}");
+    sizes.iter().sum()
 }

@@ -67,7 +67,7 @@ pub fn choose(
     sizes: Vec<u64>,
     progress: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Chosen, ExportError> {
-    selection.check(treaty, profile)?;
+    selection.check_new(treaty, profile)?;
     let logs = treaty.parties().len();
     let mut chosen =
         Chosen { present: vec![Spans::default(); logs], redacted: vec![Spans::default(); logs], sizes, notes: 0 };

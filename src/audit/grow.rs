@@ -5,18 +5,21 @@
 //! records: while it does not yet, a mark stands outside the folder, and the lists are made anew from all records.
 
 mod follow;
+mod lists;
+mod load;
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::export::receipt_line;
+use lists::line_of;
+
 use super::frame::{Reader, write_frame};
-use super::layout::{CHECKPOINTS, FORKS, LOGS, PROFILE, RECEIPTS, RECORDS, ReceiptLine, TREATY};
-use crate::ledger::{Adoption, ForkProof, Keyring, Receipt, Record, RecordError, RecordType, Treaty, TreatyError};
+use super::layout::{CHECKPOINTS, FORKS, LOGS, PROFILE, RECORDS, ReceiptLine, TREATY};
+use crate::ledger::{Adoption, ForkProof, Keyring, Record, RecordError, Treaty, TreatyError};
 use crate::note::SignedNote;
 use crate::tlog::{Appender, Checkpoint, Hash, TileWrite, Tiles, leaf_hash};
 
@@ -315,73 +318,6 @@ impl Growing {
         of.records.set_len(of.end.bytes).map_err(|source| GrowError::Io { path, source })
     }
 
-    /// Brings the lists of receipts up to date.
-    pub fn settle(&mut self) -> Result<(), GrowError> {
-        if self.relist {
-            self.list_anew()?;
-        }
-        for log in 0..self.logs.len() {
-            if self.pending[log].is_empty() {
-                continue;
-            }
-            let mut new = std::mem::take(&mut self.pending[log]);
-            new.sort_unstable();
-            let path = self.file(log, RECEIPTS);
-            let partial = self.unsettled.with_extension("receipts");
-            self.merge(&path, &partial, new)?;
-            fs::rename(&partial, &path).map_err(|source| GrowError::Io { path, source })?;
-        }
-        match fs::remove_file(&self.unsettled) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(GrowError::Io { path: self.unsettled.clone(), source })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Works out all lists of receipts from all records that a head covers.
-    fn list_anew(&mut self) -> Result<(), GrowError> {
-        if !self.unsettled.exists() {
-            put(&self.unsettled, b"")?;
-        }
-        for log in 0..self.logs.len() {
-            put(&self.file(log, RECEIPTS), b"")?;
-        }
-        let mut pending = vec![Vec::new(); self.logs.len()];
-        for log in 0..self.logs.len() {
-            self.since(log, &mut Position::default(), |_, bytes| {
-                let line = Record::parse(bytes).ok().and_then(|record| line_of(&record, log, &self.sealed_keys));
-                if let Some((receipted, line)) = line {
-                    pending[receipted].push(line);
-                }
-            })?;
-        }
-        self.pending = pending;
-        self.relist = false;
-        Ok(())
-    }
-
-    /// The lines of a list, with new ones in their places.
-    fn merge(&self, path: &Path, partial: &Path, new: Vec<ReceiptLine>) -> Result<(), GrowError> {
-        let fail = |source| GrowError::Io { path: partial.to_owned(), source };
-        let damaged = |what: String| GrowError::Damaged { path: path.to_owned(), what };
-        let mut old = Reader::new(BufReader::new(open(path)?));
-        let mut out = BufWriter::new(File::create(partial).map_err(fail)?);
-        let mut new = new.into_iter().peekable();
-        loop {
-            let line = old.next_line().map_err(|broken| damaged(broken.what()))?;
-            let line = line.map(|line| ReceiptLine::parse(&line, &self.treaty).ok_or(line)).transpose();
-            let line = line.map_err(|line| damaged(format!("not a line of receipts: {line:?}")))?;
-            while let Some(next) = new.next_if(|next| line.is_none_or(|line| *next < line)) {
-                out.write_all(next.to_text(&self.treaty).as_bytes()).map_err(fail)?;
-            }
-            let Some(line) = line else { break };
-            new.next_if_eq(&line);
-            out.write_all(line.to_text(&self.treaty).as_bytes()).map_err(fail)?;
-        }
-        out.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(fail)
-    }
-
     /// Keeps the proof that a log forked; says whether it was not kept before.
     pub fn fork(&mut self, proof: &ForkProof) -> Result<bool, GrowError> {
         let folder = self.folder.join(FORKS);
@@ -401,86 +337,6 @@ impl Growing {
     fn file(&self, log: usize, name: &str) -> PathBuf {
         self.folder.join(LOGS).join(&self.treaty.party(log).code).join(name)
     }
-
-    /// Reads a log's files, and cuts off what was not written to its end.
-    fn load(&mut self, log: usize) -> Result<Log, GrowError> {
-        let folder = self.folder.join(LOGS).join(&self.treaty.party(log).code);
-        fs::create_dir_all(&folder).map_err(|source| GrowError::Io { path: folder, source })?;
-        let [records, checkpoints, receipts] = [RECORDS, CHECKPOINTS, RECEIPTS].map(|name| self.file(log, name));
-        let append = |path: &Path| {
-            let file = OpenOptions::new().append(true).create(true).open(path);
-            file.map_err(|source| GrowError::Io { path: path.to_owned(), source })
-        };
-        let (out, heads_out) = (append(&records)?, append(&checkpoints)?);
-        append(&receipts)?;
-        let damaged = |path: &Path, what: String| GrowError::Damaged { path: path.to_owned(), what };
-        let mut reader = Reader::new(BufReader::new(open(&records)?));
-        let mut heads = Reader::new(BufReader::new(open(&checkpoints)?));
-        let start = End { edge: Appender::default(), last_leaf: self.treaty.hash(), bytes: 0 };
-        let (mut end, mut sealed) = (start.clone(), start);
-        let (mut head, mut roots, mut heads_bytes) = (None, BTreeMap::new(), 0);
-        let mut key_records = Vec::new();
-        // A frame that is cut off at the end was never promised to be there.
-        while let Ok(Some((size, bytes))) = heads.next_frame("checkpoint") {
-            let wrong = |what: &str| damaged(&checkpoints, format!("the head of {size} records: {what}"));
-            let note = SignedNote::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
-            // Which key it should be signed with, the records say.
-            while end.edge.size() < size {
-                let frame = reader.next_frame("record").map_err(|broken| damaged(&records, broken.what()))?;
-                let (index, bytes) = frame.ok_or_else(|| damaged(&records, "records are missing".into()))?;
-                let changed = self.take(log, &mut end, &bytes).map_err(|what| damaged(&records, what.to_string()))?;
-                end.bytes = reader.bytes;
-                if changed {
-                    key_records.push((index, bytes));
-                }
-            }
-            let verified = self.keys.party(log).verify_head(&note);
-            let checkpoint = verified.map_err(|error| wrong(&error.to_string()))?;
-            if checkpoint.size != size || end.edge.size() != size || end.edge.root() != checkpoint.root {
-                return Err(wrong("the records do not lead to it"));
-            }
-            roots.insert(size, checkpoint.root);
-            (sealed, head, heads_bytes) = (end.clone(), Some(note), heads.bytes);
-        }
-        // Records that no head covers yet are kept if they chain: the next head will say whether they are the right ones.
-        while let Ok(Some((index, bytes))) = reader.next_frame("record") {
-            let Ok(changed) = self.take(log, &mut end, &bytes) else { break };
-            end.bytes = reader.bytes;
-            if changed {
-                key_records.push((index, bytes));
-            }
-        }
-        let cut = |file: &File, path: &Path, bytes: u64| {
-            file.set_len(bytes).map_err(|source| GrowError::Io { path: path.to_owned(), source })
-        };
-        cut(&out, &records, end.bytes)?;
-        cut(&heads_out, &checkpoints, heads_bytes)?;
-        // The lines of what no head covers yet are worked out when one does, with all others.
-        let lines_of = if end.bytes > sealed.bytes { u64::MAX } else { 0 };
-        Ok(Log {
-            records: out,
-            checkpoints: heads_out,
-            end,
-            sealed,
-            head,
-            roots,
-            key_records,
-            listed_keys: None,
-            lines_of,
-            unsealed: Vec::new(),
-        })
-    }
-
-    /// Checks that a record continues a log, and moves its end; whether it changed one of the log's keys.
-    fn take(&mut self, log: usize, end: &mut End, bytes: &[u8]) -> Result<bool, GrowError> {
-        let index = end.edge.size();
-        let origin = self.treaty.origin(log).to_owned();
-        let record =
-            Record::parse_at(bytes, &origin, index, &end.last_leaf).map_err(|error| GrowError::Record(index, error))?;
-        end.last_leaf = leaf_hash(bytes);
-        end.edge.push(end.last_leaf, &mut Vec::new());
-        self.absorb(log, &record)
-    }
 }
 
 /// The tree over a log's first records.
@@ -495,15 +351,6 @@ impl Tiles for Tree {
     fn tile(&self, level: u8, n: u64) -> Result<Vec<Hash>, Infallible> {
         Ok(self.tiles.get(&(level, n)).cloned().unwrap_or_default())
     }
-}
-
-/// The line that a record makes due, and in which log's list.
-fn line_of(record: &Record, log: usize, keys: &Keyring) -> Option<(usize, ReceiptLine)> {
-    if record.kind != RecordType::Receipt {
-        return None;
-    }
-    let receipt = Receipt::verify(record.payload, log, record.index, keys).ok()?;
-    Some((receipt.log, receipt_line(&receipt, record.index)))
 }
 
 fn open(path: &Path) -> Result<File, GrowError> {

@@ -18,12 +18,15 @@
 mod amendments;
 mod archive;
 mod branches;
+mod checks;
 mod choose;
 mod copy;
+mod crew;
 mod differences;
 mod export;
 mod frame;
 mod grow;
+mod known;
 mod layout;
 mod reading;
 mod records;
@@ -47,4 +50,4 @@ pub use report::{ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report, 
 pub use selection::{MAX_PART_BYTES, Place, Range, Redaction, Selection, SelectionError};
 pub use spans::Spans;
 pub use unpack::{MAX_ARCHIVE_BYTES, MAX_RATIO, peek, unpack_small};
-pub use verify::{AuditError, verify_export};
+pub use verify::{AuditError, cores, verify_export, verify_export_by};

@@ -214,12 +214,21 @@ impl<'a> Reading<'a> {
         for (log, party) in self.treaty.parties().iter().enumerate() {
             let name = format!("{LOGS}/{}/{RECORDS}", party.code);
             let mut reader = Reader::new(source.records(&party.code).map_err(|e| fail(&name, e.to_string()))?);
+            let mut next = 0;
             while let Some(frame) = reader.next_record(!self.selection.is_whole()).map_err(|e| fail(&name, e.what()))? {
+                next = match frame {
+                    Frame::Record(index, _) | Frame::Redacted(index, _) => index.saturating_add(1),
+                    Frame::Omitted(from, count, _) => from + count,
+                };
                 match frame {
                     Frame::Record(index, bytes) => each(log, index, Item::Record(bytes))?,
                     Frame::Redacted(index, leaf) => each(log, index, Item::Withheld(leaf))?,
                     Frame::Omitted(..) => {}
                 }
+            }
+            if next != self.sizes[log] {
+                let what = format!("it ends after {next} records; {} were verified", self.sizes[log]);
+                return Err(fail(&name, what).into());
             }
             source.give_back(2, reader.into_inner()).map_err(|e| fail(&name, e.to_string()))?;
         }

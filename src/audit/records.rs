@@ -1,22 +1,20 @@
 //! Auditing one log: its records, heads and receipts, side by side. What is altered is named, and the rest still stands.
 
 use super::branches::Doubt;
-use super::export::receipt_line;
+use super::checks::{Checked, Task};
 use super::frame::{Broken, Frame};
 use super::layout::{CHECKPOINTS, RECEIPTS, RECORDS, ReceiptLine};
 use super::report::{MAX_LISTED, MarkedNote};
 use super::verify::Audit;
 use super::walk::{Pending, Walk};
-use crate::ledger::{
-    Credential, Fault, ForkProof, NoteId, Receipt, Record, RecordError, RecordType, Restart, check_notification,
-};
+use crate::ledger::{Credential, Fault, ForkProof, Record, RecordError, RecordType, Restart};
 use crate::tlog::{Hash, leaf_hash, subtrees};
 
 impl Audit<'_> {
     /// Reads the three files of a log side by side: heads and receipts are checked when the tree has their size. `false`
     /// if the records could not be read to their end.
     pub(super) fn walk(&mut self, walk: &mut Walk) -> bool {
-        walk.next_head(self.treaty, &self.keys, &mut self.report);
+        walk.next_head(self.treaty, &self.crew, &mut self.report);
         walk.next_receipt(self.treaty, &mut self.report);
         self.at_size(walk);
         let mut read = 0u64;
@@ -49,6 +47,7 @@ impl Audit<'_> {
                 (self.progress)((self.done + walk.bytes()).min(self.total), self.total);
             }
         };
+        self.checked(walk, true);
         self.end(walk, complete);
         complete
     }
@@ -72,7 +71,13 @@ impl Audit<'_> {
                 walk.last_leaf = Some(leaf);
                 super::report::stretch(&mut walk.out, index);
                 match parsed.and_then(|record| at_place(record, index, self.treaty.origin(walk.log))) {
-                    Ok(record) => self.record(walk, &record),
+                    Ok(record) => {
+                        if self.record(walk, &record) {
+                            let at = walk.adoption.last();
+                            walk.checks.push(Task { bytes, at }, &self.crew);
+                            self.checked(walk, false);
+                        }
+                    }
                     Err(error) => {
                         let origin = self.treaty.origin(walk.log);
                         let broken = Broken {
@@ -185,7 +190,8 @@ impl Audit<'_> {
         self.at_size(walk);
     }
 
-    fn record(&mut self, walk: &mut Walk, record: &Record<'_>) {
+    /// Takes in what a record says. `true` if that is checked later, beside the reading: see [`Audit::checked`].
+    fn record(&mut self, walk: &mut Walk, record: &Record<'_>) -> bool {
         let (log, index) = (walk.log, record.index);
         walk.out.last = Some(record.time);
         let party = self.treaty.party(log);
@@ -205,16 +211,7 @@ impl Audit<'_> {
             }
             RecordType::Notification => {
                 walk.out.notifications += 1;
-                let (treaty, profile) = (self.treaty, self.profile.as_ref());
-                let at = walk.adoption.last();
-                let first = |id: &NoteId| Some(*walk.ids.entry(*id).or_insert(index)).filter(|first| *first < index);
-                let marks = check_notification(record, log, at, treaty, profile, walk.keys.officials(), first).marks;
-                if !marks.is_empty() {
-                    self.report.marked_count += 1;
-                    if self.report.marked.len() < MAX_LISTED {
-                        self.report.marked.push(MarkedNote { party: party.code.clone(), index, marks });
-                    }
-                }
+                return true;
             }
             RecordType::Credential => {
                 walk.out.credentials += 1;
@@ -226,16 +223,14 @@ impl Audit<'_> {
                     self.report.restarted(&party.code, restart);
                 }
                 walk.out.void += u64::from(!valid);
-                let before = walk.keys.changes().len();
-                walk.keys.apply(record, self.treaty);
-                walk.key_leaves.extend(walk.last_leaf.filter(|_| walk.keys.changes().len() > before));
+                let before = walk.keys().changes().len();
+                walk.keys_mut().apply(record, self.treaty);
+                let changed = walk.keys().changes().len() > before;
+                walk.key_leaves.extend(walk.last_leaf.filter(|_| changed));
             }
             RecordType::Receipt => {
                 walk.out.receipts += 1;
-                match Receipt::verify(record.payload, log, index, &self.keys) {
-                    Ok(receipt) => self.receipts[receipt.log].in_records(receipt_line(&receipt, index), self.treaty),
-                    Err(_) => walk.out.void += 1,
-                }
+                return true;
             }
             RecordType::Evidence => {
                 walk.out.evidence += 1;
@@ -248,13 +243,29 @@ impl Audit<'_> {
                 }
             }
         }
+        false
+    }
+
+    /// Takes in what was found in the notes and receipts that were given out; of `all` of them at the end of the log.
+    fn checked(&mut self, walk: &mut Walk, all: bool) {
+        while let Some(Checked { marked, receipts, void }) = walk.checks.take(all, &self.crew) {
+            walk.out.void += void;
+            for (log, line) in receipts {
+                self.receipts[log].in_records(line, self.treaty);
+            }
+            self.report.marked_count += marked.len() as u64;
+            let room = MAX_LISTED.saturating_sub(self.report.marked.len());
+            for (index, marks) in marked.into_iter().take(room) {
+                self.report.marked.push(MarkedNote { party: walk.out.party.clone(), index, marks });
+            }
+        }
     }
 
     /// Checks the heads and receipts of the size that the tree has now.
     fn at_size(&mut self, walk: &mut Walk) {
         let size = walk.tree.size();
         while let Some(head) = walk.head.take_if(|head| head.checkpoint.size <= size) {
-            walk.next_head(self.treaty, &self.keys, &mut self.report);
+            walk.next_head(self.treaty, &self.crew, &mut self.report);
             let (found, root) = (head.checkpoint.size, head.checkpoint.root);
             let broken = |expected: String, found: String| Broken { line: head.line, byte: head.byte, expected, found };
             if found < size || walk.head.as_ref().is_some_and(|next| next.checkpoint.size == found) {
@@ -370,7 +381,7 @@ impl Audit<'_> {
             self.report.fault(fault);
         }
         while let Some(head) = walk.head.take().filter(|_| complete) {
-            walk.next_head(self.treaty, &self.keys, &mut self.report);
+            walk.next_head(self.treaty, &self.crew, &mut self.report);
             let size = head.checkpoint.size;
             let broken = Broken {
                 line: head.line,

@@ -175,6 +175,25 @@ impl Report {
         out
     }
 
+    /// What an export does not show, however sound it is, in plain sentences.
+    pub fn not_proven(&self) -> Vec<String> {
+        let last = |log: &LogReport| {
+            let time = log.last.map_or_else(|| "without any".to_owned(), |time| format!("to {}", time.display()));
+            format!("{} {time}", log.party)
+        };
+        let last: Vec<_> = self.logs.iter().map(last).collect();
+        vec![
+            format!(
+                "That nothing came after: it is the ledger as far as it goes, by each log's own clock ({}). Whoever holds a \
+                 later receipt or head of one of these logs can show that it was longer.",
+                last.join(", ")
+            ),
+            "That any person read a note: a receipt says that a party's node has stored it.".to_owned(),
+            "That any clock was right: each time is what the named party's clock said.".to_owned(),
+            "That what the notes say is true.".to_owned(),
+        ]
+    }
+
     pub(super) fn fault(&mut self, fault: Fault) {
         if self.faults.len() < MAX_LISTED {
             self.faults.push(fault);

@@ -90,6 +90,9 @@ pub enum SelectionError {
     /// A kind that the profile does not have.
     #[error("the profile has no kind `{0}`")]
     Kind(String),
+    /// A field that no kind of the profile has: nothing would be withheld by it.
+    #[error("no kind of the profile has a field `{0}`: nothing would be withheld by it")]
+    Field(String),
     /// A record that is not held, or not a note.
     #[error("{0} is not a note that is held here, under a signed head")]
     Note(Place),
@@ -153,6 +156,17 @@ impl Selection {
             Some(kind) => Err(SelectionError::Kind(kind.clone())),
             None => Ok(()),
         }
+    }
+
+    /// The same before a part is made, where a name that was mistyped would publish what was to be withheld.
+    pub(super) fn check_new(&self, treaty: &Treaty, profile: &Profile) -> Result<(), SelectionError> {
+        self.check(treaty, profile)?;
+        let known = |name: &str| profile.kind.values().flat_map(|kind| &kind.fields).any(|field| field.name == name);
+        let unknown = self.redact.iter().find_map(|redaction| match redaction {
+            Redaction::Field(name) if !known(name) => Some(name),
+            _ => None,
+        });
+        unknown.map_or(Ok(()), |name| Err(SelectionError::Field(name.clone())))
     }
 
     /// Whether a note meets what is asked of it, its thread left aside.

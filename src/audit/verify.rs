@@ -1,13 +1,16 @@
 //! Auditing an export: every byte of it, each file once.
 
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::amendments;
-
+use super::checks::Law;
+use super::crew::Crew;
 use super::differences::Differences;
 use super::frame::Reader;
+use super::known::KnownHeads;
 use super::layout::{FORKS, KEYS, LOGS, PART, POLICY, PROFILE, README, RECEIPTS, TREATY, UNFINISHED, readme};
 use super::report::{MAX_LISTED, Missing, Report};
 use super::selection::{MAX_PART_BYTES, Selection};
@@ -62,9 +65,24 @@ pub enum AuditError {
 /// Audits an export: a folder or a `.tar.zst`. `trusted` is the treaty file from elsewhere; without it, the report says
 /// what to compare.
 ///
-/// `progress` is told how many bytes were read, and of how many. Memory: one record, and per log O(log n) hashes and
-/// the credentials; never the log. Nothing is written to disk.
+/// `progress` is told how many bytes were read, and of how many. Memory: some records for each of the machine's cores, all
+/// of which work, and per log O(log n) hashes and the credentials; never the log. Nothing is written to disk.
 pub fn verify_export(
+    path: &Path,
+    trusted: Option<&[u8]>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, AuditError> {
+    verify_export_by(cores(), path, trusted, progress)
+}
+
+/// How many threads this machine's cores are worth; 1, if it does not say.
+pub fn cores() -> NonZero<usize> {
+    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// [`verify_export`] by so many threads. What is found does not depend on how many there are.
+pub fn verify_export_by(
+    threads: NonZero<usize>,
     path: &Path,
     trusted: Option<&[u8]>,
     progress: &mut dyn FnMut(u64, u64),
@@ -105,7 +123,9 @@ pub fn verify_export(
         source,
         treaty,
         shared: shared.clone(),
-        keys: Keyring::new(treaty).settled(),
+        crew: Crew::new(threads),
+        keys: Arc::new(Keyring::new(treaty).settled()),
+        known: Arc::default(),
         key_leaves: vec![Vec::new(); treaty.parties().len()],
         profile: None,
         part: None,
@@ -141,11 +161,13 @@ pub(super) struct Audit<'a> {
     source: Source,
     pub treaty: &'a Treaty,
     pub shared: Arc<Treaty>,
+    pub crew: Crew,
     /// Which keys are in force where, by what the export lists; each log is held against its list.
-    pub keys: Keyring,
+    keys: Arc<Keyring>,
+    known: Arc<KnownHeads>,
     /// Leaf hashes of the records in each of these lists.
     key_leaves: Vec<Vec<Hash>>,
-    pub profile: Option<Profile>,
+    profile: Option<Arc<Profile>>,
     pub part: Option<Selection>,
     pub report: Report,
     /// By receipted log: the receipts in the records of all logs, and those in its list.
@@ -167,7 +189,7 @@ impl Audit<'_> {
                 self.report.file_fault(PROFILE, expected, format!("one with {found}"), means);
             } else {
                 match Profile::parse(&bytes) {
-                    Ok(profile) => self.profile = Some(profile),
+                    Ok(profile) => self.profile = Some(Arc::new(profile)),
                     Err(error) => self.report.file_fault(PROFILE, "a profile", error.to_string(), means),
                 }
             }
@@ -268,7 +290,7 @@ impl Audit<'_> {
                 break;
             }
         }
-        self.keys = keys.settled();
+        self.keys = Arc::new(keys.settled());
     }
 
     fn log(&mut self, log: usize) {
@@ -289,11 +311,14 @@ impl Audit<'_> {
             debug_assert!(failed);
             return;
         };
-        let mut walk = Walk::new(self.treaty, log, [checkpoints, receipts, records]);
+        let (treaty, profile, keys) = (self.shared.clone(), self.profile.clone(), self.keys.clone());
+        let law = Law { treaty, profile, keys, known: self.known.clone() };
+        let mut walk = Walk::new(&law, log, [checkpoints, receipts, records]);
         walk.out.complete = self.walk(&mut walk);
         walk.out.final_size = final_size(self.treaty, &walk.adoption, &walk.receipted);
         walk.out.records = walk.tree.size();
-        walk.out.keys = walk.keys.lives();
+        let lives = walk.keys().lives();
+        walk.out.keys = lives;
         if walk.out.complete && walk.key_leaves != self.key_leaves[log] {
             let expected = "exactly the records by which this log's keys were changed";
             let means = "Which key was in force where could not be told for certain.";

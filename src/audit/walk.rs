@@ -1,14 +1,15 @@
 //! One log's three files, read side by side.
 
-use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::branches::Branches;
+use super::checks::{Checks, Heads, Law};
+use super::crew::Crew;
 use super::frame::{Broken, Reader};
 use super::layout::{CHECKPOINTS, RECEIPTS, ReceiptLine};
 use super::report::{LogReport, Report};
 use super::source::{Input, LOG_FILES};
-use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, NoteId, Treaty};
-use crate::note::SignedNote;
+use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, Treaty};
 use crate::tlog::{Checkpoint, Hash};
 
 /// One of a log's files while it is read.
@@ -34,7 +35,7 @@ pub(super) struct Head {
 pub(super) struct Walk {
     pub log: usize,
     pub folder: String,
-    pub checkpoints: File,
+    heads: Heads,
     pub receipts: File,
     pub records: File,
     /// The next head, verified.
@@ -52,25 +53,26 @@ pub(super) struct Walk {
     /// A head did not agree with the records; it is said once, until one agrees again.
     pub astray: bool,
     /// The log's keys, by the records that were read.
-    pub keys: KeyHistory,
+    keys: Arc<RwLock<KeyHistory>>,
     /// Leaf hashes of the records that change them.
     pub key_leaves: Vec<Hash>,
     pub adoption: Adoption,
-    /// Where each note's id stands first: some 40 bytes of memory for each note of the log.
-    pub ids: HashMap<NoteId, u64>,
+    pub checks: Checks,
     pub out: LogReport,
 }
 
 impl Walk {
-    pub fn new(treaty: &Treaty, log: usize, files: [Input; 3]) -> Self {
-        let [checkpoints, receipts, records] = files.map(Reader::new);
+    pub fn new(law: &Law, log: usize, [checkpoints, receipts, records]: [Input; 3]) -> Self {
+        let treaty = &*law.treaty;
         let party = treaty.party(log).code.clone();
+        let expected = format!("a head with the signature by {} and no other", treaty.party(log).log.name());
+        let keys = Arc::new(RwLock::new(Keyring::new(treaty).party(log).clone()));
         Self {
             log,
             folder: format!("{}/{party}", super::layout::LOGS),
-            checkpoints,
-            receipts,
-            records,
+            heads: Heads::new(log, law.clone(), checkpoints, expected),
+            receipts: Reader::new(receipts),
+            records: Reader::new(records),
             head: None,
             receipt: None,
             last_receipt: None,
@@ -80,10 +82,10 @@ impl Walk {
             receipted: vec![0; treaty.parties().len()],
             signed: 0,
             astray: false,
-            keys: Keyring::new(treaty).party(log).clone(),
+            checks: Checks::new(log, law.clone(), keys.clone()),
+            keys,
             key_leaves: Vec::new(),
             adoption: Adoption::default(),
-            ids: HashMap::new(),
             out: LogReport { party, name: treaty.party(log).name.clone(), ..LogReport::default() },
         }
     }
@@ -95,7 +97,7 @@ impl Walk {
 
     /// Bytes of its files that were read.
     pub fn bytes(&self) -> u64 {
-        self.records.bytes + self.checkpoints.bytes + self.receipts.bytes
+        self.records.bytes + self.heads.bytes() + self.receipts.bytes
     }
 
     /// A fault in one of the log's files.
@@ -109,30 +111,30 @@ impl Walk {
         }
     }
 
+    /// The log's keys, by the records that were read.
+    pub fn keys(&self) -> RwLockReadGuard<'_, KeyHistory> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, to take in a record.
+    pub fn keys_mut(&self) -> RwLockWriteGuard<'_, KeyHistory> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads on to the next head that verifies. What does not verify proves nothing, and those after it still do.
-    pub fn next_head(&mut self, treaty: &Treaty, keys: &Keyring, report: &mut Report) {
+    pub fn next_head(&mut self, treaty: &Treaty, crew: &Crew, report: &mut Report) {
         self.head = None;
         let party = treaty.party(self.log);
         loop {
-            let start =
-                self.checkpoints.broken(format!("a head with the signature by {} and no other", party.log.name()), "");
-            let (number, bytes) = match self.checkpoints.next_frame("checkpoint") {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return,
+            let Some(listed) = self.heads.next(crew) else { return };
+            let start = listed.start;
+            let (number, read) = match listed.read {
+                Ok(read) => read,
                 Err(broken) => {
                     let means = "The heads from here on were not looked at.";
                     return report.fault(self.fault(CHECKPOINTS, broken, means));
                 }
             };
-            let read = SignedNote::parse(&bytes).map_err(|e| e.to_string()).and_then(|note| {
-                let history = keys.party(self.log);
-                let checkpoint = history.verify_head(&note).map_err(|e| e.to_string())?;
-                let bare = history.bare(&note, checkpoint.size, u64::MAX).map_err(|e| e.to_string())?;
-                if checkpoint.size != number || bare.to_bytes() != bytes {
-                    return Err("another size, or more signatures than that".to_owned());
-                }
-                Ok(checkpoint)
-            });
             let last = self.head.as_ref().map_or(0, |head| head.checkpoint.size);
             match read {
                 Ok(checkpoint) if checkpoint.size >= last => {
@@ -189,8 +191,7 @@ impl Walk {
     /// Gives the files back.
     pub fn into_files(self) -> ([(&'static str, Input); 3], LogReport) {
         let [a, b, c] = LOG_FILES;
-        let files =
-            [(a, self.checkpoints.into_inner()), (b, self.receipts.into_inner()), (c, self.records.into_inner())];
+        let files = [(a, self.heads.into_inner()), (b, self.receipts.into_inner()), (c, self.records.into_inner())];
         (files, self.out)
     }
 }

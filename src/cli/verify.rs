@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZero;
 use std::path::Path;
 use std::path::PathBuf;
 
 use super::progress::{Progress, Unit};
 use super::source::{PageFacts, Source, Unpacked};
 use super::{Code, Context, Failure, display, files};
-use crate::audit::{AuditError, Report, peek, unpack_small, verify_export};
+use crate::audit::{AuditError, Report, cores, peek, unpack_small, verify_export_by};
 use crate::law::{SilenceRules, silence_rules};
 use crate::ledger::{
     Explanation, Fault, MAX_EVIDENCE_BYTES, MAX_TREATY_BYTES, Profile, Treaty, Verdict, explain_evidence,
@@ -32,6 +33,9 @@ pub struct Args {
     /// The key of a witness outside the ledger that you trust (name+hash+base64): its cosignature has to be in the file
     #[arg(long = "witness", value_name = "VKEY", value_parser = VerifierKey::parse)]
     pub witnesses: Vec<VerifierKey>,
+    /// Check an export with so many threads; without it, one for each core of this machine
+    #[arg(long, value_name = "NUMBER")]
+    pub threads: Option<NonZero<usize>>,
 }
 
 /// What a path holds.
@@ -62,7 +66,7 @@ fn kind(path: &Path) -> Result<Kind, Failure> {
     /// The magic number of RFC 8878.
     const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     if path.is_dir() {
-        return Ok(Kind::Export);
+        return is_export(path).map(|()| Kind::Export);
     }
     let mut start = [0; 4];
     let compressed =
@@ -77,11 +81,39 @@ fn kind(path: &Path) -> Result<Kind, Failure> {
     Ok(Kind::Export)
 }
 
+/// A folder in which nothing of an export stands is not an export that lacks everything.
+fn is_export(folder: &Path) -> Result<(), Failure> {
+    if ["README.txt", "logs", "UNFINISHED"].iter().any(|name| folder.join(name).exists()) {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(folder);
+    let entries = entries.map_err(|error| Failure::new(Code::Input, format!("{}: {error}", folder.display())))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut evidence: Vec<_> = names.filter(|name| name.contains(".tlog-proof") || name.ends_with(".html")).collect();
+    evidence.sort();
+    let hint = match evidence.first() {
+        Some(name) => format!("it has evidence files, which are checked one by one: {}", folder.join(name).display()),
+        None => "`verbale export` makes one; evidence files are named themselves".to_owned(),
+    };
+    Err(Failure::new(Code::Input, format!("{} is no export: it has no README.txt and no logs", folder.display()))
+        .hint(hint))
+}
+
 fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
+    // What would be passed over in silence might be taken for checked.
+    if !args.witnesses.is_empty() {
+        let text = "an export has no cosignatures by witnesses outside the ledger, so that --witness says nothing here";
+        return Err(Failure::new(Code::Input, text).hint("evidence for a note may have them: `verbale prove`"));
+    }
+    if args.profile.is_some() {
+        let text = "an export has its own profile, by the hash in the treaty file, so that --profile says nothing here";
+        return Err(Failure::new(Code::Input, text).hint("leave it out"));
+    }
     let trusted = args.treaty.as_ref().map(|path| files::read(path, MAX_TREATY_BYTES)).transpose()?;
     let mut shown = Progress::new(out.json);
-    let report = verify_export(path, trusted.as_deref(), &mut |done, total| {
+    let threads = args.threads.unwrap_or_else(cores);
+    let report = verify_export_by(threads, path, trusted.as_deref(), &mut |done, total| {
         shown.show("Checking", Unit::Bytes, done, total);
     });
     shown.finish();
@@ -97,7 +129,8 @@ fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
         }
     })?;
     if out.json {
-        out.value(&serde_json::json!({"sound": report.is_sound(), "report": report}));
+        let not_proven = report.not_proven();
+        out.value(&serde_json::json!({"sound": report.is_sound(), "report": report, "not_proven": not_proven}));
     } else {
         print_report(&report, context);
     }
@@ -163,6 +196,8 @@ fn print_report(report: &Report, context: &Context) {
         ));
     }
     print_faults(&report.faults, context);
+    out.line(out.bold("Not proven:"));
+    report.not_proven().iter().for_each(|sentence| out.line(format!("  {}", shown(sentence))));
     if let Some(treaty) = report.treaty.filter(|_| !report.treaty_given) {
         out.line("  The treaty file inside the export was used. Compare its SHA-256 with that of one that you trust:");
         out.line(format!("  {}", treaty.to_hex()));

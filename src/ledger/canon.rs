@@ -154,6 +154,11 @@ pub fn parse(bytes: &[u8], max_bytes: usize, text: Text) -> Result<Value, CanonE
 
 /// Checks that a text may stand in a string that an official signs.
 pub fn check_plain(text: &str) -> Result<(), CanonErrorKind> {
+    if text.is_ascii() {
+        // What most text is: none of it is invisible but its control characters, and all of it is in form C.
+        let control = text.bytes().find(u8::is_ascii_control);
+        return control.map_or(Ok(()), |control| Err(CanonErrorKind::Character(control.into())));
+    }
     for c in text.chars() {
         let category = get_general_category(c);
         if matches!(

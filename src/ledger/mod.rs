@@ -51,7 +51,7 @@ pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, Notific
 pub use officials::{Credentials, Standing};
 pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
-pub use receipt::{Receipt, ReceiptError};
+pub use receipt::{Receipt, ReceiptError, VerifyHead};
 pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
 pub use restart::{Branch, MAX_RESTART_BYTES, MAX_RESTARTS, Restart, RestartError, RestartPart, Restarted};
 pub use silence::{Answer, MAX_SILENCE_RECORDS, Silence, SilencePart};

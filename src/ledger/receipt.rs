@@ -1,6 +1,6 @@
 //! Receipts: another party's checkpoint with this party's cosignature, as a record of this party's log.
 
-use super::keyring::Keyring;
+use super::keyring::{KeyHistory, Keyring};
 use super::time::Timestamp;
 use crate::note::{NoteError, SignedNote};
 use crate::tlog::{Checkpoint, CheckpointError, CosignatureError};
@@ -25,6 +25,9 @@ pub enum ReceiptError {
     #[error("the receipt is for the party's own log")]
     Own,
 }
+
+/// How a log's own signature on a head is verified.
+pub type VerifyHead<'a> = dyn Fn(&KeyHistory, &SignedNote) -> Result<Checkpoint, CheckpointError> + 'a;
 
 /// A verified receipt: `by` holds every record of `log` up to `checkpoint.size`, since `time` at the latest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +54,18 @@ impl Receipt {
     /// Verifies a receipt that party `by` logged in the record at `index`: the log's own signature and the cosignature,
     /// with the keys in force.
     pub fn verify(payload: &[u8], by: usize, index: u64, keys: &Keyring) -> Result<Self, ReceiptError> {
-        let receipt = Self::verify_or_open(payload, by, index, keys)?;
+        Self::verify_with(payload, by, index, keys, &KeyHistory::verify_head)
+    }
+
+    /// The same, where `head` does what [`KeyHistory::verify_head`] does, and may remember what it has verified.
+    pub fn verify_with(
+        payload: &[u8],
+        by: usize,
+        index: u64,
+        keys: &Keyring,
+        head: &VerifyHead<'_>,
+    ) -> Result<Self, ReceiptError> {
+        let receipt = Self::read(payload, by, index, keys, head)?;
         if receipt.open {
             return Err(CheckpointError::UnknownKey(receipt.checkpoint.origin).into());
         }
@@ -61,6 +75,16 @@ impl Receipt {
     /// The same; but where the log signed with a new key, and the records are not known that put it in force, the
     /// receipt is [`Receipt::open`].
     pub fn verify_or_open(payload: &[u8], by: usize, index: u64, keys: &Keyring) -> Result<Self, ReceiptError> {
+        Self::read(payload, by, index, keys, &KeyHistory::verify_head)
+    }
+
+    fn read(
+        payload: &[u8],
+        by: usize,
+        index: u64,
+        keys: &Keyring,
+        head: &VerifyHead<'_>,
+    ) -> Result<Self, ReceiptError> {
         let note = SignedNote::parse(payload)?;
         let stated = Checkpoint::parse(note.text())?;
         let log = keys.log_of_origin(&stated.origin).ok_or_else(|| ReceiptError::UnknownLog(stated.origin.clone()))?;
@@ -68,7 +92,7 @@ impl Receipt {
             return Err(ReceiptError::Own);
         }
         let of = keys.party(log);
-        let (checkpoint, open) = match of.verify_head(&note) {
+        let (checkpoint, open) = match head(of, &note) {
             Ok(checkpoint) => (checkpoint, false),
             Err(CheckpointError::UnknownKey(_)) if stated.size > of.size() => (stated, true),
             Err(error) => return Err(error.into()),

@@ -69,8 +69,10 @@ pub fn key_id(name: &str, kind: KeyType, public: &[u8; 32]) -> [u8; 4] {
 /// Checks a key name: non-empty, at most 200 bytes, no Unicode white space, no `+`, no control or format characters.
 pub fn check_key_name(name: &str) -> Result<(), KeyError> {
     use unicode_general_category::{GeneralCategory, get_general_category};
-    let bad =
-        |c: char| c.is_whitespace() || c == '+' || c.is_control() || get_general_category(c) == GeneralCategory::Format;
+    let bad = |c: char| match c.is_ascii() {
+        true => !c.is_ascii_graphic() || c == '+',
+        false => c.is_whitespace() || c.is_control() || get_general_category(c) == GeneralCategory::Format,
+    };
     if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(bad) {
         return Err(KeyError::Name);
     }
@@ -83,6 +85,8 @@ pub struct VerifierKey {
     name: String,
     kind: KeyType,
     key: ed25519_dalek::VerifyingKey,
+    /// Follows from the others; each signature line is compared with it.
+    id: [u8; 4],
 }
 
 impl VerifierKey {
@@ -94,7 +98,7 @@ impl VerifierKey {
         if point.compress().as_bytes() != public || key.is_weak() || !point.is_torsion_free() {
             return Err(KeyError::Inadmissible);
         }
-        Ok(Self { name: name.to_owned(), kind, key })
+        Ok(Self { name: name.to_owned(), kind, key, id: key_id(name, kind, public) })
     }
 
     /// Reads `name+hash+base64`.
@@ -132,7 +136,7 @@ impl VerifierKey {
 
     /// The four-byte key ID.
     pub fn id(&self) -> [u8; 4] {
-        key_id(&self.name, self.kind, self.public())
+        self.id
     }
 
     /// The one signature rule: `verify_strict`, never batch verification.

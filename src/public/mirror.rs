@@ -116,6 +116,22 @@ pub enum Finding {
         /// Size of the head that it shows now.
         now: u64,
     },
+    /// A place shows no head any more where it showed one before; that one is kept.
+    Withdrawn {
+        /// Code of the party.
+        party: String,
+        /// The place.
+        place: String,
+        /// Which file.
+        file: String,
+        /// Size of the head that it showed before.
+        before: u64,
+    },
+    /// A place can be read, and shows nothing of this ledger.
+    Nothing {
+        /// The place.
+        place: String,
+    },
     /// What a place has does not hold; nothing of it was kept.
     Refused {
         /// Code of the party.
@@ -225,10 +241,15 @@ impl Mirror {
     pub fn round(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Round, MirrorError> {
         let mut round = Round::default();
         for place in self.places.clone() {
-            let mut log = 0;
+            let (mut log, found) = (0, round.findings.len());
             // A state may accede by what is read.
             while log < self.ledger.treaty().parties().len() && self.look(&place, log, &mut round, progress)? {
                 log += 1;
+            }
+            // A wrong address, or a folder that was emptied: what it showed before, if anything, was told of above.
+            let told = round.findings[found..].iter().any(|finding| !matches!(finding, Finding::Withdrawn { .. }));
+            if !told && round.seen.iter().all(|seen| seen.place != place.name) {
+                round.findings.push(Finding::Nothing { place: place.name.clone() });
             }
         }
         self.ledger.settle()?;
@@ -258,7 +279,10 @@ impl Mirror {
         for file in ["checkpoint", "latest"] {
             let got = self.runtime.block_on(place.get(&format!("{prefix}/{file}"), MAX_NOTE_BYTES));
             let followed = match got {
-                Ok(None) => continue,
+                Ok(None) => {
+                    self.withdrawn(place, &code, file, round);
+                    continue;
+                }
                 Ok(Some(bytes)) => self.head(place, log, &prefix, file, &bytes, (round, &mut seen), progress),
                 Err(error) => Err(TreeError::from(error).into()),
             };
@@ -348,19 +372,12 @@ impl Mirror {
         bytes: &[u8],
         round: &mut Round,
     ) {
-        let key = format!("{code}/{file}");
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let shown = self.shown.entry(place.name.clone()).or_default();
-        let last = shown.get(&key).and_then(|text| SignedNote::parse(text.as_bytes()).ok());
-        let before = last.as_ref().and_then(|note| Checkpoint::parse(note.text()).ok());
-        match before.filter(|before| before.size > head.size) {
-            Some(before) => {
+        match self.shown_before(place, code, file).filter(|(before, _)| before.size > head.size) {
+            Some((before, last)) => {
                 // What it showed before stays remembered: it is rolled back until it shows that again.
-                let notes = last.into_iter().chain(SignedNote::parse(bytes).ok());
-                for note in notes {
-                    if let Err(error) = self.keep(code, &note) {
-                        tracing::error!(%error, "a head could not be kept as evidence");
-                    }
+                self.keep_if_possible(code, &last);
+                if let Ok(note) = SignedNote::parse(bytes) {
+                    self.keep_if_possible(code, &note);
                 }
                 round.findings.push(Finding::Rollback {
                     party: code.to_owned(),
@@ -370,7 +387,31 @@ impl Mirror {
                     now: head.size,
                 });
             }
-            None => drop(shown.insert(key, text)),
+            None => {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                self.shown.entry(place.name.clone()).or_default().insert(format!("{code}/{file}"), text);
+            }
+        }
+    }
+
+    /// The head that a place has shown last, if there was one.
+    fn shown_before(&self, place: &Place, code: &str, file: &str) -> Option<(Checkpoint, SignedNote)> {
+        let text = self.shown.get(&place.name)?.get(&format!("{code}/{file}"))?;
+        let note = SignedNote::parse(text.as_bytes()).ok()?;
+        Some((Checkpoint::parse(note.text()).ok()?, note))
+    }
+
+    /// A place that shows nothing where it showed a head: it has gone back as far as one can.
+    fn withdrawn(&self, place: &Place, code: &str, file: &str, round: &mut Round) {
+        let Some((before, last)) = self.shown_before(place, code, file) else { return };
+        self.keep_if_possible(code, &last);
+        let (party, place, file) = (code.to_owned(), place.name.clone(), file.to_owned());
+        round.findings.push(Finding::Withdrawn { party, place, file, before: before.size });
+    }
+
+    fn keep_if_possible(&self, code: &str, note: &SignedNote) {
+        if let Err(error) = self.keep(code, note) {
+            tracing::error!(%error, "a head could not be kept as evidence");
         }
     }
 

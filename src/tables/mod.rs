@@ -32,6 +32,8 @@ use sink::{Cell, Format, Sink};
 const DESCRIPTION: &str = "columns.json";
 /// Stands in a folder that is not finished.
 const UNFINISHED: &str = "UNFINISHED";
+/// What it says.
+const EXPLANATION: &str = "These tables were not finished. The same command begins them anew.\n";
 
 /// Why no tables were written. The target does not exist, as it did not before.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,9 @@ pub enum TablesError {
     /// Nothing is ever overwritten.
     #[error("{} exists already, and tables overwrite nothing", .0.display())]
     Exists(PathBuf),
+    /// What lies where the tables would be written is not what is left of earlier tables.
+    #[error("{} is in the way: it is not what is left of tables that were interrupted", .0.display())]
+    InTheWay(PathBuf),
     /// Records could not be read.
     #[error(transparent)]
     Reading(#[from] ReadingError),
@@ -77,7 +82,9 @@ pub struct Written {
     pub as_of: Timestamp,
 }
 
-/// Writes the tables into a new folder, a file for each table and format. It appears whole or not at all.
+/// Writes the tables into a new folder, a file for each table and format. It appears whole or not at all. What an
+/// interruption left under the name that ends in `.partial` is done away with, and the tables are begun anew: each of them
+/// depends on all records.
 ///
 /// `as_of`: the time as of which deadlines are computed; without it, the latest at which anything was logged or receipted.
 ///
@@ -95,16 +102,13 @@ pub fn write_tables(
         Err(_) => Ok(()),
     };
     target_is_free()?;
+    let folder = crate::audit::partial(target);
+    clear(&folder)?;
     let gathered = Gathered::read(reading, &mut |done, total| progress(Stage::Gathering, done, total))?;
     let as_of = as_of.unwrap_or(gathered.latest);
-    let folder = crate::audit::partial(target);
     let fail = |source| TablesError::Io { path: folder.clone(), source };
-    if folder.join(UNFINISHED).is_file() {
-        // Of an earlier attempt: nothing in it is worth keeping.
-        fs::remove_dir_all(&folder).map_err(fail)?;
-    }
     fs::create_dir(&folder).map_err(fail)?;
-    fs::write(folder.join(UNFINISHED), "These tables were not finished.\n").map_err(fail)?;
+    fs::write(folder.join(UNFINISHED), EXPLANATION).map_err(fail)?;
     let about = About { ledger: reading.treaty.file().name.clone(), treaty: reading.treaty.hash(), as_of };
     let mut files = Files::create(&folder, formats, &about).map_err(fail)?;
     let mut rows = Rows::new(reading, &gathered, as_of);
@@ -117,6 +121,30 @@ pub fn write_tables(
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(fail)?;
     Ok(written)
+}
+
+/// Does away with what an earlier attempt left; an interrupted export, say, is kept.
+fn clear(folder: &Path) -> Result<(), TablesError> {
+    let fail = |source| TablesError::Io { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(fail)?,
+    };
+    let is_ours = |name: &str| match name {
+        UNFINISHED => fs::read(folder.join(name)).is_ok_and(|bytes| EXPLANATION.as_bytes().starts_with(&bytes)),
+        _ => {
+            name == DESCRIPTION
+                || name.split_once('.').is_some_and(|(table, extension)| {
+                    TABLES.iter().any(|known| known.name() == table) && Format::parse(extension).is_some()
+                })
+        }
+    };
+    for entry in entries {
+        if !entry.map_err(fail)?.file_name().to_str().is_some_and(is_ours) {
+            return Err(TablesError::InTheWay(folder.to_owned()));
+        }
+    }
+    fs::remove_dir_all(folder).map_err(fail)
 }
 
 /// Writes a small file, on disk on return.

@@ -289,6 +289,47 @@ fn a_place_that_goes_back_is_found_out_also_after_a_restart() {
     assert_eq!(kept.follow(&[name]).0.findings, []);
 }
 
+#[test]
+fn what_disappears_is_found_out_and_what_was_never_there_as_well() {
+    let mut ledger = Ledger::new();
+    remarks(&mut ledger, US, 0..3);
+    let place = tempfile::tempdir().unwrap();
+    publish_to(place.path(), &ledger.nodes[CA].disk).unwrap();
+    let (kept, name) = (Kept::new(), place.path().to_str().unwrap());
+    let (first, before) = kept.follow(&[name]);
+    assert_eq!(first.findings, []);
+    let logs = place.path().join("trial");
+    let gone = |party: &str, file: &str, round: &Round| {
+        let is = |finding: &Finding| {
+            matches!(finding, Finding::Withdrawn { party: p, file: f, before, .. }
+                if p == party && f == file && *before > 0)
+        };
+        round.findings.iter().any(is)
+    };
+    // One log's heads; what was kept of it stays, and it is said until they are shown again.
+    let hidden: Vec<_> = ["checkpoint", "latest"].map(|file| (file, fs::read(logs.join("US").join(file)))).into();
+    hidden.iter().for_each(|(file, _)| drop(fs::remove_file(logs.join("US").join(file))));
+    for _ in 0..2 {
+        let (round, report) = kept.follow(&[name]);
+        assert!(gone("US", "latest", &round) && gone("US", "checkpoint", &round), "{:?}", round.findings);
+        assert_eq!((round.findings.len(), report), (2, before.clone()));
+    }
+    assert!(!kept.evidence().is_empty());
+    for (file, bytes) in &hidden {
+        fs::write(logs.join("US").join(file), bytes.as_ref().unwrap()).unwrap();
+    }
+    assert_eq!(kept.follow(&[name]).0.findings, []);
+    // All of it.
+    fs::remove_dir_all(&logs).unwrap();
+    let (round, report) = kept.follow(&[name]);
+    assert!(gone("CA", "latest", &round) && gone("US", "checkpoint", &round), "{:?}", round.findings);
+    assert!(round.findings.contains(&Finding::Nothing { place: name.to_owned() }));
+    assert_eq!(report, before);
+    // A wrong address.
+    let nothing = Kept::new().open(&[name]).round(&mut |_, _| {}).unwrap();
+    assert_eq!(nothing.findings, [Finding::Nothing { place: name.to_owned() }]);
+}
+
 /// A published ledger, with something done to one answer.
 fn lying(folder: &Path, lie: impl Fn(&str, Vec<u8>) -> Response + Send + Sync + 'static) -> Server {
     let folder = folder.to_owned();

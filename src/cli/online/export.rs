@@ -1,11 +1,14 @@
 //! `verbale export`: the ledger or a part of it, as a folder of text files, or as one archive.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::audit::{ExportError, Exported, Form, Job, Place, Range, Redaction, Selection, Stage, partial};
+use crate::audit::{
+    ExportError, Exported, Form, Job, Place, Range, Redaction, Selection, SelectionError, Stage, partial,
+};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::{Code, Context, Failure, files};
-use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Timestamp, is_kind_name, is_party_code};
+use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Profile, Timestamp, is_kind_name, is_party_code};
 use crate::page::{Carried, ledger_page};
 
 use super::data::Data;
@@ -16,7 +19,7 @@ use super::tables;
 pub struct Args {
     /// What to write: a folder, or one file if its name ends in .tar.zst; must not exist yet
     target: PathBuf,
-    /// Write one page that opens in any browser, without a network, and verifies itself there: of the whole ledger only
+    /// Write one page that opens in any browser, without a network, and verifies itself there
     #[arg(long, conflicts_with = "resume")]
     html: bool,
     /// Tables for analysts instead of evidence
@@ -86,8 +89,17 @@ impl What {
     }
 }
 
+/// Other archives are not written; a folder of such a name would be taken for one.
+const OTHER_ARCHIVES: [&str; 8] = [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip", ".zst", ".7z"];
+
 /// Runs the command.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let name = args.target.to_string_lossy().to_lowercase();
+    let other = OTHER_ARCHIVES.iter().find(|end| name.ends_with(*end) && !name.ends_with(".tar.zst"));
+    if let Some(end) = other {
+        let text = format!("nothing was exported: an archive is written as .tar.zst, not as {end}");
+        return Err(Failure::new(Code::Input, text).hint("name it so; a name without such an ending makes a folder"));
+    }
     if args.tables.is_wanted() {
         return tables::run(&args.tables, &args.target, args.what.selection(), args.data.as_deref(), ctx);
     }
@@ -120,7 +132,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         shown.show(what, unit, done, total);
     });
     shown.finish();
-    let exported = exported.map_err(|error| failure(&error, args))?;
+    let exported = exported.map_err(|error| failure(&error, args, &profile_bytes))?;
     if args.html {
         page(&made, &args.target)?;
     }
@@ -147,7 +159,7 @@ fn page(folder: &Path, file: &Path) -> Result<(), Failure> {
     files::create(file, ledger_page(&carried).as_bytes())
 }
 
-fn failure(error: &ExportError, args: &Args) -> Failure {
+fn failure(error: &ExportError, args: &Args, profile: &[u8]) -> Failure {
     let code = match error {
         ExportError::Io { .. } => Code::Disk,
         ExportError::Read(_) => Code::Damaged,
@@ -157,10 +169,24 @@ fn failure(error: &ExportError, args: &Args) -> Failure {
     let failure = Failure::new(code, format!("nothing was exported: {error}"));
     let there = partial(&args.target);
     match error {
+        ExportError::Selection(SelectionError::Field(name)) => failure.hint(field_hint(name, profile)),
         ExportError::Interrupted(_) | ExportError::Io { .. } | ExportError::Read(_) if there.is_dir() => {
             failure.hint(format!("go on with --resume, or remove {} and begin anew", there.display()))
         }
         _ => failure,
+    }
+}
+
+/// Which field may have been meant.
+fn field_hint(name: &str, profile: &[u8]) -> String {
+    let known = Profile::parse(profile).map_or_else(
+        |_| BTreeSet::new(),
+        |profile| profile.kind.values().flat_map(|kind| &kind.fields).map(|field| field.name.clone()).collect(),
+    );
+    let alike = |known: &String| strsim::jaro_winkler(&name.to_lowercase(), known);
+    match known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|near| alike(near) >= 0.8) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "`verbale treaty explain` lists the fields of a kind".to_owned(),
     }
 }
 
@@ -173,8 +199,11 @@ fn report(exported: Exported, args: &Args, ctx: &Context) {
         }));
     }
     ctx.out.line(format!("{} records were exported to {}.", exported.records, target.display()));
-    if exported.redacted > 0 {
-        ctx.out.line(format!("{} notes are withheld; their hashes stand in their places.", exported.redacted));
+    match exported.redacted {
+        0 if args.what.redact.is_empty() => {}
+        0 => ctx.out.line("No note is withheld: none of those that were chosen is what --redact names."),
+        1 => ctx.out.line("1 note is withheld; its hash stands in its place."),
+        more => ctx.out.line(format!("{more} notes are withheld; their hashes stand in their places.")),
     }
     if exported.omitted > 0 {
         ctx.out.line(format!("{} records were left out; hashes stand for them.", exported.omitted));

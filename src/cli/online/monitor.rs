@@ -141,7 +141,11 @@ fn report(alarms: &Alarms, figures: &[Figures], mirror: &Mirror, ctx: &Context) 
         }));
     } else {
         for log in figures {
-            ctx.out.line(format!("  {}: {} records, {} of them final", log.party, log.records, log.final_records));
+            let shown = match log.last {
+                Some(_) => format!("{} records, {} of them final", log.records, log.final_records),
+                None => "no place has shown anything of this log".to_owned(),
+            };
+            ctx.out.line(format!("  {}: {shown}", log.party));
         }
         for active in &active {
             let since = display::time(active.since);

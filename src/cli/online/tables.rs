@@ -108,7 +108,9 @@ fn write(reading: &Reading<'_>, args: &Tables, target: &Path, shown: &mut Progre
     written.map_err(|error| match error {
         TablesError::Reading(error) => unreadable(error),
         TablesError::Io { .. } => Failure::new(Code::Disk, format!("no tables were written: {error}"))
-            .hint("make room and begin anew; what is there of them has a name that ends in .partial"),
+            .hint("make room and give the same command again: it begins anew, and clears what is left of this attempt"),
+        TablesError::InTheWay(_) => Failure::new(Code::Input, format!("no tables were written: {error}"))
+            .hint("move it away, or give the tables another name"),
         _ => Failure::new(Code::Input, format!("no tables were written: {error}")),
     })
 }
