@@ -405,7 +405,7 @@ fn by_threads(threads: usize, folder: &Path) -> Result<(Report, String), String>
 #[test]
 fn what_is_found_does_not_depend_on_the_threads() {
     let mut ledger = Ledger::new();
-    for number in 0..200u64 {
+    for number in 0..100u64 {
         match number % 5 {
             0 => drop(ledger.log_anyway(RU, RecordType::Notification, format!("no note {number}\n").as_bytes())),
             1 => drop(ledger.log_anyway(RU, RecordType::Receipt, format!("no receipt {number}\n").as_bytes())),
@@ -420,20 +420,20 @@ fn what_is_found_does_not_depend_on_the_threads() {
     let export = exported(&ledger, CA);
     let alike = |what: &str| {
         let one = by_threads(1, &export.folder);
-        for threads in [2, 3, 8] {
+        for threads in [2, 7] {
             assert_eq!(by_threads(threads, &export.folder), one, "{what}, by {threads} threads");
         }
         one
     };
     let (report, _) = alike("as it is").unwrap();
-    assert!(report.is_sound() && report.marked_count == 40 && report.marked.is_sorted_by_key(|note| note.index));
+    assert!(report.is_sound() && report.marked_count == 20 && report.marked.is_sorted_by_key(|note| note.index));
     for name in ["logs/RU/records.txt", "logs/RU/checkpoints.txt", "logs/RU/receipts.txt", "logs/CA/records.txt"] {
         let file = export.folder.join(name);
         let good = fs::read(&file).unwrap();
-        for part in 1..12 {
+        for part in 1..5 {
             // Several places at once, so that there is an order among what is found.
             let mut bent = good.clone();
-            (0..5).for_each(|at| bent[good.len() * part / 13 + at * good.len() / 70] ^= 1 << (part % 7));
+            (0..5).for_each(|at| bent[good.len() * part / 6 + at * good.len() / 70] ^= 1 << (part % 7));
             fs::write(&file, bent).unwrap();
             alike(&format!("{name}, {part}")).unwrap_or_default();
         }
