@@ -11,7 +11,7 @@ use super::known::KnownHeads;
 use super::layout::ReceiptLine;
 use super::source::Input;
 use crate::ledger::{
-    KeyHistory, Keyring, Mark, Place, Profile, Receipt, Record, RecordType, Treaty, check_notification,
+    KeyHistory, Keyring, Mark, NoteId, Place, Profile, Receipt, Record, RecordType, Treaty, check_notification,
 };
 use crate::note::SignedNote;
 use crate::tlog::Checkpoint;
