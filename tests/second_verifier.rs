@@ -438,8 +438,8 @@ fn both_verifiers_say_the_same_of_an_archive() {
     let Some(desk) = Desk::new() else { return };
     let mut ledger = Ledger::new();
     ledger.remark(CA, 1);
-    ledger.remark(RU, 2);
-    let evidence = prove(&ledger.nodes[HU].disk, &ledger.treaty, RU, 2).unwrap().unwrap();
+    let index = ledger.remark(RU, 2);
+    let evidence = prove(&ledger.nodes[HU].disk, &ledger.treaty, RU, index).unwrap().unwrap();
     let part = Selection { parties: [CA].map(|at| common::code(at).to_owned()).into(), ..Selection::default() };
     let whole = archived(&ledger, HU, Selection::default());
     let find = |tar: &[u8], name: &str| tar.windows(name.len()).position(|at| at == name.as_bytes()).unwrap();

@@ -238,7 +238,9 @@ fn of_a_file_with_one_thing_changed_three_verifiers_say_the_same() {
 /// A folder with one thing changed, in a sample of lines of each of its files.
 fn bent_folders(files: &Files, random: &mut Seeded) -> Vec<(String, Files)> {
     let mut out = Vec::new();
-    for (name, bytes) in files.iter().filter(|(name, _)| *name != "README.txt") {
+    // The page does not read the one, and of two treaty files has only the reader's.
+    let others = |name: &str| name != "README.txt" && name != "treaty.toml";
+    for (name, bytes) in files.iter().filter(|(name, _)| others(name)) {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let lines: Vec<&str> = text.split('\n').collect();
         for _ in 0..6 {
