@@ -241,6 +241,31 @@ fn yearly_rules_name_who_owes_and_each_day_once() {
     taken(&year(", required = true"));
 }
 
+/// A profile is agreed among parties, and yet whatever is one is read at once.
+#[test]
+fn large_profiles_are_read_or_refused_at_once() {
+    let mut chain = asks(&OWED.replace("within", "thread = true\nwithin"));
+    let mut kinds = chain.clone();
+    for at in 0..900 {
+        chain += &format!("[kind.k{:04}]\ntitle = \"K\"\nafter = [\"k{:04}\"]\n", 900 - at, 899 - at);
+    }
+    chain += "[kind.k0000]\ntitle = \"K\"\nafter = [\"ask\"]\n";
+    taken(&chain);
+    for at in 0..30_000 {
+        kinds += &format!("[kind.k{at}]\ntitle = \"K\"\n");
+    }
+    assert!(told(&kinds).contains("there are at most 1024 kinds"));
+    let mut windows = String::from("[kind.a]\ntitle = \"A\"\n");
+    for at in 0..33 {
+        let (days, months) = (300 + at * 28, 10 + at);
+        windows += &format!(
+            "[[kind.a.due]]\nid = \"r{at}\"\ntitle = \"R\"\nby = [\"*\"]\nanswer = [\"ack\"]\nstart = \"sent\"\n\
+             window = [\"{days} days\", \"{months} months\"]\n"
+        );
+    }
+    assert!(told(&windows).contains("over 32 different windows"));
+}
+
 /// A quota with a group, a use, a transfer and an allocation; its lines begin at line 6.
 const QUOTA: &str = "[quota]\ntitle = \"Q\"\npassive = { union = 6, US = 4 }\nuncharged_by = [\"stop\"]\n\
     use = [{ kind = \"use\", active = \"sender\", passive = \"field:of\" }]\n\

@@ -29,6 +29,8 @@ pub(super) struct Check<'a> {
     pub rests_on: BTreeSet<String>,
     /// Windows that were tried already.
     pub windows: BTreeMap<Bounds, Option<Shut>>,
+    /// The kinds that come after each kind.
+    pub after: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 pub(super) fn way(steps: &[&str]) -> Way {
@@ -36,8 +38,19 @@ pub(super) fn way(steps: &[&str]) -> Way {
 }
 
 pub(super) fn contradictions(profile: &Profile) -> Vec<(Way, String)> {
-    let mut check = Check { profile, faults: Vec::new(), rests_on: BTreeSet::new(), windows: BTreeMap::new() };
+    let mut after: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, kind) in &profile.kind {
+        for earlier in kind.after.iter().flat_map(|one| &one.0) {
+            after.entry(earlier).or_default().insert(name);
+        }
+    }
+    let (rests_on, windows) = (BTreeSet::new(), BTreeMap::new());
+    let mut check = Check { profile, faults: Vec::new(), rests_on, windows, after };
     check.head();
+    if profile.kind.len() > MAX_PROFILE_ITEMS {
+        // What follows compares kinds with kinds.
+        return check.faults;
+    }
     for (name, kind) in &profile.kind {
         check.kind(name, kind);
         check.rules(name, kind);

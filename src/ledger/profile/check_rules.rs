@@ -14,6 +14,9 @@ use super::{Address, MAX_PROFILE_ITEMS};
 use crate::ledger::notification::is_kind_name;
 use crate::ledger::treaty::Role;
 
+/// Most windows that have to be tried from every day of four years.
+const MAX_WINDOWS: usize = 32;
+
 impl Check<'_> {
     pub(super) fn rules(&mut self, name: &str, kind: &Kind) {
         let mut ids = BTreeSet::new();
@@ -137,6 +140,13 @@ impl Check<'_> {
         let zone = reading.and_then(|reading| reading.zone.as_ref()).or(due.zone.as_ref());
         let zone = zone.or(self.profile.zone.as_ref()).map(String::as_str);
         let bounds = Bounds::new(first, last, counting, ends, zone);
+        if bounds.are_ordered() {
+            return;
+        }
+        if !self.windows.contains_key(&bounds) && self.windows.len() == MAX_WINDOWS {
+            let text = "different windows in this profile begin and end in different units, and nearly together";
+            return self.fault(here, format!("{what}: over {MAX_WINDOWS} {text}"));
+        }
         let shut = *self.windows.entry(bounds).or_insert_with_key(Bounds::shut);
         if let Some((day, from, until)) = shut {
             let text = format!(
@@ -195,20 +205,19 @@ impl Check<'_> {
 
     /// Kinds whose notes may stand behind one of a kind in a thread, itself included.
     fn behind(&self, name: &str) -> BTreeSet<&str> {
-        let kinds = &self.profile.kind;
-        let mut behind: BTreeSet<&str> = kinds.keys().map(String::as_str).filter(|other| *other == name).collect();
-        loop {
-            let before = behind.len();
-            for (other, kind) in kinds {
-                let refers = |one: &super::OneOf| one.0.iter().any(|of| behind.contains(of.as_str()));
-                if kind.after.is_empty() || kind.after.iter().any(refers) {
-                    behind.insert(other);
+        let profile = self.profile;
+        // A kind that comes after none may follow any.
+        let free = profile.kind.iter().filter(|(other, kind)| kind.after.is_empty() || *other == name);
+        let mut next: Vec<&str> = free.map(|(other, _)| other.as_str()).collect();
+        let mut behind: BTreeSet<&str> = next.iter().copied().collect();
+        while let Some(kind) = next.pop() {
+            for later in self.after.get(kind).into_iter().flatten() {
+                if behind.insert(later) {
+                    next.push(later);
                 }
             }
-            if behind.len() == before {
-                return behind;
-            }
         }
+        behind
     }
 
     /// Whether those from whom a kind comes may be those who owe it, by what the profile knows. Who has which role, and

@@ -44,13 +44,15 @@ impl Bounds {
         Self { first: length(first), last: length(last), inclusive, ends, zone: zone.map(str::to_owned) }
     }
 
+    /// Whether the first end lies before the last one, whatever they are counted from: no day has to be tried.
+    pub fn are_ordered(&self) -> bool {
+        let ((kind, first), (other, last)) = (self.first, self.last);
+        kind == other && first <= last || longest(self.first) < shortest(self.last)
+    }
+
     /// The first of the days tried from which the window has closed before it opens.
     pub fn shut(&self) -> Option<Shut> {
         let zone = crate::ledger::calendar::zone(self.zone.as_deref());
-        let ((kind, first), (other, last)) = (self.first, self.last);
-        if kind == other && first <= last || longest(self.first) < shortest(self.last) {
-            return None;
-        }
         let mut day = FIRST;
         for _ in 0..DAYS {
             for start in starts(day, &zone) {
