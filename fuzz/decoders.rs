@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use verbale::law::{Docket, Query, Seen};
 use verbale::ledger::canon::{self, Text};
 use verbale::ledger::{
-    Adoption, Amendment, Credential, Credentials, Evidence, ForkProof, Keyring, NoteId, Notification, Party, Profile,
-    Receipt, Record, RecordType, Reference, Timestamp, Treaty, check_notification, keys_of_evidence, parse_bare_fork,
-    verify_evidence,
+    Adoption, Amendment, Credential, Credentials, Evidence, ForkProof, Keyring, Lies, NoteId, Notification, Party,
+    Profile, Receipt, Record, RecordType, Reference, Restart, Timestamp, Treaty, check_notification, keys_of_evidence,
+    lies, parse_bare_fork, verify_evidence,
 };
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::note::{KeyType, SignedNote, SigningKey, VerifierKey};
@@ -34,6 +34,7 @@ pub const ALL: &[Decoder] = &[
     ("record", record),
     ("credential", credential),
     ("amendment", amendment),
+    ("restart", restart),
     ("receipt", receipt),
     ("fork", fork),
     ("treaty_file", treaty_file),
@@ -146,6 +147,20 @@ pub fn credential(bytes: &[u8]) -> bool {
         assert_eq!(Ok(credential.to_text().as_str()), SignedNote::parse(bytes).as_ref().map(SignedNote::text));
     }
     credential.is_some()
+}
+
+pub fn restart(bytes: &[u8]) -> bool {
+    let restart = (0..treaty().parties().len()).find_map(|at| Restart::verify(bytes, at, treaty()).ok());
+    let Some(restart) = &restart else { return false };
+    assert_eq!(Ok(restart.to_text().as_str()), SignedNote::parse(bytes).as_ref().map(SignedNote::text));
+    let (kept, other) = (restart.kept_head(), restart.other_head());
+    assert!(kept != other && restart.common < kept.size.min(other.size));
+    for head in [kept, other] {
+        assert_eq!(lies(head, None, None, [(restart, None)]), Lies::Accepted, "both ends are explained");
+        let third = Checkpoint { root: empty_root(), ..head.clone() };
+        assert_ne!(lies(&third, Some(head.root), None, [(restart, None)]), Lies::Accepted, "and nothing else");
+    }
+    true
 }
 
 /// The treaty, as one that can be amended.

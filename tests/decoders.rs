@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use verbale::ledger::{
-    Amendment, Change, Credential, Evidence, ForkProof, Grant, Keyring, NewKey, Record, Revocation, Role, Rotation,
-    Timestamp,
+    Amendment, Change, Credential, Evidence, ForkProof, Grant, Keyring, NewKey, Record, Restart, Revocation, Role,
+    Rotation, Timestamp,
 };
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
 use verbale::note::{KeyType, SignedNote, SigningKey};
@@ -28,6 +28,7 @@ fn samples() -> &'static [Vec<u8>] {
         let mut samples = messages(&evidence);
         samples.extend(texts(&evidence));
         samples.extend(of_roots());
+        samples.extend(certificates());
         samples.push(proof);
         samples
     })
@@ -49,10 +50,21 @@ fn messages(evidence: &Evidence) -> Vec<Vec<u8>> {
         Request::Attest { log: 3 }.to_bytes(),
         Request::Keys { log: 2 }.to_bytes(),
         Response::Heads { time_ms: 1, heads: vec![checkpoint.clone()] }.to_bytes(),
-        Response::Records { log: 0, from: 1, records, checkpoint: checkpoint.clone(), proof: proof.clone() }.to_bytes(),
+        Response::Records {
+            log: 0,
+            from: 1,
+            records: records.clone(),
+            checkpoint: checkpoint.clone(),
+            proof: proof.clone(),
+        }
+        .to_bytes(),
         Response::Attested { log: 3, note: checkpoint.clone() }.to_bytes(),
         Response::Proof { log: 2, old: 1, root, checkpoint, proof }.to_bytes(),
         Response::Keys { log: 2, notes: of_roots() }.to_bytes(),
+        Request::Restarts { log: 2 }.to_bytes(),
+        Response::Restarts { log: 2, notes: certificates() }.to_bytes(),
+        Request::Branch { log: 2, kept: 9, from: 3, count: 4 }.to_bytes(),
+        Response::Branch { log: 2, kept: 9, from: 3, records: records.clone() }.to_bytes(),
         Response::OtherTreaty { treaty }.to_bytes(),
         Response::Nothing.to_bytes(),
         Gossip { heads }.to_bytes(),
@@ -157,6 +169,29 @@ fn what_roots_sign_is_read_and_the_amendment_holds() {
     assert!(credentials.iter().all(|note| decoders::credential(note)) && decoders::amendment(amendment));
     let treaty = decoders::treaty().clone().governed_by(&decoders::with_rule());
     assert_eq!(treaty.amended(amendment).map(|treaty| treaty.parties().len()), Ok(5));
+}
+
+/// Certificates that name two heads: with the records of the other branch, and without.
+fn certificates() -> Vec<Vec<u8>> {
+    let leaf = |of: &[u8]| Hash::digest(of);
+    let certificate = |other_leaf, reason: Option<&str>| Restart {
+        common: 2,
+        fork: fork(),
+        issued: Timestamp::from_posix(common::START),
+        keeps_smaller: false,
+        kept_leaf: leaf(b"kept"),
+        ledger: decoders::treaty().hash(),
+        other_leaf,
+        party: "RU".into(),
+        reason: reason.map(str::to_owned),
+    };
+    let both = [certificate(Some(leaf(b"other")), Some("An old copy was put back.")), certificate(None, None)];
+    both.iter().map(|one| one.sign(&common::key(common::RU, "root")).unwrap().to_bytes()).collect()
+}
+
+#[test]
+fn certificates_are_read() {
+    assert!(certificates().iter().all(|note| decoders::restart(note)));
 }
 
 /// Two heads of one size that one log signed.

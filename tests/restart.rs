@@ -4,81 +4,14 @@ mod common;
 
 use std::path::Path;
 
+use common::restarted::{certificate, certificate_up_to, forked, head, head_up_to, keeping_the_smaller, signed};
 use common::{CA, HU, Ledger, PARTIES, RU, US, key};
 use verbale::ledger::{
     Branch, ForkProof, Keyring, NoteId, RecordType, Restart, RestartError, Timestamp, verify_evidence,
 };
-use verbale::node::{BranchRead, LogTiles, Memory, Read, Refusal, RestartRefusal, prove};
+use verbale::node::{BranchRead, Read, Refusal, RestartRefusal, prove};
 use verbale::note::SignedNote;
-use verbale::tlog::{Checkpoint, Tiles, consistency_proof, root_at};
-
-/// Where a disk's copy of a log ends: its newest head.
-fn head(disk: &Memory, log: usize) -> (SignedNote, Checkpoint) {
-    head_up_to(disk, log, u64::MAX)
-}
-
-fn head_up_to(disk: &Memory, log: usize, size: u64) -> (SignedNote, Checkpoint) {
-    let note = SignedNote::parse(&disk.head(log, size).unwrap().unwrap()).unwrap();
-    let checkpoint = Checkpoint::parse(note.text()).unwrap();
-    (note, checkpoint)
-}
-
-/// The certificate that names the ends of a log on two disks; the larger one goes on.
-fn certificate(ledger: &Ledger, log: usize, kept: &Memory, other: &Memory) -> Restart {
-    certificate_up_to(ledger, log, (kept, u64::MAX), (other, u64::MAX))
-}
-
-/// The same, with no larger heads than these.
-fn certificate_up_to(
-    ledger: &Ledger,
-    log: usize,
-    (kept, kept_size): (&Memory, u64),
-    (other, other_size): (&Memory, u64),
-) -> Restart {
-    let ((larger, a), (smaller, b)) = (head_up_to(kept, log, kept_size), head_up_to(other, log, other_size));
-    let tiles = LogTiles { read: kept, log };
-    let root = root_at(&tiles, b.size).unwrap().unwrap();
-    let proof = consistency_proof(&tiles, b.size, a.size).unwrap().unwrap();
-    let fork = ForkProof::new(&Keyring::new(&ledger.treaty), &smaller, &larger, root, proof).unwrap();
-    let common = (0..).find(|at| kept.record(log, *at).unwrap() != other.record(log, *at).unwrap()).unwrap();
-    let leaf = |disk: &Memory| LogTiles { read: disk, log }.subtree(0, common).unwrap().unwrap();
-    Restart {
-        common,
-        fork,
-        issued: Timestamp::from_posix(ledger.now / 1000),
-        kept_leaf: leaf(kept),
-        ledger: ledger.treaty.hash(),
-        other_leaf: leaf(other),
-        party: PARTIES[log].0.into(),
-        reason: Some("the disk was put back from an old copy".into()),
-    }
-}
-
-fn signed(ledger: &Ledger, log: usize, kept: &Memory, other: &Memory) -> Vec<u8> {
-    certificate(ledger, log, kept, other).sign(&key(log, "root")).unwrap().to_bytes()
-}
-
-/// Russia's log has two branches: one that Canada and Hungary hold, and one, shorter, that the United States hold. All are
-/// connected again and know of it. Also says the notes' places, and the disk of the node that wrote the second branch.
-fn forked() -> (Ledger, u64, u64, Memory) {
-    let mut ledger = Ledger::new();
-    ledger.remark(RU, 1);
-    ledger.settle();
-    let old = ledger.nodes[RU].disk.clone();
-    ledger.only_online(&[CA, HU, RU]);
-    let kept = ledger.remark(RU, 2);
-    ledger.remark(RU, 3);
-    ledger.settle();
-    ledger.only_online(&[]);
-    // Another node of the same party, on a stale copy, with the United States as its only peer.
-    let note = ledger.note(RU, 4, "minister");
-    let twin = ledger.fork_with(RU, old.clone(), &[note, ledger.note(RU, 5, "minister")], US);
-    ledger.kept_copy = Some(old);
-    let other = twin.note(RU, &NoteId(ledger.id(RU, 4))).unwrap().unwrap();
-    ledger.only_online(&[CA, HU, RU, US]);
-    ledger.settle();
-    (ledger, kept, other, twin)
-}
+use verbale::tlog::Checkpoint;
 
 fn frozen(ledger: &Ledger) -> Vec<usize> {
     (0..PARTIES.len()).filter(|party| ledger.nodes[*party].engine.fork(RU).is_some()).collect()
@@ -147,12 +80,15 @@ fn the_node_that_wrote_the_other_branch_takes_its_own_log_back() {
     ledger.put_back(RU, twin);
     ledger.settle();
     let at = head(&ledger.nodes[CA].disk, RU).1.size;
-    let accepted = ledger.submit(RU, note).unwrap();
-    assert_eq!(accepted.index, at);
+    let accepted = ledger.submit(RU, note.clone()).unwrap();
+    assert_eq!((accepted.index, accepted.leaf), (at, None), "it waits for the records before it, and has no leaf yet");
     for _ in 0..4 {
         ledger.settle();
     }
     assert_eq!(frozen(&ledger), [] as [usize; 0]);
+    let again = ledger.submit(RU, note).unwrap();
+    let logged = ledger.nodes[RU].disk.record(RU, at).unwrap().unwrap();
+    assert_eq!((again.index, again.leaf, again.already), (at, Some(verbale::tlog::leaf_hash(&logged)), true));
     let after = ledger.remark(RU, 9);
     ledger.settle();
     let disk = &ledger.nodes[RU].disk;
@@ -182,7 +118,7 @@ fn a_certificate_that_hides_a_branch_is_refused_and_the_log_stays_frozen() {
         Restart { party: "CA".into(), ..good.clone() }.sign(&root).unwrap(),
         Restart { ledger: verbale::tlog::Hash([1; 32]), ..good.clone() }.sign(&root).unwrap(),
         Restart { common: good.fork.sizes().0, ..good.clone() }.sign(&root).unwrap(),
-        Restart { other_leaf: good.kept_leaf, ..good.clone() }.sign(&root).unwrap(),
+        Restart { other_leaf: Some(good.kept_leaf), ..good.clone() }.sign(&root).unwrap(),
     ] {
         assert!(matches!(refused(&mut ledger, note.to_bytes()), Refusal::Restart(RestartRefusal::Invalid(_))));
     }
@@ -193,7 +129,8 @@ fn a_certificate_that_hides_a_branch_is_refused_and_the_log_stays_frozen() {
     let error = Restart::verify(&note.to_bytes(), RU, &ledger.treaty).unwrap_err();
     assert!(matches!(error, RestartError::Field(_)));
     // It says that the branches part elsewhere.
-    let note = Restart { other_leaf: verbale::tlog::Hash([7; 32]), kept_leaf: good.other_leaf, ..good.clone() };
+    let (kept_leaf, other_leaf) = (good.other_leaf.unwrap(), Some(verbale::tlog::Hash([7; 32])));
+    let note = Restart { other_leaf, kept_leaf, ..good.clone() };
     refused(&mut ledger, note.sign(&root).unwrap().to_bytes());
     // It names a smaller head of the other branch than the one that the United States have receipted, or of the kept one.
     let (short, all) = (good.common + 1, u64::MAX);
@@ -281,4 +218,183 @@ fn no_record_counts_as_a_certificate_elsewhere_in_the_log() {
     let record = verbale::ledger::Record::parse(&bytes).unwrap();
     assert_eq!(Restart::of_record(&record, RU, &ledger.treaty), None);
     assert_eq!(ledger.nodes[CA].disk.restarts(RU).unwrap().len(), 1);
+}
+
+#[test]
+fn the_smaller_branch_can_be_the_one_that_goes_on() {
+    let (mut ledger, twin, note) = keeping_the_smaller();
+    let (at, other) = (head(&twin, RU).1.size, head(&ledger.nodes[CA].disk, RU).1.size);
+    ledger.put_back(RU, twin);
+    ledger.settle();
+    let accepted = ledger.submit(RU, note.clone()).unwrap();
+    assert_eq!(accepted.index, at);
+    for _ in 0..6 {
+        ledger.settle();
+    }
+    assert_eq!(frozen(&ledger), [] as [usize; 0]);
+    // Handed in again, it says where it stands.
+    let again = ledger.submit(RU, note.clone()).unwrap();
+    let logged = ledger.nodes[RU].disk.record(RU, at).unwrap().unwrap();
+    assert_eq!((again.index, again.leaf, again.already), (at, Some(verbale::tlog::leaf_hash(&logged)), true));
+    // The log grows past the size that the other branch has.
+    for number in 10..14 {
+        ledger.remark(RU, number);
+        ledger.settle();
+    }
+    ledger.settle();
+    for again in [false, true] {
+        if again {
+            ledger.restart();
+        }
+        for party in [CA, HU, RU, US] {
+            let node = &ledger.nodes[party];
+            assert!(node.disk.size(RU).unwrap() > other, "node {party}");
+            assert!(node.engine.final_size(RU) > other, "node {party}");
+            assert_eq!(node.engine.doubts(RU), [] as [u64; 0], "node {party}");
+            let branch = BranchRead::open(&node.disk, &ledger.treaty, RU, 1).unwrap().expect("it is mirrored");
+            for (read, number) in [(&branch as &dyn Read, 2), (&branch, 3), (&node.disk, 4), (&node.disk, 12)] {
+                let index = read.note(RU, &NoteId(ledger.id(RU, number))).unwrap().unwrap();
+                let bytes = prove(read, &ledger.treaty, RU, index).unwrap().unwrap();
+                let verdict = verify_evidence(&bytes, &ledger.treaty, None).unwrap();
+                let expected = if number < 4 { Branch::Other } else { Branch::Kept };
+                assert_eq!(verdict.restarts[0].branch, expected, "remark {number}");
+                assert_eq!((verdict.restarts[0].kept, verdict.restarts[0].other), (at, other));
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_heads_of_one_size_none_is_the_smaller_one() {
+    let (ledger, twin, note) = keeping_the_smaller();
+    let restart = Restart::verify(&note, RU, &ledger.treaty).unwrap();
+    assert_eq!(restart.kept_head(), &head(&twin, RU).1);
+    let size = head(&twin, RU).1.size;
+    let (larger, smaller) = (head_up_to(&ledger.nodes[CA].disk, RU, size), head(&twin, RU));
+    assert_eq!(larger.1.size, smaller.1.size);
+    let fork = ForkProof::new(&Keyring::new(&ledger.treaty), &smaller.0, &larger.0, larger.1.root, vec![]).unwrap();
+    let bent = Restart { fork, ..restart };
+    let note = bent.sign(&key(RU, "root")).unwrap().to_bytes();
+    assert_eq!(Restart::verify(&note, RU, &ledger.treaty), Err(RestartError::Keep));
+}
+
+/// Somebody signed a head with Russia's log key, larger than any, and nobody has records for it.
+#[test]
+fn a_head_without_records_does_not_stop_a_log_for_ever() {
+    let mut ledger = Ledger::new();
+    ledger.remark(RU, 1);
+    ledger.settle();
+    let (own, kept) = head(&ledger.nodes[RU].disk, RU);
+    let origin = ledger.treaty.origin(RU).to_owned();
+    let signed = |size: u64, root: u8| {
+        let made_up = Checkpoint { origin: origin.clone(), size, root: verbale::tlog::Hash([root; 32]) };
+        made_up.sign(&key(RU, "log")).unwrap()
+    };
+    // It shows by itself that it contradicts the log: the same size, another root.
+    let foreign = signed(kept.size, 7);
+    let fork = ForkProof::new(&Keyring::new(&ledger.treaty), &foreign, &own, kept.root, vec![]).unwrap();
+    ledger.log_anyway(US, RecordType::Evidence, fork.to_text().as_bytes());
+    ledger.settle();
+    assert_eq!(frozen(&ledger), [CA, HU, RU, US]);
+    let leaf = |at: u64| verbale::tlog::leaf_hash(&ledger.nodes[RU].disk.record(RU, at).unwrap().unwrap());
+    let restart = Restart {
+        common: kept.size - 1,
+        fork,
+        issued: Timestamp::from_posix(ledger.now / 1000),
+        keeps_smaller: false,
+        kept_leaf: leaf(kept.size - 1),
+        ledger: ledger.treaty.hash(),
+        other_leaf: None,
+        party: PARTIES[RU].0.into(),
+        reason: Some("the log's key was stolen".into()),
+    };
+    ledger.submit(RU, restart.sign(&key(RU, "root")).unwrap().to_bytes()).unwrap();
+    for _ in 0..4 {
+        ledger.settle();
+    }
+    assert_eq!(frozen(&ledger), [] as [usize; 0]);
+    ledger.remark(RU, 2);
+    ledger.settle();
+    assert!(ledger.nodes[CA].engine.final_size(RU) > kept.size + 1, "it gets receipts again");
+    // Just that head is explained. Another one of them is not.
+    let second = signed(kept.size, 8);
+    let fork = ForkProof::new(&Keyring::new(&ledger.treaty), &second, &own, kept.root, vec![]).unwrap();
+    ledger.log_anyway(US, RecordType::Evidence, fork.to_text().as_bytes());
+    ledger.settle();
+    assert_eq!(frozen(&ledger), [CA, HU, RU, US]);
+}
+
+/// A third branch, no longer than the one that the certificate names, where the records of that one are not held yet.
+#[test]
+fn a_third_branch_within_the_size_of_the_other_one_is_in_doubt_until_the_records_come_and_then_freezes_the_log() {
+    let (mut ledger, _, _, twin) = forked();
+    let old = ledger.kept_copy.take().unwrap();
+    let note = signed(&ledger, RU, &ledger.nodes[CA].disk, &twin);
+    // The United States alone hold the other branch, and are away.
+    ledger.only_online(&[CA, HU, RU]);
+    ledger.submit(RU, note).unwrap();
+    for _ in 0..4 {
+        ledger.settle();
+    }
+    let third = ledger.note(RU, 77, "minister");
+    let size = old.size(RU).unwrap() + 1;
+    ledger.equivocate(RU, old, third, HU);
+    ledger.settle();
+    // By its size it might be of the other branch. It is not said to be, and the log gets no receipt for what comes next.
+    assert_eq!(frozen(&ledger), [US]);
+    assert!(ledger.nodes[HU].engine.doubts(RU).contains(&size), "{:?}", ledger.nodes[HU].engine.doubts(RU));
+    let next = ledger.remark(RU, 9);
+    ledger.settle();
+    assert!(ledger.nodes[CA].engine.receipted(RU)[HU] <= next, "{:?}", ledger.nodes[CA].engine.receipted(RU));
+    // With the United States come the records.
+    ledger.online(&[CA, HU, RU, US]);
+    for _ in 0..6 {
+        ledger.settle();
+    }
+    assert_eq!(frozen(&ledger), [CA, HU, RU, US]);
+}
+
+#[test]
+fn a_root_that_signs_two_certificates_has_one_of_them_refused() {
+    let (mut ledger, twin, smaller) = keeping_the_smaller();
+    let larger = signed(&ledger, RU, &ledger.nodes[CA].disk, &twin);
+    ledger.submit(RU, larger.clone()).unwrap();
+    for _ in 0..4 {
+        ledger.settle();
+    }
+    assert_eq!(frozen(&ledger), [] as [usize; 0]);
+    let refused = ledger.submit(RU, smaller.clone());
+    assert!(matches!(refused, Err(Refusal::Restart(_))), "{refused:?}");
+    ledger.offer_restart(US, &smaller, RU);
+    for party in [CA, HU, RU, US] {
+        assert_eq!(ledger.nodes[party].disk.restarts(RU).unwrap(), std::slice::from_ref(&larger), "node {party}");
+    }
+}
+
+/// A root makes up a longer other branch, of which nobody has records, so that whatever is shorter may be of it.
+#[test]
+fn a_certificate_that_names_a_head_nobody_saw_makes_nothing_final() {
+    let (mut ledger, _, _, twin) = forked();
+    let good = certificate(&ledger, RU, &ledger.nodes[CA].disk, &twin);
+    let (kept, kept_head) = head(&ledger.nodes[CA].disk, RU);
+    let origin = ledger.treaty.origin(RU).to_owned();
+    let made_up = Checkpoint { origin, size: kept_head.size, root: verbale::tlog::Hash([9; 32]) };
+    let made_up = made_up.sign(&key(RU, "log")).unwrap();
+    let fork = ForkProof::new(&Keyring::new(&ledger.treaty), &made_up, &kept, kept_head.root, vec![]).unwrap();
+    let note = Restart { fork, ..good }.sign(&key(RU, "root")).unwrap().to_bytes();
+    let before = ledger.nodes[CA].engine.final_size(RU);
+    if ledger.submit(RU, note).is_ok() {
+        for _ in 0..6 {
+            ledger.settle();
+        }
+        let _ = ledger.submit(RU, ledger.note(RU, 9, "minister"));
+        for _ in 0..4 {
+            ledger.settle();
+        }
+    }
+    for party in [CA, HU, US] {
+        let engine = &ledger.nodes[party].engine;
+        assert!(engine.fork(RU).is_some() || !engine.doubts(RU).is_empty(), "node {party} holds nothing against it");
+        assert!(engine.final_size(RU) <= before.max(kept_head.size), "node {party}");
+    }
 }

@@ -650,6 +650,13 @@ class History:
         keys = self.all_keys("witness") if index is None else self.candidates("witness", index, index + 1)
         return next((note.cosigned_by(key) for key in keys if note.by(key)), None)
 
+    def is_late(self, keys, given=None):
+        """Whether a head by one of these keys says nothing, as that key was replaced since: where no log shows it, or in a
+        log that had receipted so many records before, the changeover among them."""
+        changes = [at for at, value in self.changes if value["job"] == "log"]
+        replaced = [next((at for at in changes if self.in_force("log", at).public == key.public), None) for key in keys]
+        return any(at is not None and (given is None or given > at) for at in replaced)
+
     def standing(self, of, index, time):
         """How the key of a signature line stands for a record: a word, and its grant."""
         gone = lambda at, grant: any(at < end < index and public == grant["key"].public for end, public in self.revoked)
@@ -792,7 +799,7 @@ def receipt(payload, by, index, keys):
     return code, size, root, time
 
 
-def fork(text, treaty, bare):
+def fork(text, treaty, bare, signers=None):
     value = line(text, 65535, False)
     fields(value, ("kind", "larger", "proof", "root", "smaller", "v"), ("keys",))
     need(value["kind"] == "fork" and type(value["v"]) is int and value["v"] == 1, "a fork proof")
@@ -807,6 +814,8 @@ def fork(text, treaty, bare):
     for note in notes:
         signed = [(key, note.signed_by(key)) for key in keys.of[code].all_keys("log") if note.by(key)]
         need(signed and signed[0][1], "a head that the log did not sign")
+        if signers is not None:
+            signers.append(signed[0][0])
         used += [text for _, key, text in keys.of[code].carried.values() if key is signed[0][0] and text not in used]
     need(used == carried, "keys that are not those of the heads")
     root = unhex(value["root"])
@@ -822,17 +831,38 @@ def restart(payload, code, treaty):
     note = Note(payload)
     need(note.signed_by(treaty.by_code[code]["root"]) and len(note.lines) == 1, "the root did not sign, or others did")
     value = line(note.text, 40000, False)
-    names = ("action", "common", "fork", "issued", "kept_leaf", "ledger", "other_leaf", "party", "v")
-    fields(value, names, ("reason",))
+    names = ("action", "common", "fork", "issued", "kept_leaf", "ledger", "party", "v")
+    fields(value, names, ("keep", "other_leaf", "reason"))
     need(value["action"] == "restart" and is_time(value["issued"]), "action, issued")
     need(type(value["v"]) is int and value["v"] == 1 and unhex(value["ledger"]) == treaty.hash, "v, ledger")
     reason = value.get("reason", "none")
     need(isinstance(reason, str) and 1 <= len(reason.encode()) <= 1000 and write(reason, True), "reason")
     need(isinstance(value["fork"], str) and type(value["common"]) is int, "fork, common")
-    about, (other, kept) = fork(value["fork"], treaty, True)
+    about, heads = fork(value["fork"], treaty, True)
     need(about == code == value["party"], "of another party")
-    need(0 <= value["common"] < other[0] and unhex(value["kept_leaf"]) != unhex(value["other_leaf"]), "where the branches part")
-    return {"common": value["common"], "issued": value["issued"], "kept": kept, "other": other}
+    other_leaf = unhex(value["other_leaf"]) if "other_leaf" in value else None
+    need(0 <= value["common"] < heads[0][0] and unhex(value["kept_leaf"]) != other_leaf, "where the branches part")
+    need(value.get("keep", "smaller") == "smaller", "keep")
+    need("keep" not in value or heads[0][0] < heads[1][0], "neither is the smaller one")
+    kept, other = heads if "keep" in value else heads[::-1]
+    return {"common": value["common"], "issued": value["issued"], "kept": kept, "other": other, "leaf": other_leaf}
+
+
+def lies(head, own, against, certificates):
+    """Where a head of a restarted log lies: True on the log or on an accepted branch, False elsewhere, None if records
+    would tell that are not there. Each certificate comes with its branch's roots, by size."""
+    unknown, (size, root) = False, head
+    for branch, roots in certificates:
+        if size == branch["other"][0]:
+            if root == branch["other"][1]:
+                return True
+        elif branch["common"] < size < branch["other"][0] and branch["leaf"]:
+            if roots is not None and roots[size] == root:
+                return True
+            unknown |= roots is None and (against != branch["other"] or against == head)
+        if size == branch["kept"][0] and own is None:
+            own = branch["kept"][1]
+    return True if own == root else None if own is None or unknown else False
 
 
 def said_of(branch, where):
@@ -1402,15 +1432,19 @@ def folder(path, treaty, profile):
         due.add("part.json")
         part = selection(read("part.json"), treaty, profile)
     lists = {f"logs/{code}/keys.txt" for code in treaty.codes}
-    need(due <= found <= due | forks | lists, "files that are missing or do not belong there")
+    left = {f"branches/{code}-{number}.txt" for code in treaty.codes for number in range(1, 17)}
+    need(due <= found <= due | forks | lists | left, "files that are missing or do not belong there")
     need(sha(read("treaty.toml")) == treaty.hash, "another treaty file")
     need(sha(read("profile.toml")) == treaty.profile_hash, "another profile")
     need(read("policy.txt").decode() == treaty.policy, "another policy")
     # What seems to show that a log forked, by its heads; and the certificates that may explain it.
-    suspicions = [fork(read("forks", code + ".txt").decode(), treaty, True) for code in treaty.codes
-              if f"forks/{code}.txt" in found]
-    restarts = []
-    need([code for code in treaty.codes if f"forks/{code}.txt" in found] == [code for code, _ in suspicions], "a fork proof in the wrong file")
+    suspicions, restarts, shown_forks = [], [], []
+    for code in treaty.codes:
+        if f"forks/{code}.txt" in found:
+            signers = []
+            about, heads = fork(read("forks", code + ".txt").decode(), treaty, True, signers)
+            need(about == code, "a fork proof in the wrong file")
+            shown_forks.append((code, heads, signers))
     # Which keys are in force where, by the lists; each log is held against its own.
     keys = Keyring(treaty, 2**64)
     for code in treaty.codes:
@@ -1422,11 +1456,12 @@ def folder(path, treaty, profile):
             before, count = number, len(keys.of[code].changes)
             keys.of[code].take(number, record.payload, record.leaf)
             need(len(keys.of[code].changes) == count + 1, f"the keys of {code}: a record that changes none")
+    suspicions += [(code, heads) for code, heads, signers in shown_forks if not keys.of[code].is_late(signers)]
     due, roots, out, adoptions = {code: [] for code in treaty.codes}, {}, [], {}
     shown = set()
     for code in treaty.codes:
         tree, last, history, marked, ids = Tree(), treaty.hash, History(code, treaty), 0, {}
-        adoption = Adoption(treaty)
+        adoption, given = Adoption(treaty), {}
         roots[code] = [tree.root()]
         for number, data, hashes in items(inside("logs", code, "records.txt"), part):
             if hashes is not None:
@@ -1459,8 +1494,12 @@ def folder(path, treaty, profile):
                 elif record.type == "receipt":
                     log, size, root, time = receipt(record.payload, code, number, keys)
                     due[log].append((size, treaty.codes.index(code), number, root, time))
+                    given[log] = max(size, given.get(log, 0))
                 else:
-                    suspicions.append(fork(record.payload.decode(), treaty, False))
+                    signers = []
+                    about, heads = fork(record.payload.decode(), treaty, False, signers)
+                    if not keys.of[about].is_late(signers, given.get(about, 0)):
+                        suspicions.append((about, heads))
             except Refused:
                 pass
         last = -1
@@ -1479,6 +1518,14 @@ def folder(path, treaty, profile):
         adoptions[code] = adoption
     for code, first, last in part["ranges"] if part else []:
         need(all((code, at) in shown for at in range(first, last + 1)), f"some of the records {code}/{first}..{last}")
+    certificates = {}
+    for code in treaty.codes:
+        named = [branch for of, branch in restarts if of == code][:16]
+        there = [f"branches/{code}-{number}.txt" in found for number in range(1, 17)]
+        need(not any(there[len(named):]), f"a branch of {code} that no certificate names")
+        certificates[code] = [
+            (branch, branch_roots(inside("branches", f"{code}-{number}.txt"), branch, code, treaty) if there[number - 1] else None)
+            for number, branch in enumerate(named, 1)]
     missing = []
     for code, log in zip(treaty.codes, out):
         lines, sizes = "", {}
@@ -1486,22 +1533,51 @@ def folder(path, treaty, profile):
             text = base64.b64encode(root).decode()
             lines += f"size {size} root {text} by {treaty.codes[by]} record {index} time {time}\n"
             if size > log["records"]:
-                missing.append(code)
+                if not certificates[code] or not lies((size, root), None, None, certificates[code]):
+                    missing.append(code)
             elif roots[code][size] is None:
                 raise Refused(f"a receipt for {size} records of {code}, within what was left out")
             elif root != roots[code][size]:
-                suspicions.append((code, [(size, root)]))
+                before = max((s for s, who, at, _, _ in due[code] if who == by and at <= index), default=0)
+                if not keys.of[code].is_late([keys.of[code].in_force("log", size)], before):
+                    suspicions.append((code, [(size, root)]))
             else:
                 sizes[treaty.codes[by]] = max(size, sizes.get(treaty.codes[by], 0))
         need(read("logs", code, "receipts.txt") == lines.encode(), f"the list of receipts for {code}")
         satisfied = [size for size in sizes.values() if size and treaty.satisfied(
             {c for c in sizes if sizes[c] >= size}, adoptions[code].at(size - 1))]
         log["final"] = max(satisfied, default=0)
-    explains = lambda branch, head: branch["common"] < head[0] < branch["other"][0] or head == branch["other"]
-    forked = [code for code, heads in suspicions
-              if not any(explains(branch, head) for of, branch in restarts if of == code for head in heads)]
-    sound = not missing and not forked
-    return {"verified": sound, "logs": out, "forks": sorted(set(forked)), "missing": sorted(set(missing))}
+    forked, unchecked = set(), set()
+    for code, heads in suspicions:
+        own = lambda size: roots[code][size] if size < len(roots[code]) else None
+        where = [lies(head, own(head[0]), heads[1 - at] if len(heads) > 1 else None, certificates[code])
+                 for at, head in enumerate(heads)] if certificates[code] else [False]
+        if False in where:
+            forked.add(code)
+        elif None in where:
+            unchecked.add(code)
+    sound = not missing and not forked and not unchecked
+    unchecked = {"unchecked": sorted(unchecked)} if unchecked else {}
+    return {"verified": sound, "logs": out, "forks": sorted(forked), "missing": sorted(set(missing)), **unchecked}
+
+
+def branch_roots(path, branch, code, treaty):
+    """The roots of a branch that does not go on, by size, from its file: it leads to its head."""
+    tree, last, roots = Tree(), treaty.hash if branch["common"] == 0 else None, {}
+    for number, data, hashes in items(path, {"redact": []}):
+        if hashes is not None:
+            need(tree.size == number == 0 and sum(width for width, _ in hashes) == branch["common"], f"{path}: the common records")
+            for width, root in hashes:
+                tree.append(root, width)
+            continue
+        record = Record(data)
+        need(branch["common"] <= tree.size == number == record.index and record.log == treaty.origin(code), f"{path}: a record")
+        need(last in (None, record.prev) and (number > branch["common"] or record.leaf == branch["leaf"]), f"{path}: a record")
+        last = record.leaf
+        tree.append(last)
+        roots[tree.size] = tree.root()
+    need((tree.size, tree.root()) == branch["other"], f"{path}: another branch")
+    return roots
 
 
 def main():

@@ -197,7 +197,7 @@ async fn submit(
                 number: format!("{party}/{}", accepted.index),
                 party,
                 index: accepted.index,
-                leaf: accepted.leaf.to_hex(),
+                leaf: accepted.leaf.map(|leaf| leaf.to_hex()),
                 already: accepted.already,
             }))
         }

@@ -95,8 +95,10 @@ pub struct AcceptedView {
     pub index: u64,
     /// How people call it: `US/12`.
     pub number: String,
-    /// Its leaf hash, in hex.
-    pub leaf: String,
+    /// Its leaf hash, in hex. There is none yet of a restart certificate that is accepted, and becomes a record when those
+    /// before it are here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<String>,
     /// It was there before.
     pub already: bool,
 }

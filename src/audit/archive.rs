@@ -5,8 +5,10 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::amendments;
-use super::layout::{CHECKPOINTS, FORKS, KEYS, LOGS, PART, POLICY, PROFILE, README, RECEIPTS, RECORDS, TREATY};
-use crate::ledger::Treaty;
+use super::layout::{
+    CHECKPOINTS, FORKS, KEYS, LOGS, PART, POLICY, PROFILE, README, RECEIPTS, RECORDS, TREATY, branch_file,
+};
+use crate::ledger::{MAX_RESTARTS, Treaty};
 
 /// The level at which archives are compressed.
 const LEVEL: i32 = 9;
@@ -25,7 +27,12 @@ pub(super) fn order(treaty: &Treaty) -> impl Iterator<Item = (String, bool)> + '
         .parties()
         .iter()
         .flat_map(|party| [CHECKPOINTS, RECEIPTS, RECORDS].map(|name| (format!("{LOGS}/{}/{name}", party.code), true)));
-    first.map(|(name, due)| (name.to_owned(), due)).into_iter().chain(amendments).chain(forks).chain(keys).chain(logs)
+    let branches = treaty
+        .parties()
+        .iter()
+        .flat_map(|party| (1..=MAX_RESTARTS).map(|number| (branch_file(&party.code, number), false)));
+    let first = first.map(|(name, due)| (name.to_owned(), due)).into_iter();
+    first.chain(amendments).chain(forks).chain(keys).chain(logs).chain(branches)
 }
 
 /// The header of a file in the archive: everything but name and size is fixed.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::amendments;
 use super::archive;
 use super::choose::{Chosen, choose, for_each, head_size};
-use super::layout::{FORKS, LOGS, PART, POLICY, PROFILE, README, ReceiptLine, TREATY, UNFINISHED, readme};
+use super::layout::{BRANCHES, FORKS, LOGS, PART, POLICY, PROFILE, README, ReceiptLine, TREATY, UNFINISHED, readme};
 use super::selection::{Selection, SelectionError};
 use super::spool::Spool;
 use super::state::{Pass, State};
@@ -315,6 +315,15 @@ impl Run<'_> {
             progress(Stage::Writing, done, total);
         }
         self.forks()?;
+        if self.state.selection.is_whole() {
+            for log in 0..self.chosen.sizes.len() {
+                super::restarted::write_branches((self.read, self.treaty), log, &mut |name, bytes| {
+                    let write =
+                        || fs::create_dir_all(self.folder.join(BRANCHES)).and_then(|()| put(self.folder, name, bytes));
+                    write().map_err(|e| self.fail(e))
+                })?;
+            }
+        }
         self.state.pass = Pass::Packing;
         self.save()
     }

@@ -14,10 +14,16 @@ pub(super) const PART: &str = "part.json";
 pub(super) const UNFINISHED: &str = "UNFINISHED";
 pub(super) const LOGS: &str = "logs";
 pub(super) const FORKS: &str = "forks";
+pub(super) const BRANCHES: &str = "branches";
 pub(super) const RECORDS: &str = "records.txt";
 pub(super) const KEYS: &str = "keys.txt";
 pub(super) const CHECKPOINTS: &str = "checkpoints.txt";
 pub(super) const RECEIPTS: &str = "receipts.txt";
+
+/// The file of the branch that a log's certificate with this number, from 1, left.
+pub(super) fn branch_file(code: &str, number: usize) -> String {
+    format!("{BRANCHES}/{code}-{number}.txt")
+}
 
 /// The README, which follows from the treaty file and from what was asked for.
 pub(super) fn readme(treaty: &Treaty, part: Option<&Selection>) -> String {

@@ -10,6 +10,7 @@
 //! logs/CA/checkpoints.txt   the heads that the party signed
 //! logs/CA/receipts.txt      which head was receipted by whom, and where that receipt stands
 //! forks/CA.txt              the proof that a log forked, if it did
+//! branches/CA-1.txt         what a log said on a branch that does not go on, after a restart certificate
 //! ```
 //!
 //! The same files may stand in a folder or in one `.tar.zst`. An audit reads each file once, record by record: it needs
@@ -31,6 +32,7 @@ mod layout;
 mod reading;
 mod records;
 mod report;
+mod restarted;
 mod selection;
 mod source;
 mod spans;
@@ -46,7 +48,7 @@ pub use copy::LogCopy;
 pub use export::{ExportError, Exported, Form, Job, Stage, export, partial};
 pub use grow::{GrowError, Growing, Position, Tree};
 pub use reading::{Item, Reading, ReadingError, Scope};
-pub use report::{ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report, RestartedLog};
+pub use report::{BranchReport, ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report, RestartedLog};
 pub use selection::{MAX_PART_BYTES, Place, Range, Redaction, Selection, SelectionError};
 pub use spans::Spans;
 pub use unpack::{MAX_ARCHIVE_BYTES, MAX_RATIO, peek, unpack_small};

@@ -8,7 +8,7 @@ use super::report::{MAX_LISTED, MarkedNote};
 use super::verify::Audit;
 use super::walk::{Pending, Walk};
 use crate::ledger::{Credential, Fault, ForkProof, Record, RecordError, RecordType, Restart};
-use crate::tlog::{Hash, leaf_hash, subtrees};
+use crate::tlog::{Checkpoint, Hash, leaf_hash, subtrees};
 
 impl Audit<'_> {
     /// Reads the three files of a log side by side: heads and receipts are checked when the tree has their size. `false`
@@ -234,7 +234,13 @@ impl Audit<'_> {
             }
             RecordType::Evidence => {
                 walk.out.evidence += 1;
-                match ForkProof::parse(record.payload, self.treaty) {
+                let proof = ForkProof::parse(record.payload, self.treaty);
+                if proof.as_ref().is_ok_and(|proof| self.is_late(proof, None)) {
+                    // What this log had receipted before decides.
+                    self.checked(walk, true);
+                }
+                match proof {
+                    Ok(proof) if self.is_late(&proof, Some(walk.given[proof.log()])) => {}
                     Ok(proof) => {
                         let why = format!("the proof is record {index} of the log of {}", party.name);
                         self.report.forked(&self.treaty.party(proof.log()).code, why, heads_of(&proof));
@@ -251,6 +257,7 @@ impl Audit<'_> {
         while let Some(Checked { marked, receipts, void }) = walk.checks.take(all, &self.crew) {
             walk.out.void += void;
             for (log, line) in receipts {
+                walk.given[log] = walk.given[log].max(line.size);
                 self.receipts[log].in_records(line, self.treaty);
             }
             self.report.marked_count += marked.len() as u64;
@@ -326,13 +333,46 @@ impl Audit<'_> {
                 *last = (*last).max(size);
             } else if !walk.astray && walk.tree.unsettled().is_empty() {
                 let why = format!("{by} holds another head of {size} records, in record {} of its log", line.index);
-                self.report.forked(&self.treaty.party(walk.log).code, why, vec![(size, line.root)]);
+                let head = Checkpoint { origin: self.treaty.origin(walk.log).to_owned(), size, root: line.root };
+                if walk.contradicted.len() < MAX_LISTED {
+                    walk.contradicted.push((why, head, line.by, line.index));
+                }
             }
             self.take_line(walk, line);
         }
     }
 
+    /// Whether a fork's proof says nothing, as one of its heads is by a key that was replaced since: see
+    /// [`crate::ledger::KeyHistory::is_late`]. `given` is the largest head of the log that the party in whose log the
+    /// proof stands had receipted before.
+    pub(super) fn is_late(&self, proof: &ForkProof, given: Option<u64>) -> bool {
+        let mut receipted = given.map(|given| move |size| Ok::<_, std::convert::Infallible>(given >= size));
+        let history = self.keys.party(proof.log());
+        let Ok(late) = proof.is_late(history, receipted.as_mut().map(|receipted| receipted as _));
+        late
+    }
+
+    /// Receipts that contradict the log show that it forked, but for those on heads by a key that was replaced since, by
+    /// who had receipted the change before.
+    fn contradictions(&mut self, walk: &mut Walk) {
+        let history = self.keys.party(walk.log);
+        for (why, head, by, index) in std::mem::take(&mut walk.contradicted) {
+            let mut receipted = |size: u64| {
+                let first = walk.first_after.get(&(by, size - 1));
+                Ok::<_, std::convert::Infallible>(first.is_some_and(|first| *first <= index))
+            };
+            let Ok(late) = history.is_late([history.log_key(head.size)], Some(&mut receipted));
+            if !late {
+                self.report.forked(&self.treaty.party(walk.log).code, why, vec![head]);
+            }
+        }
+    }
+
     fn take_line(&mut self, walk: &mut Walk, line: ReceiptLine) {
+        for change in self.keys.party(walk.log).changes().iter().filter(|change| change.index < line.size) {
+            let first = walk.first_after.entry((line.by, change.index)).or_insert(line.index);
+            *first = line.index.min(*first);
+        }
         self.receipts[walk.log].listed(line, self.treaty);
         walk.next_receipt(self.treaty, &mut self.report);
     }
@@ -404,10 +444,18 @@ impl Audit<'_> {
             self.report.fault(fault);
         }
         // Receipts for what is not here: the export is not all there is.
+        let code = &self.treaty.party(walk.log).code;
         while let Some(line) = walk.receipt {
-            walk.signed = walk.signed.max(line.size);
+            if self.report.certificates(code).next().is_some() {
+                // It may be of a branch that does not go on.
+                let origin = self.treaty.origin(walk.log).to_owned();
+                self.report.beyond(code, have, Checkpoint { origin, size: line.size, root: line.root });
+            } else {
+                walk.signed = walk.signed.max(line.size);
+            }
             self.take_line(walk, line);
         }
+        self.contradictions(walk);
     }
 }
 
@@ -422,7 +470,7 @@ fn at_place<'a>(record: Record<'a>, index: u64, origin: &str) -> Result<Record<'
     Ok(record)
 }
 
-/// Sizes and roots of a proof's two heads.
-pub(super) fn heads_of(proof: &ForkProof) -> Vec<(u64, Hash)> {
-    proof.checkpoints().map(|head| (head.size, head.root)).to_vec()
+/// A proof's two heads.
+pub(super) fn heads_of(proof: &ForkProof) -> Vec<Checkpoint> {
+    proof.checkpoints().map(Checkpoint::clone).to_vec()
 }

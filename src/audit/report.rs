@@ -1,7 +1,9 @@
 //! What an audit found.
 
-use crate::ledger::{Fault, FaultPlace, KeyLife, Mark, Restart, Timestamp};
-use crate::tlog::Hash;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ledger::{Fault, FaultPlace, KeyLife, Lies, Mark, Restart, Timestamp, lies};
+use crate::tlog::{Checkpoint, Hash};
 
 use super::Selection;
 
@@ -102,16 +104,28 @@ pub struct RestartedLog {
     pub other: u64,
     /// When the root says that it accepted both.
     pub issued: Timestamp,
+    /// What the other branch holds, if it is here and leads to its head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchReport>,
     #[serde(skip)]
     certificate: Option<Box<Restart>>,
+}
+
+/// A branch that does not go on: what was said on it stays said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct BranchReport {
+    /// Its records after the common ones.
+    pub records: u64,
+    /// Notifications among them.
+    pub notifications: u64,
 }
 
 /// What seems to show that a log forked, until it is known which certificates it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Suspicion {
     fork: ForkedLog,
-    /// Size and root of the heads; of one that contradicts the log itself, that one.
-    heads: Vec<(u64, Hash)>,
+    /// The heads; of one that contradicts the log itself, that one.
+    heads: Vec<Checkpoint>,
 }
 
 /// What an audit of an export found.
@@ -133,10 +147,15 @@ pub struct Report {
     pub marked_count: u64,
     /// Logs that forked.
     pub forks: Vec<ForkedLog>,
+    /// What seems to show a fork, and may lie on a branch that the log's root has accepted: its records are not here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<ForkedLog>,
     /// Forks that the log's party has accepted by a restart certificate.
     pub restarts: Vec<RestartedLog>,
     #[serde(skip)]
     pub(super) suspicions: Vec<Suspicion>,
+    #[serde(skip)]
+    pub(super) beyond: Vec<(String, u64, Checkpoint)>,
     /// Logs that are longer than what is here.
     pub missing: Vec<Missing>,
     /// What does not verify, at most [`MAX_LISTED`].
@@ -144,9 +163,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether everything verifies, nothing is known to be missing, and no log has forked.
+    /// Whether everything verifies, nothing is known to be missing or could not be told, and no log has forked.
     pub fn is_sound(&self) -> bool {
-        self.faults.is_empty() && self.missing.is_empty() && self.forks.is_empty()
+        self.faults.is_empty() && self.missing.is_empty() && self.forks.is_empty() && self.unchecked.is_empty()
     }
 
     /// What the part leaves out and what follows from that, in plain sentences; none for a whole ledger.
@@ -212,8 +231,8 @@ impl Report {
         self.fault(Fault { file: file.to_owned(), place: FaultPlace::default(), expected, found, means });
     }
 
-    /// Something shows that a log forked, by these heads: each with its size and root.
-    pub(super) fn forked(&mut self, party: &str, why: impl Into<String>, heads: Vec<(u64, Hash)>) {
+    /// Something shows that a log forked, by these heads.
+    pub(super) fn forked(&mut self, party: &str, why: impl Into<String>, heads: Vec<Checkpoint>) {
         let known = self.suspicions.iter().any(|other| other.fork.party == party && other.heads == heads);
         if known {
             return;
@@ -235,21 +254,80 @@ impl Report {
                 common: restart.common,
                 other: restart.other_head().size,
                 issued: restart.issued,
+                branch: None,
                 certificate: Some(Box::new(restart)),
             });
         }
     }
 
-    /// All logs were read: what no certificate explains is a fork.
-    pub(super) fn settle_forks(&mut self) {
+    /// The restart certificates of a log, each with its place in the report.
+    pub(super) fn certificates(&self, code: &str) -> impl Iterator<Item = (usize, &Restart)> {
+        let of_log = self.restarts.iter().enumerate().filter(move |(_, restarted)| restarted.party == code);
+        of_log.filter_map(|(at, restarted)| Some((at, restarted.certificate.as_deref()?)))
+    }
+
+    /// By restarted log: the sizes of the heads that seem to contradict it.
+    pub(super) fn sizes_in_question(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut wanted: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        let restarted = |code: &str| self.certificates(code).next().is_some();
+        for Suspicion { fork, heads } in self.suspicions.iter().filter(|s| restarted(&s.fork.party)) {
+            wanted.entry(fork.party.clone()).or_default().extend(heads.iter().map(|head| head.size));
+        }
+        wanted
+    }
+
+    /// A receipt is for more records of a restarted log than are here.
+    pub(super) fn beyond(&mut self, party: &str, have: u64, head: Checkpoint) {
+        let known = self.beyond.iter().any(|(of, _, other)| of == party && *other == head);
+        if !known && self.beyond.len() < MAX_SUSPICIONS {
+            self.beyond.push((party.to_owned(), have, head));
+        }
+    }
+
+    /// All logs were read: what is on no branch that a certificate names is a fork. `own` gives the root of a log at a
+    /// size, `branch` that of the branch which its certificate with this number, from 0, left, where records tell.
+    pub(super) fn settle_forks(
+        &mut self,
+        own: &mut dyn FnMut(&str, u64) -> Option<Hash>,
+        branch: &mut dyn FnMut(&str, usize, u64) -> Option<Hash>,
+    ) {
         for Suspicion { fork, heads } in std::mem::take(&mut self.suspicions) {
-            let of_log = self.restarts.iter().filter(|restarted| restarted.party == fork.party);
-            let mut certificates = of_log.filter_map(|restarted| restarted.certificate.as_deref());
-            let is_other =
-                |restart: &Restart, at: usize| heads.get(at).is_some_and(|(s, r)| restart.may_be_other(*s, r));
-            let explained = certificates.any(|restart| (0..heads.len()).any(|at| is_other(restart, at)));
-            if !explained && self.forks.len() < MAX_LISTED && self.forks.iter().all(|other| other.party != fork.party) {
-                self.forks.push(fork);
+            let code = fork.party.clone();
+            let certificates: Vec<_> = self.certificates(&code).map(|(_, restart)| restart.clone()).collect();
+            let mut place = |at: usize| {
+                let (head, against) = (&heads[at], heads.iter().enumerate().find(|(other, _)| *other != at));
+                let roots = certificates
+                    .iter()
+                    .enumerate()
+                    .map(|(number, restart)| (restart, branch(&code, number, head.size)));
+                lies(head, own(&code, head.size), against.map(|(_, head)| head), roots.collect::<Vec<_>>())
+            };
+            let found = match heads.len() {
+                _ if certificates.is_empty() => Lies::Elsewhere,
+                1 => place(0),
+                2 => Lies::of_fork([place(0), place(1)]),
+                // It was one too many.
+                _ => Lies::Elsewhere,
+            };
+            let list = match found {
+                Lies::Accepted => continue,
+                Lies::Elsewhere => &mut self.forks,
+                Lies::Unknown => &mut self.unchecked,
+            };
+            if list.len() < MAX_LISTED && list.iter().all(|other| other.party != code) {
+                list.push(fork);
+            }
+        }
+        for (party, have, head) in std::mem::take(&mut self.beyond) {
+            let certificates: Vec<_> = self.certificates(&party).map(|(_, restart)| restart.clone()).collect();
+            let at = |(number, restart)| (restart, branch(&party, number, head.size));
+            let roots: Vec<_> = certificates.iter().enumerate().map(at).collect();
+            if lies(&head, None, None, roots) == Lies::Accepted {
+                continue;
+            }
+            match self.missing.iter_mut().find(|missing| missing.party == party) {
+                Some(missing) => missing.signed = missing.signed.max(head.size),
+                None => self.missing.push(Missing { party, have, signed: head.size }),
             }
         }
     }

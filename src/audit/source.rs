@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::amendments;
 use super::archive::order;
-use super::layout::{CHECKPOINTS, FORKS, LOGS, PART, POLICY, PROFILE, README, RECEIPTS, RECORDS, TREATY};
+use super::layout::{BRANCHES, CHECKPOINTS, FORKS, LOGS, PART, POLICY, PROFILE, README, RECEIPTS, RECORDS, TREATY};
 use super::report::Report;
 use super::unpack::{Entry, Lane, Order};
 use crate::ledger::{MAX_AMENDMENTS, Treaty};
@@ -139,6 +139,25 @@ impl Source {
         }
     }
 
+    /// Opens a file that need not be there. In an archive they are read in its order.
+    pub fn file(&mut self, name: &str) -> io::Result<Option<Input>> {
+        match self {
+            Self::Folder(folder) => match open(&folder.join(name)) {
+                Ok(file) => Ok(Some(Input::File(BufReader::with_capacity(1 << 16, file)))),
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            },
+            Self::Archive { lanes, .. } => {
+                let Some(lane) = &mut lanes[2] else { return Err(gone()) };
+                let Some(size) = lane.seek(name)? else { return Ok(None) };
+                let lane = lanes[2].take().ok_or_else(gone)?;
+                Ok(Some(Input::Entry(Box::new(Entry::new(lane, size)))))
+            }
+        }
+    }
+
     /// A log's files were read: the archive goes on behind them.
     pub fn give_back(&mut self, which: usize, input: Input) -> io::Result<()> {
         if let (Self::Archive { lanes, .. }, Input::Entry(entry)) = (self, input) {
@@ -179,7 +198,7 @@ impl Layout<'_> {
     fn check(folder: &Path, treaty: &Treaty, part: bool, report: &mut Report) -> u64 {
         let mut layout = Layout {
             folder,
-            folders: [LOGS, FORKS, amendments::FOLDER].map(str::to_owned).into(),
+            folders: [LOGS, FORKS, BRANCHES, amendments::FOLDER].map(str::to_owned).into(),
             due: BTreeSet::new(),
             allowed: BTreeSet::new(),
             total: 0,

@@ -17,8 +17,8 @@ use super::selection::{MAX_PART_BYTES, Selection};
 use super::source::Source;
 use super::walk::Walk;
 use crate::ledger::{
-    AmendmentError, Fault, FaultPlace, Keyring, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES, Profile, Record,
-    Treaty, TreatyError, parse_bare_fork,
+    AmendmentError, Fault, FaultPlace, ForkProof, Keyring, MAX_PROFILE_BYTES, MAX_RECORD_BYTES, MAX_TREATY_BYTES,
+    Profile, Record, Treaty, TreatyError, parse_bare_fork,
 };
 use crate::node::final_size;
 use crate::tlog::{Hash, leaf_hash};
@@ -131,20 +131,22 @@ pub fn verify_export_by(
         part: None,
         report,
         receipts,
+        ends: vec![None; treaty.parties().len()],
         done: 0,
         total: 0,
         progress,
     };
     audit.small_files([read_me, profile, policy, part]);
     audit.total = audit.source.layout(treaty, audit.part.is_some(), &mut audit.report);
-    audit.forks();
+    let forks = audit.forks();
     audit.key_lists();
+    audit.shown_forks(forks);
     for log in 0..treaty.parties().len() {
         audit.log(log);
     }
     audit.receipt_sets();
     audit.asked_for();
-    audit.report.settle_forks();
+    audit.restarted(path);
     let Audit { source, mut report, .. } = audit;
     if let Err(error) = source.finish() {
         let means = "The archive is not one that an export makes; what was read of it is above.";
@@ -158,7 +160,7 @@ fn archive_name(path: &Path) -> String {
 }
 
 pub(super) struct Audit<'a> {
-    source: Source,
+    pub source: Source,
     pub treaty: &'a Treaty,
     pub shared: Arc<Treaty>,
     pub crew: Crew,
@@ -172,6 +174,8 @@ pub(super) struct Audit<'a> {
     pub report: Report,
     /// By receipted log: the receipts in the records of all logs, and those in its list.
     pub receipts: Vec<Differences>,
+    /// By log: size and root of its records, if they could be read to their end.
+    pub ends: Vec<Option<(u64, Hash)>>,
     pub done: u64,
     pub total: u64,
     pub progress: &'a mut dyn FnMut(u64, u64),
@@ -232,16 +236,15 @@ impl Audit<'_> {
         }
     }
 
-    fn forks(&mut self) {
+    fn forks(&mut self) -> Vec<ForkProof> {
+        let mut proofs = Vec::new();
         for (log, party) in self.treaty.parties().iter().enumerate() {
             let name = format!("{FORKS}/{}.txt", party.code);
             let read = self.source.small(&name, MAX_RECORD_BYTES);
             let Some(bytes) = self.present(&name, read) else { continue };
             let found = match parse_bare_fork(&bytes, self.treaty) {
                 Ok(proof) if proof.log() == log => {
-                    let (a, b) = proof.sizes();
-                    let why = format!("it signed contradictory heads of {a} and of {b} records");
-                    self.report.forked(&party.code, why, super::records::heads_of(&proof));
+                    proofs.push(proof);
                     continue;
                 }
                 Ok(_) => "one about another log".to_owned(),
@@ -249,6 +252,17 @@ impl Audit<'_> {
             };
             let means = format!("This file does not show that the log of {} forked.", party.name);
             self.report.file_fault(&name, "two contradictory heads of this log, with the proof", found, means);
+        }
+        proofs
+    }
+
+    /// The proofs count that are by no key which was replaced since: nobody's log shows where they were.
+    fn shown_forks(&mut self, proofs: Vec<ForkProof>) {
+        for proof in proofs.into_iter().filter(|proof| !self.is_late(proof, None)).collect::<Vec<_>>() {
+            let (a, b) = proof.sizes();
+            let why = format!("it signed contradictory heads of {a} and of {b} records");
+            let code = self.treaty.party(proof.log()).code.clone();
+            self.report.forked(&code, why, super::records::heads_of(&proof));
         }
     }
 
@@ -317,6 +331,7 @@ impl Audit<'_> {
         walk.out.complete = self.walk(&mut walk);
         walk.out.final_size = final_size(self.treaty, &walk.adoption, &walk.receipted);
         walk.out.records = walk.tree.size();
+        self.ends[log] = walk.out.complete.then(|| (walk.tree.size(), walk.tree.root()));
         let lives = walk.keys().lives();
         walk.out.keys = lives;
         if walk.out.complete && walk.key_leaves != self.key_leaves[log] {

@@ -1,5 +1,6 @@
 //! One log's three files, read side by side.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::branches::Branches;
@@ -48,6 +49,12 @@ pub(super) struct Walk {
     /// Leaf hash of the last record, if it is known.
     pub last_leaf: Option<Hash>,
     pub receipted: Vec<u64>,
+    /// By log: the largest head of it that this log has receipted so far.
+    pub given: Vec<u64>,
+    /// Receipts that contradict the log, each with what shows it, by whom it was given, and in which record.
+    pub contradicted: Vec<(String, Checkpoint, usize, u64)>,
+    /// By party and record that changed the log key: the party's first receipt for more.
+    pub first_after: BTreeMap<(usize, u64), u64>,
     /// Size of the largest head that is known to be signed.
     pub signed: u64,
     /// A head did not agree with the records; it is said once, until one agrees again.
@@ -80,6 +87,9 @@ impl Walk {
             pending: None,
             last_leaf: Some(treaty.hash()),
             receipted: vec![0; treaty.parties().len()],
+            given: vec![0; treaty.parties().len()],
+            contradicted: Vec::new(),
+            first_after: BTreeMap::new(),
             signed: 0,
             astray: false,
             checks: Checks::new(log, law.clone(), keys.clone()),

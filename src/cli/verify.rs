@@ -135,7 +135,8 @@ fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
         print_report(&report, context);
     }
     let against = match (report.faults.len(), report.forks.len(), report.missing.len()) {
-        (0, 0, 0) => return Ok(()),
+        (0, 0, 0) if report.unchecked.is_empty() => return Ok(()),
+        (0, 0, 0) => "What is there verifies, but what contradicts a log could not be compared with the other branch.",
         (0, 0, _) => "What is there verifies, but some logs are longer than what is here.",
         (0, ..) => "What is there verifies, but a log has forked.",
         _ => "The export does not verify: the faults are listed above, and what stands all the same.",
@@ -187,6 +188,15 @@ fn print_report(report: &Report, context: &Context) {
     for fork in &report.forks {
         out.line(format!("  {} the log of {}: {}.", out.bad("Forked:"), fork.party, fork.why));
     }
+    for fork in &report.unchecked {
+        let why = &fork.why;
+        out.line(format!(
+            "  {} the log of {}: {why}. Whether that is on the branch which its root has accepted, or on another one, only \
+             the records of that branch would show, and they are not here.",
+            out.bad("Not checked:"),
+            fork.party
+        ));
+    }
     for log in &report.restarts {
         let (party, common, index, other) = (&log.party, log.common, log.index, log.other);
         out.line(format!(
@@ -194,6 +204,13 @@ fn print_report(report: &Report, context: &Context) {
              accepted both at {} (record {index}), and it goes on with that of {index}.",
             display::time(log.issued)
         ));
+        out.line(match &log.branch {
+            Some(branch) => format!(
+                "  The other branch is here: {} records, {} of them notifications.",
+                branch.records, branch.notifications
+            ),
+            None => "  The records of the other branch are not here.".to_owned(),
+        });
     }
     print_faults(&report.faults, context);
     out.line(out.bold("Not proven:"));

@@ -36,6 +36,7 @@ pub enum LawError {
 /// The docket, shared.
 pub(super) struct Law {
     state: Mutex<State>,
+    profile: Arc<Profile>,
     changed: Condvar,
     stops: AtomicBool,
 }
@@ -45,8 +46,14 @@ struct State {
     failed: Option<ReadError>,
 }
 
-/// Something was committed; these receipts turned out to be of another branch.
-pub(super) type Committed = Vec<ReceiptEntry>;
+/// Something was committed.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// These receipts turned out to be of another branch.
+    pub refuted: Vec<ReceiptEntry>,
+    /// A log goes on with another branch than was held: what followed from its records is computed anew.
+    pub turned: bool,
+}
 
 impl Law {
     /// Starts to build it. Each message through the sender has it read what is new; it ends with the sender.
@@ -55,8 +62,9 @@ impl Law {
         profile: Arc<Profile>,
         store: Arc<Store>,
     ) -> std::io::Result<(Arc<Self>, Sender<Committed>, JoinHandle<()>)> {
-        let state = State { docket: Docket::new(treaty, profile), failed: None };
-        let law = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), stops: AtomicBool::new(false) });
+        let state = State { docket: Docket::new(treaty, profile.clone()), failed: None };
+        let (changed, stops) = (Condvar::new(), AtomicBool::new(false));
+        let law = Arc::new(Self { state: Mutex::new(state), profile, changed, stops });
         let (committed, commits) = channel();
         let shared = law.clone();
         let thread = std::thread::Builder::new().name("law".into()).spawn(move || shared.run(&store, &commits))?;
@@ -69,9 +77,13 @@ impl Law {
     }
 
     fn run(&self, store: &Store, commits: &Receiver<Committed>) {
-        let mut refuted = Vec::new();
+        let mut news = Committed::default();
         loop {
-            if let Err(error) = self.catch_up(store, &refuted) {
+            if news.turned {
+                let mut state = self.lock();
+                state.docket = Docket::new(store.treaty(), self.profile.clone());
+            }
+            if let Err(error) = self.catch_up(store, &news.refuted) {
                 tracing::error!(%error, "what is due could not be read from the store");
                 self.lock().failed = Some(error);
                 self.changed.notify_all();
@@ -79,8 +91,11 @@ impl Law {
             }
             // The node has stopped when nobody can commit any more.
             let Ok(first) = commits.recv() else { return };
-            refuted = first;
-            refuted.extend(commits.try_iter().flatten());
+            news = first;
+            for more in commits.try_iter() {
+                news.refuted.extend(more.refuted);
+                news.turned |= more.turned;
+            }
         }
     }
 

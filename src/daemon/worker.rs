@@ -143,12 +143,14 @@ impl Worker {
             // ahead of the database would stop a node for good that crashed between the two.
             self.store.commit(&batch, now_ms())?;
             if let Some(mark) = batch.high_water {
-                self.high_water.update(mark)?;
+                let left = batch.left_high_water;
+                if left { self.high_water.replace(mark) } else { self.high_water.update(mark) }?;
             }
         }
         if let Some(committed) = self.committed.as_ref().filter(|_| !batch.is_empty()) {
             // Whoever keeps the docket reads the rest from the store; it may have failed, and the node goes on.
-            let _ = committed.send(batch.refuted.clone());
+            let turned = !batch.restarts.is_empty();
+            let _ = committed.send(Committed { refuted: batch.refuted.clone(), turned });
         }
         let status = Status::of(&self.engine);
         self.status.send_if_modified(|before| {

@@ -79,7 +79,8 @@ impl ForkProof {
         let stated = Checkpoint::parse(smaller.text())?;
         let log = keys.log_of_origin(&stated.origin).ok_or(ForkError::UnknownLog(stated.origin))?;
         let history = keys.party(log);
-        let (smaller_key, larger_key) = (signer(smaller, history)?, signer(larger, history)?);
+        let size = Checkpoint::parse(larger.text())?.size;
+        let (smaller_key, larger_key) = (signer(smaller, stated.size, history)?, signer(larger, size, history)?);
         let (a, b) = (Checkpoint::verify(smaller, smaller_key)?, Checkpoint::verify(larger, larger_key)?);
         verify_consistency(a.size, &root, b.size, &b.root, &proof)?;
         if root == a.root {
@@ -114,7 +115,31 @@ impl ForkProof {
 
     /// The log keys with which the two heads are signed, by the history of that log.
     pub fn signed_by<'a>(&'a self, history: &'a KeyHistory) -> impl Iterator<Item = &'a VerifierKey> {
-        [&self.smaller, &self.larger].into_iter().filter_map(|note| signer(note, history).ok())
+        let heads = [&self.smaller, &self.larger].into_iter().zip(&self.checkpoints);
+        heads.filter_map(|(note, head)| signer(note, head.size, history).ok())
+    }
+
+    /// Whether one of the heads says nothing against the log, by what is known of its keys: see [`KeyHistory::is_late`].
+    pub fn is_late<E>(
+        &self,
+        history: &KeyHistory,
+        mut receipted: Option<&mut dyn FnMut(u64) -> Result<bool, E>>,
+    ) -> Result<bool, E> {
+        for (note, head) in [&self.smaller, &self.larger].into_iter().zip(&self.checkpoints) {
+            let at = match &mut receipted {
+                Some(receipted) => Some(&mut **receipted as &mut dyn FnMut(u64) -> Result<bool, E>),
+                None => None,
+            };
+            if history.is_late(signer(note, head.size, history).ok(), at)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The notes that put in force those keys of the heads that are not in the treaty file.
+    pub fn carried_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(String::as_bytes)
     }
 
     /// The sizes of the two heads.
@@ -177,9 +202,10 @@ impl ForkProof {
     }
 }
 
-/// The first key of the log's history that signed a head.
-fn signer<'a>(note: &SignedNote, history: &'a KeyHistory) -> Result<&'a VerifierKey, CheckpointError> {
-    for key in history.all_keys(Job::Log) {
+/// The key that signed a head: that in force for its size, as at a changeover two did; otherwise the first one of the log's
+/// history.
+fn signer<'a>(note: &SignedNote, size: u64, history: &'a KeyHistory) -> Result<&'a VerifierKey, CheckpointError> {
+    for key in std::iter::once(history.log_key(size)).chain(history.all_keys(Job::Log)) {
         match note.verify(key) {
             Ok(()) => return Ok(key),
             Err(NoteError::NotSigned(_)) => {}

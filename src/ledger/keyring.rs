@@ -248,6 +248,36 @@ impl KeyHistory {
         self.of(Job::Log).find(|change| self.log_key(change.index) == key).map(|change| change.index)
     }
 
+    /// Whether a head that is signed with these keys says nothing against the log.
+    ///
+    /// This is the one rule for every contradiction, wherever it is found. Whoever has a key that was replaced since can
+    /// sign what the log might have said before. That is held against the log only where another party's log shows it
+    /// before that party's first receipt for the changeover or more. `receipted` says whether that party had given a
+    /// receipt for a head of at least a size by then; `None` if nobody's log shows the head.
+    pub fn is_late<'a, E>(
+        &self,
+        signed: impl IntoIterator<Item = &'a VerifierKey>,
+        mut receipted: Option<&mut dyn FnMut(u64) -> Result<bool, E>>,
+    ) -> Result<bool, E> {
+        let mut late = false;
+        for key in signed {
+            let Some(change) = self.replaced_at(key) else { return Ok(false) };
+            if let Some(receipted) = &mut receipted
+                && !receipted(change + 1)?
+            {
+                return Ok(false);
+            }
+            late = true;
+        }
+        Ok(late)
+    }
+
+    /// Whether a log key is known to be the root's, and not from which record on it is in force.
+    pub fn is_unplaced(&self, key: &VerifierKey) -> bool {
+        let placed = self.of(Job::Log).any(|change| change.rotation.key.verifier() == Some(key));
+        *key != self.party.log && !placed
+    }
+
     /// Keys that may sign a head of this size; beyond what is known of the log, any one of them does.
     fn candidates(&self, size: u64, known: u64) -> Vec<&VerifierKey> {
         if size <= known {

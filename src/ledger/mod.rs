@@ -53,7 +53,7 @@ pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError, VerifyHead};
 pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
-pub use restart::{Branch, MAX_RESTART_BYTES, MAX_RESTARTS, Restart, RestartError, RestartPart, Restarted};
+pub use restart::{Branch, Lies, MAX_RESTART_BYTES, MAX_RESTARTS, Restart, RestartError, RestartPart, Restarted, lies};
 pub use silence::{Answer, MAX_SILENCE_RECORDS, Silence, SilencePart};
 pub use time::Timestamp;
 pub use treaty::{

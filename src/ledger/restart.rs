@@ -5,7 +5,8 @@
 //! stays signed by the party, provable, and attributed to it.
 //!
 //! It carries a fork proof whose two heads are the ends of the two branches, so that it shows by itself that they
-//! contradict each other. A head that lies on neither branch is not covered by it: the log freezes again.
+//! contradict each other. What it explains is exactly the heads of these two branches: one that lies on neither freezes
+//! the log again. Which it is, records tell, and never a size: [`Restart::covers`], [`lies`].
 
 use serde_json::{Value, json};
 
@@ -51,6 +52,9 @@ pub enum RestartError {
     /// The branches have to part before either of them ends, and in different records.
     #[error("the branches part in two different records that both of them have, which `common` does not say")]
     Common,
+    /// Of two heads of one size, none is the smaller one.
+    #[error("`keep`: both heads are of one size, and the one that goes on stands in `larger`")]
+    Keep,
     /// It carries another signature than the root's.
     #[error("a restart certificate carries the root's signature and no other")]
     OtherSignatures,
@@ -61,17 +65,20 @@ pub enum RestartError {
 pub struct Restart {
     /// So many records, from the first on, are the same on both branches.
     pub common: u64,
-    /// Shows that the ends of the two branches contradict each other. The one with the larger head goes on; of two that
-    /// are as large, the one that stands there as the larger.
+    /// Shows that the ends of the two branches contradict each other. Of two that are as large, the one that goes on stands
+    /// there as the larger.
     pub fork: ForkProof,
     /// When the root says it was issued.
     pub issued: Timestamp,
+    /// The branch with the smaller head goes on, rather than that with the larger one.
+    pub keeps_smaller: bool,
     /// Leaf hash of record `common` on the branch that goes on.
     pub kept_leaf: Hash,
     /// SHA-256 of the treaty file.
     pub ledger: Hash,
-    /// Leaf hash of record `common` on the other branch.
-    pub other_leaf: Hash,
+    /// Leaf hash of record `common` on the other branch. Without it nobody has that branch's records, and nothing is
+    /// covered of it but its head: somebody else may have signed that with the log's key.
+    pub other_leaf: Option<Hash>,
     /// The party's code.
     pub party: String,
     /// Why, for people.
@@ -83,9 +90,14 @@ impl Restart {
     pub fn to_text(&self) -> String {
         let mut value = json!({
             "action": "restart", "common": self.common, "fork": self.fork.to_text(), "issued": self.issued,
-            "kept_leaf": self.kept_leaf, "ledger": self.ledger, "other_leaf": self.other_leaf, "party": self.party,
-            "v": VERSION,
+            "kept_leaf": self.kept_leaf, "ledger": self.ledger, "party": self.party, "v": VERSION,
         });
+        if self.keeps_smaller {
+            value["keep"] = json!("smaller");
+        }
+        if let Some(leaf) = &self.other_leaf {
+            value["other_leaf"] = json!(leaf);
+        }
         if let Some(reason) = &self.reason {
             value["reason"] = json!(reason);
         }
@@ -108,9 +120,10 @@ impl Restart {
             common: fields.integer("common")?,
             fork: fork.map_err(|error| RestartError::Fork(Box::new(error)))?,
             issued: fields.time("issued")?,
+            keeps_smaller: keep(&mut fields)?,
             kept_leaf: fields.hash("kept_leaf")?,
             ledger: fields.hash("ledger")?,
-            other_leaf: fields.hash("other_leaf")?,
+            other_leaf: other_leaf(&mut fields)?,
             party: fields.text("party", "a party code", |code| is_party_code(code).then(|| code.to_owned()))?,
             reason: reason(&mut fields)?,
         };
@@ -135,8 +148,12 @@ impl Restart {
         if restart.fork.log() != log {
             return Err(RestartError::OtherLog);
         }
-        if restart.common >= restart.fork.sizes().0 || restart.kept_leaf == restart.other_leaf {
+        let (smaller, larger) = restart.fork.sizes();
+        if restart.common >= smaller || restart.other_leaf == Some(restart.kept_leaf) {
             return Err(RestartError::Common);
+        }
+        if restart.keeps_smaller && smaller == larger {
+            return Err(RestartError::Keep);
         }
         // Of what is new, nobody has to guess what another line means.
         if note.signatures().len() != 1 {
@@ -159,27 +176,102 @@ impl Restart {
         Self::verify(record.payload, log, treaty).ok().filter(|restart| restart.kept_head().size == record.index)
     }
 
-    /// The last head of the branch that goes on: the larger one, so that whatever the log signs after it is larger than
-    /// both, and nobody can take one branch's heads for the other's.
+    /// The last head of the branch that goes on.
     pub fn kept_head(&self) -> &Checkpoint {
-        self.fork.checkpoints()[1]
+        self.fork.checkpoints()[usize::from(!self.keeps_smaller)]
     }
 
     /// The last head of the other branch.
     pub fn other_head(&self) -> &Checkpoint {
-        self.fork.checkpoints()[0]
+        self.fork.checkpoints()[usize::from(self.keeps_smaller)]
     }
 
     /// The signed notes of the two heads: that which goes on, and the other one.
     pub fn notes(&self) -> (&SignedNote, &SignedNote) {
-        let (other, kept) = self.fork.heads();
-        (kept, other)
+        let (smaller, larger) = self.fork.heads();
+        if self.keeps_smaller { (smaller, larger) } else { (larger, smaller) }
     }
 
-    /// Whether a head can lie on the branch that does not go on, as far as size and root tell.
-    pub fn may_be_other(&self, size: u64, root: &Hash) -> bool {
+    /// Whether a head is one of the branch that does not go on, after the common records. `branch` is the root that this
+    /// branch has at the head's size, where its records are at hand; `None` comes back if only they would tell.
+    pub fn covers(&self, size: u64, root: &Hash, branch: Option<Hash>) -> Option<bool> {
         let other = self.other_head();
-        size > self.common && (size < other.size || (size == other.size && *root == other.root))
+        if size == other.size {
+            return Some(*root == other.root);
+        }
+        if size <= self.common || size > other.size || self.other_leaf.is_none() {
+            return Some(false);
+        }
+        branch.map(|branch| branch == *root)
+    }
+}
+
+/// Where a signed head of a log lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// On the log, or on a branch that the root has accepted: nothing speaks against it.
+    Accepted,
+    /// On neither: it is of a branch that no certificate names.
+    Elsewhere,
+    /// Records would tell that are not at hand.
+    Unknown,
+}
+
+impl Lies {
+    /// What two heads that contradict each other come to. If both are accepted, that is why they contradict each other.
+    pub fn of_fork(heads: [Self; 2]) -> Self {
+        match heads {
+            [Self::Accepted, Self::Accepted] => Self::Accepted,
+            [Self::Elsewhere, _] | [_, Self::Elsewhere] => Self::Elsewhere,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Where a head of a log lies by the certificates that count in it: each with the root that its other branch has at the
+/// head's size, and `own` that of the log itself, `None` where records are not at hand. `against` is a head that is proved
+/// to contradict this one, if there is one: then they are not on one branch.
+pub fn lies<'a>(
+    head: &Checkpoint,
+    own: Option<Hash>,
+    against: Option<&Checkpoint>,
+    certificates: impl IntoIterator<Item = (&'a Restart, Option<Hash>)>,
+) -> Lies {
+    let (mut own, mut unknown) = (own, false);
+    for (restart, branch) in certificates {
+        let other = restart.other_head();
+        let apart = against.is_some_and(|against| against == other && against != head);
+        match restart.covers(head.size, &head.root, branch) {
+            Some(true) => return Lies::Accepted,
+            None if !apart => unknown = true,
+            _ => {}
+        }
+        if restart.kept_head().size == head.size {
+            own = own.or(Some(restart.kept_head().root));
+        }
+    }
+    match own {
+        Some(own) if own == head.root => Lies::Accepted,
+        Some(_) if !unknown => Lies::Elsewhere,
+        _ => Lies::Unknown,
+    }
+}
+
+fn keep(fields: &mut Fields) -> Result<bool, FieldError> {
+    match fields.optional("keep") {
+        None => Ok(false),
+        Some(Value::String(which)) if which == "smaller" => Ok(true),
+        Some(_) => Err(FieldError::Wrong { field: "keep", expected: "`smaller`, or nothing" }),
+    }
+}
+
+fn other_leaf(fields: &mut Fields) -> Result<Option<Hash>, FieldError> {
+    match fields.optional("other_leaf") {
+        None => Ok(None),
+        Some(value) => match value.as_str().and_then(Hash::from_hex) {
+            Some(leaf) => Ok(Some(leaf)),
+            None => Err(FieldError::Wrong { field: "other_leaf", expected: "a SHA-256 in hex" }),
+        },
     }
 }
 

@@ -247,7 +247,7 @@ impl Engine {
         self.log_amendments();
         let missing = || ReadError(format!("amendment {number} should be a record of this log, and is not"));
         let Some(index) = self.logs[me].adoption.place_of(number) else { return Ok(Err(Refusal::TooLong)) };
-        let leaf = leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?);
+        let leaf = Some(leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?));
         Ok(Ok(Accepted { index, leaf, already: logged_before.is_some() }))
     }
 }

@@ -10,7 +10,7 @@ use super::memory::note_id;
 use super::storage::{Cosigned, LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{NoteId, Receipt, Record, RecordType, Restart, Treaty};
 use crate::note::SignedNote;
-use crate::tlog::{Appender, Checkpoint, Hash, Tiles, leaf_hash, root_at};
+use crate::tlog::{Appender, Checkpoint, Hash, TileWrite, Tiles, leaf_hash, root_at};
 
 /// Records read at a time.
 const PAGE_RECORDS: u64 = 256;
@@ -43,9 +43,14 @@ impl BranchTree {
         if edge.size() != head.size || edge.root() != head.root {
             return Ok(None);
         }
+        Ok(Some(Self::new(from, edge, full)))
+    }
+
+    /// The tree from where the branches part, of its end and the tiles that were full before it.
+    pub fn new(from: u64, edge: Appender, mut full: Vec<TileWrite>) -> Self {
+        let size = edge.size();
         full.extend(edge.partial_tiles());
-        let tiles = full.into_iter().map(|tile| ((tile.level, tile.n), tile.hashes)).collect();
-        Ok(Some(Self { from, size: head.size, tiles }))
+        Self { from, size, tiles: full.into_iter().map(|tile| ((tile.level, tile.n), tile.hashes)).collect() }
     }
 
     /// The branch's tiles; those that are whole before the branches part are the log's.
@@ -139,33 +144,49 @@ impl<'a> BranchRead<'a> {
     /// Receipts on this branch are in no index: they are found in the logs of those who gave them.
     fn find_receipts(&mut self, treaty: &Treaty) -> Result<(), ReadError> {
         let keys = load_keyring(treaty, self)?;
-        for by in (0..treaty.parties().len()).filter(|by| *by != self.log) {
-            let last = self.read.receipt_up_to(self.log, by, self.tree.from)?;
-            let mut at = last.map_or(0, |entry| entry.index + 1);
-            let end = self.read.size(by)?;
-            while at < end {
-                let page = self.read.records(by, at, PAGE_RECORDS.min(end - at), PAGE_BYTES)?;
-                if page.is_empty() {
-                    break;
+        let (log, read, parties) = (self.log, self.read, treaty.parties().len());
+        about(read, log, parties, self.tree.from, &mut |by, index, record| {
+            let Some(stated) = stated(record, treaty.origin(log)) else { return Ok(()) };
+            if stated.size <= self.tree.from || self.tree.root_at(log, stated.size, read)? != Some(stated.root) {
+                return Ok(());
+            }
+            if let Ok(receipt) = Receipt::verify(record.payload, by, index, &keys) {
+                let (size, time) = (stated.size, receipt.time);
+                self.receipts.entry((by, size)).or_insert(ReceiptEntry { log, by, size, index, time });
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Walks over the receipts and fork proofs in the other logs since each party's last receipt for at most so many records
+/// of a log: what is found on a branch is in no index. `found` is told the party, the place and the record.
+pub(super) fn about(
+    read: &dyn Read,
+    log: LogId,
+    parties: usize,
+    after: u64,
+    found: &mut dyn FnMut(LogId, u64, &Record<'_>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    for by in (0..parties).filter(|by| *by != log) {
+        let mut at = read.receipt_up_to(log, by, after)?.map_or(0, |entry| entry.index + 1);
+        let end = read.size(by)?;
+        while at < end {
+            let page = read.records(by, at, PAGE_RECORDS.min(end - at), PAGE_BYTES)?;
+            if page.is_empty() {
+                break;
+            }
+            for bytes in page {
+                if let Ok(record) = Record::parse(&bytes)
+                    && matches!(record.kind, RecordType::Receipt | RecordType::Evidence)
+                {
+                    found(by, at, &record)?;
                 }
-                for bytes in page {
-                    let index = at;
-                    at += 1;
-                    let Ok(record) = Record::parse(&bytes) else { continue };
-                    let Some(stated) = stated(&record, treaty.origin(self.log)) else { continue };
-                    if stated.size <= self.tree.from
-                        || self.tree.root_at(self.log, stated.size, self.read)? != Some(stated.root)
-                    {
-                        continue;
-                    }
-                    let Ok(receipt) = Receipt::verify(record.payload, by, index, &keys) else { continue };
-                    let (log, size, time) = (self.log, stated.size, receipt.time);
-                    self.receipts.entry((by, size)).or_insert(ReceiptEntry { log, by, size, index, time });
-                }
+                at += 1;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// The head that a receipt's record is about, if it is of a log; nothing is verified.

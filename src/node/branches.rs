@@ -1,21 +1,28 @@
 //! Branches that do not go on are mirrored as logs are: every node fetches their records from whoever holds them.
 //!
-//! A branch is kept whole or not at all, as only its end is signed: its records wait in memory until they lead there.
+//! A branch is kept whole or not at all, as only its end is signed: its records wait in memory until they lead there. Then
+//! every head that may be of it is compared with it.
+
+use std::sync::Arc;
 
 use super::branch::BranchTree;
 use super::engine::Engine;
 use super::message::{MAX_PAGE_RECORDS, Request};
 use super::storage::{LogId, NewRecord, Read, ReadError};
 use crate::ledger::{Record, Restart};
-use crate::tlog::{Appender, Hash, leaf_hash};
+use crate::tlog::{Appender, Hash, TileWrite, leaf_hash};
 
-/// Bytes of one branch that is being fetched. A longer one stays with those who hold it.
+/// Bytes of one branch that is being fetched. Of a longer one only the hashes are kept, until the node stops; its records
+/// stay with those who hold them.
 const MAX_WAITING_BYTES: usize = 64 << 20;
+/// Most records of a branch, after the common ones, that are looked at: 32 bytes of memory each.
+const MAX_BRANCH_RECORDS: u64 = 1 << 20;
 
 /// A branch on its way.
 pub(super) struct Incoming {
     edge: Appender,
     last_leaf: Hash,
+    full: Vec<TileWrite>,
     records: Vec<NewRecord>,
     bytes: usize,
 }
@@ -25,7 +32,7 @@ impl Engine {
     pub(super) fn fetch_branches(&mut self, peer: LogId) {
         let mut wanted = Vec::new();
         for replica in self.logs.iter().filter(|replica| replica.fork.is_none() && !replica.turned) {
-            for (restart, _) in &replica.restarts {
+            for (restart, _) in replica.restarts.iter().filter(|(restart, _)| can_be_held(restart)) {
                 let kept = restart.kept_head().size;
                 let key = (replica.log, kept);
                 if !self.held_branches.contains(&key) && replica.size() >= kept {
@@ -52,6 +59,20 @@ impl Engine {
                 if !self.held_branches.contains(&key) && !read.branch(log, key.1, last, 1, 1)?.is_empty() {
                     self.held_branches.insert(key);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// After a start: what stands in others' logs about a branch that is not here is in doubt, as it was before.
+    pub(super) fn review_missing_branches(&mut self, read: &dyn Read) -> Result<(), ReadError> {
+        self.note_held_branches(read)?;
+        for log in 0..self.logs.len() {
+            let lacks = |restart: &Restart| {
+                can_be_held(restart) && !self.held_branches.contains(&(log, restart.kept_head().size))
+            };
+            if self.logs[log].fork.is_none() && self.logs[log].restarts.iter().any(|(restart, _)| lacks(restart)) {
+                self.review_heads_of(log, read)?;
             }
         }
         Ok(())
@@ -84,7 +105,7 @@ impl Engine {
         for bytes in records {
             let index = incoming.edge.size();
             let leaf = leaf_hash(&bytes);
-            let first = index > restart.common || leaf == restart.other_leaf;
+            let first = index > restart.common || restart.other_leaf == Some(leaf);
             incoming.bytes += bytes.len();
             let kind = match Record::parse_at(&bytes, &origin, index, &incoming.last_leaf) {
                 Ok(record) if first && index < end.size => record.kind,
@@ -93,13 +114,13 @@ impl Engine {
                     return Ok(());
                 }
             };
-            if incoming.bytes > MAX_WAITING_BYTES {
-                self.held_branches.insert(key);
-                return Ok(());
-            }
-            incoming.edge.push(leaf, &mut Vec::new());
+            incoming.edge.push(leaf, &mut incoming.full);
             incoming.last_leaf = leaf;
-            incoming.records.push(NewRecord { log, index, kind, bytes });
+            if incoming.bytes <= MAX_WAITING_BYTES {
+                incoming.records.push(NewRecord { log, index, kind, bytes });
+            } else {
+                incoming.records = Vec::new();
+            }
         }
         if incoming.edge.size() < end.size {
             let next = incoming.edge.size();
@@ -110,6 +131,10 @@ impl Engine {
         } else if incoming.edge.root() == end.root {
             self.batch.branches.extend(incoming.records.into_iter().map(|record| (kept, record)));
             self.held_branches.insert(key);
+            let tree = BranchTree::new(restart.common, incoming.edge, incoming.full);
+            self.branches.insert(key, Arc::new(tree));
+            self.settle_doubts(log, read)?;
+            self.review_heads_of(log, read)?;
         } else {
             self.fault(peer, format!("records that do not lead to the head of the branch of {origin} that was left"));
         }
@@ -124,11 +149,16 @@ impl Engine {
             Some(last) => leaf_hash(&self.record(log, last, read)?.ok_or_else(damaged)?),
             None => self.config.treaty.hash(),
         };
-        Ok(Incoming { edge, last_leaf, records: Vec::new(), bytes: 0 })
+        Ok(Incoming { edge, last_leaf, full: Vec::new(), records: Vec::new(), bytes: 0 })
     }
 
     /// Whether the records of a branch are held.
     pub fn holds_branch(&self, log: LogId, restart: &Restart, read: &dyn Read) -> Result<bool, ReadError> {
         Ok(BranchTree::load(log, restart, read)?.is_some())
     }
+}
+
+/// Whether anybody is said to have a branch's records, and not too many of them.
+fn can_be_held(restart: &Restart) -> bool {
+    restart.other_leaf.is_some() && restart.other_head().size - restart.common <= MAX_BRANCH_RECORDS
 }

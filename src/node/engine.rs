@@ -199,6 +199,8 @@ pub struct Engine {
     /// Branches on their way.
     pub(super) incoming: BTreeMap<(LogId, u64), Incoming>,
     pub(super) mode: Mode,
+    /// The high-water mark on disk is on a branch that does not go on, and counts for nothing.
+    pub(super) left_high_water: bool,
     pub(super) connected: BTreeMap<LogId, PeerState>,
     pub(super) fetches: Fetches,
     pub(super) batch: Batch,
@@ -260,7 +262,7 @@ impl Engine {
         {
             config.high_water = Some(Cosigned { size: head.checkpoint.size, root: head.checkpoint.root });
         }
-        Ok(Self {
+        let mut engine = Self {
             config,
             logs,
             keys,
@@ -270,6 +272,7 @@ impl Engine {
             held_branches: BTreeSet::new(),
             incoming: BTreeMap::new(),
             mode: Mode::Unheard,
+            left_high_water: false,
             connected: BTreeMap::new(),
             fetches: Fetches::default(),
             batch: Batch::default(),
@@ -288,7 +291,9 @@ impl Engine {
             next_search_ms: 0,
             search_wait_ms: FIRST_SEARCH_MS,
             published,
-        })
+        };
+        engine.review_missing_branches(read)?;
+        Ok(engine)
     }
 
     /// Takes in what happened. `now_ms` is the clock in POSIX milliseconds.
@@ -325,6 +330,7 @@ impl Engine {
             self.issue_receipts(read)?;
         }
         self.answer_attests();
+        self.count_own_receipts(read)?;
         self.sign_own_head();
         self.unsigned = None;
         for replica in &mut self.logs {
@@ -370,6 +376,9 @@ impl Engine {
     fn tick(&mut self, read: &dyn Read) -> Result<(), ReadError> {
         for (peer, request) in self.fetches.expire(self.passed_ms, self.config.request_timeout_ms) {
             self.ask_again(peer, &request);
+        }
+        for log in 0..self.logs.len() {
+            self.settle_doubts(log, read)?;
         }
         self.search();
         let waiting: Vec<_> = self.connected.iter().filter(|(_, s)| s.ask_heads).map(|(peer, _)| *peer).collect();
@@ -423,13 +432,14 @@ impl Engine {
             let due = log != self.config.me
                 && log < self.config.treaty.settled_parties()
                 && replica.fork.is_none()
+                && replica.doubts().next().is_none()
                 && replica.head_size() == replica.size()
                 && replica.wants_until > before.map_or(0, |c| c.size);
             let Some(head) = replica.head.clone().filter(|_| due) else { continue };
             // A witness never contradicts itself: what it cosigned before must be a prefix of what it cosigns now.
             if let Some(before) = before
                 && replica.root_at(before.size, &self.batch, read)? != Some(before.root)
-                && !self.is_other(log, before.size, &before.root, read)?
+                && self.on_branch(log, before.size, &before.root, read)? == Some(false)
             {
                 self.contradicts_own_receipt(log, before, read)?;
                 continue;
@@ -446,6 +456,18 @@ impl Engine {
             self.batch.cosigned.push((log, cosigned));
             self.batch.receipts.push(ReceiptEntry { log, by: me, size, index: receipt.index, time });
             self.event(Event::Receipt { log, by: me, size, time });
+        }
+        Ok(())
+    }
+
+    /// What others have receipted of a branch of this log may be larger than what goes on: as the log grows past it, that
+    /// turns out to be about something else.
+    fn count_own_receipts(&mut self, read: &dyn Read) -> Result<(), ReadError> {
+        let me = self.config.me;
+        let own = &self.logs[me];
+        let (signed, size) = (own.head_size(), own.size());
+        if size > signed && own.stated.iter().any(|stated| *stated > signed) {
+            self.count_receipts(me, signed, me, read)?;
         }
         Ok(())
     }

@@ -18,8 +18,8 @@ use crate::tlog::{Checkpoint, Hash, leaf_hash};
 pub struct Accepted {
     /// Its place.
     pub index: u64,
-    /// Its leaf hash; zeroes of a restart certificate that waits for the records before it.
-    pub leaf: Hash,
+    /// Its leaf hash; `None` of a restart certificate that waits for the records before it, or for the node to sign.
+    pub leaf: Option<Hash>,
     /// It had been logged before; nothing new was written.
     pub already: bool,
 }
@@ -175,7 +175,7 @@ impl Engine {
         let signed = SignedNote::parse(note)
             .is_ok_and(|note| note.signatures().iter().all(|line| logged_note.signatures().contains(line)));
         Ok(match logged == *notification {
-            true if signed => Ok(Accepted { index, leaf: leaf_hash(&bytes), already: true }),
+            true if signed => Ok(Accepted { index, leaf: Some(leaf_hash(&bytes)), already: true }),
             true => Err(Refusal::OtherSignatures(index)),
             false => Err(Refusal::IdTaken(index)),
         })
@@ -200,7 +200,7 @@ impl Engine {
         };
         if let Some(index) = before {
             let missing = || ReadError(format!("record {index} of this log, a credential, is missing"));
-            let leaf = leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?);
+            let leaf = Some(leaf_hash(&self.record(me, index, read)?.ok_or_else(missing)?));
             return Ok(Ok(Accepted { index, leaf, already: true }));
         }
         match &credential {
@@ -291,7 +291,7 @@ impl Engine {
         let record = Record { index, log: treaty.origin(me), prev, time, kind, payload };
         let bytes = record.to_bytes().map_err(|_| Refusal::TooLong)?;
         let page = replica.check(treaty.origin(me), std::slice::from_ref(&bytes)).map_err(|_| Refusal::TooLong)?;
-        let leaf = leaf_hash(&bytes);
+        let leaf = Some(leaf_hash(&bytes));
         if self.unsigned.is_none() {
             self.unsigned = Some(Unsigned { end: replica.end(), tiles: self.batch.tiles.len() });
         }

@@ -115,16 +115,21 @@ impl Engine {
         if known > have {
             return Ok(Mode::Behind { have, known });
         }
+        // What was signed on a branch that the root has accepted binds this log no longer: it goes on with another.
+        if let Some(mark) = self.config.high_water
+            && !self.logs[me].restarts.is_empty()
+            && self.own_root(me, mark.size, read)? != Some(mark.root)
+            && self.on_branch(me, mark.size, &mark.root, read)? != Some(false)
+        {
+            (self.config.high_water, self.left_high_water) = (None, true);
+        }
         if let Some(mark) = self.config.high_water {
             if mark.size > have {
                 let heard = self.heard_enough();
                 let known = mark.size;
                 return Ok(if heard { Mode::BelowHighWater { have, known } } else { self.unheard() });
             }
-            // What was signed on a branch that the root has accepted is no contradiction any more.
-            if own.root_at(mark.size, &self.batch, read)? != Some(mark.root)
-                && !self.is_other(me, mark.size, &mark.root, read)?
-            {
+            if self.own_root(me, mark.size, read)? != Some(mark.root) {
                 return Ok(Mode::Contradicted);
             }
         }
@@ -137,6 +142,7 @@ impl Engine {
         if self.config.high_water.is_none_or(|before| before.size < head.size) {
             self.config.high_water = Some(head);
             self.batch.high_water = Some(head);
+            self.batch.left_high_water |= std::mem::take(&mut self.left_high_water);
         }
     }
 

@@ -6,9 +6,9 @@
 
 use super::engine::{Engine, FIRST_SEARCH_MS};
 use super::message::Request;
+use super::replica::Head;
 use super::storage::{LogId, Read, ReadError};
 use crate::ledger::{ForkProof, Job, KeyHistory, Keyring, Record, RecordType};
-use crate::note::{SignedNote, VerifierKey};
 
 /// Shortest time between two questions to one peer for the keys of one log, in milliseconds.
 const ASK_AGAIN_MS: u64 = 4 * FIRST_SEARCH_MS;
@@ -79,26 +79,53 @@ impl Engine {
         }
     }
 
-    /// Whether a head is signed with a key that was replaced since, and is not shown to be older than that.
-    ///
-    /// Whoever has the old key can sign what the log might have said before. That is held against the log only where
-    /// another party's log shows, at `seen`, that it was there before that party receipted the change.
+    /// Whether a head says nothing against its log, by the keys that signed it; `seen` is where in a log it stands.
     pub(super) fn is_late(
         &self,
         log: LogId,
-        note: &SignedNote,
+        head: &Head,
         seen: Option<Place>,
         read: &dyn Read,
     ) -> Result<bool, ReadError> {
         let history = self.keys.party(log);
-        let signed: Vec<_> = history.all_keys(Job::Log).filter(|key| note.verify(key).is_ok()).collect();
-        any_late(history, signed.into_iter(), seen, &mut |by, size| self.first_receipt(log, by, size, read))
+        let signed: Vec<_> = history.all_keys(Job::Log).filter(|key| head.note.verify(key).is_ok()).collect();
+        let mut first = |by, size| self.first_receipt(log, by, size, read);
+        let mut receipted = seen.map(|seen| receipted_by(seen, &mut first));
+        history.is_late(signed, receipted.as_mut().map(|f| f as _))
     }
 
     /// The same, of a fork's proof that stands in the log of another party.
     pub(super) fn is_late_proof(&self, proof: &ForkProof, seen: Place, read: &dyn Read) -> Result<bool, ReadError> {
         let log = proof.log();
-        late_proof(&self.keys, proof, seen, &mut |by, size| self.first_receipt(log, by, size, read))
+        let mut first = |by, size| self.first_receipt(log, by, size, read);
+        proof.is_late(self.keys.party(log), Some(&mut receipted_by(seen, &mut first)))
+    }
+
+    /// Whether a fork's proof cannot be judged yet: a key that signed one of its heads is the log's by its root's word, and
+    /// from which record on it is in force, records tell that are still to come. Then one of the heads may be by a key
+    /// that had been replaced. They are in doubt until then.
+    pub(super) fn awaits_keys(&mut self, proof: &ForkProof, seen: Option<Place>) -> bool {
+        let (log, treaty) = (proof.log(), self.config.treaty.clone());
+        for note in proof.carried_keys() {
+            // What a proof carries was verified with it.
+            let _ = self.keys.party_mut(log).announce(note, &treaty);
+        }
+        let history = self.keys.party(log);
+        let keys: Vec<_> = proof.signed_by(history).cloned().collect();
+        let awaits = keys.first() != keys.last() && keys.iter().any(|key| history.is_unplaced(key));
+        if awaits {
+            let (notes, heads) = (proof.heads(), proof.checkpoints());
+            for (note, checkpoint) in [notes.0, notes.1].into_iter().zip(heads) {
+                self.logs[log].doubt(Head { checkpoint: checkpoint.clone(), note: note.clone() }, seen);
+            }
+        }
+        awaits
+    }
+
+    /// Whether a head is signed with a key of which it is not known from which record on it is in force.
+    pub(super) fn is_by_unplaced(&self, log: LogId, head: &Head) -> bool {
+        let history = self.keys.party(log);
+        history.all_keys(Job::Log).any(|key| history.is_unplaced(key) && head.note.verify(key).is_ok())
     }
 
     /// Index of a party's first receipt on a head of at least this size, stored or in this step's batch.
@@ -109,38 +136,19 @@ impl Engine {
     }
 }
 
-/// Whether a fork's proof in a party's log is held against the forked log: see [`Keyring`].
+/// Whether a fork's proof in a party's log is held against the forked log: see [`KeyHistory::is_late`].
 ///
-/// With the stored receipts alone; a proof that came too late says nothing.
+/// With the stored receipts alone.
 pub fn counts(proof: &ForkProof, by: LogId, index: u64, keys: &Keyring, read: &dyn Read) -> Result<bool, ReadError> {
     let log = proof.log();
     let mut first = |by, size| Ok(read.receipt_from(log, by, size)?.map(|entry| entry.index));
-    Ok(!late_proof(keys, proof, (by, index), &mut first)?)
+    Ok(!proof.is_late(keys.party(log), Some(&mut receipted_by((by, index), &mut first)))?)
 }
 
-type FirstReceipt<'a> = &'a mut dyn FnMut(LogId, u64) -> Result<Option<u64>, ReadError>;
-
-fn late_proof(keys: &Keyring, proof: &ForkProof, seen: Place, first: FirstReceipt<'_>) -> Result<bool, ReadError> {
-    let history = keys.party(proof.log());
-    let signed: Vec<_> = proof.signed_by(history).collect();
-    any_late(history, signed.into_iter(), Some(seen), first)
-}
-
-fn any_late<'a>(
-    history: &KeyHistory,
-    signed: impl Iterator<Item = &'a VerifierKey>,
-    seen: Option<Place>,
-    first: FirstReceipt<'_>,
-) -> Result<bool, ReadError> {
-    for key in signed {
-        let Some(change) = history.replaced_at(key) else { continue };
-        let in_time = match seen {
-            None => false,
-            Some((by, index)) => first(by, change + 1)?.is_none_or(|receipt| index < receipt),
-        };
-        if !in_time {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether a party had given a receipt for a head of at least a size before a place in its log.
+fn receipted_by<'a>(
+    (by, index): Place,
+    first: &'a mut dyn FnMut(LogId, u64) -> Result<Option<u64>, ReadError>,
+) -> impl FnMut(u64) -> Result<bool, ReadError> + 'a {
+    move |size| Ok(first(by, size)?.is_some_and(|receipt| receipt <= index))
 }

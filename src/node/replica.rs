@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use super::rekey::Place;
 use super::storage::{Batch, Cosigned, LogId, LogTiles, NewRecord, Read, ReadError};
 use crate::ledger::{
     Adoption, ForkProof, KeyHistory, Keyring, Record, RecordError, RecordType, Restart, Timestamp, Treaty,
@@ -17,8 +18,8 @@ use crate::tlog::{
 const RECENT_ROOTS: usize = 64;
 /// Contradicting heads remembered per log while a proof is being asked for.
 const MAX_SUSPECTS: usize = 4;
-/// Heads of an explained fork that are remembered per log until the records held reach them.
-const MAX_UNCOMPARED: usize = 8;
+/// Heads that are remembered per log until records tell where they lie. Those in others' logs are found again there.
+const MAX_DOUBTS: usize = 8;
 
 /// A head that the log signed.
 #[derive(Clone, Debug)]
@@ -104,8 +105,9 @@ pub(super) struct Replica {
     pub fork: Option<ForkProof>,
     /// Restart certificates that were accepted, with the notes they came as, by the size of the kept head.
     pub restarts: Vec<(Restart, Vec<u8>)>,
-    /// Signed heads of a fork that was explained, which are still to be compared with the records to come.
-    uncompared: Vec<Head>,
+    /// Signed heads of a log that was restarted, which are still to be compared with the records to come; and the place
+    /// where each stands, if it stands in a log.
+    doubts: Vec<(Head, Option<Place>)>,
     /// In this step the end of the log was set aside: nothing is taken in before that is stored.
     pub turned: bool,
     recent: VecDeque<(u64, Hash)>,
@@ -191,7 +193,7 @@ impl Replica {
             stated,
             fork,
             restarts,
-            uncompared: Vec::new(),
+            doubts: Vec::new(),
             turned: false,
             recent,
             changed,
@@ -303,6 +305,11 @@ impl Replica {
         self.head = Some(head);
     }
 
+    /// A head that was to be caught up with is not of this log.
+    pub fn give_up(&mut self, head: &Checkpoint) {
+        self.target = self.target.take().filter(|target| target.checkpoint != *head);
+    }
+
     /// After a page was taken in: keeps the head that covers it, which becomes the log's head where they end together.
     pub fn cover(&mut self, head: Head, batch: &mut Batch) {
         if head.checkpoint.size == self.size() {
@@ -347,20 +354,22 @@ impl Replica {
         self.suspects.clear();
     }
 
-    /// Remembers the heads of an explained fork that are larger than what is held.
-    pub fn remember_heads(&mut self, fork: &ForkProof) {
-        let heads = [fork.heads().0, fork.heads().1].into_iter().zip(fork.checkpoints());
-        for (note, checkpoint) in heads.filter(|(_, checkpoint)| checkpoint.size > self.edge.size()) {
-            if self.uncompared.len() < MAX_UNCOMPARED {
-                self.uncompared.push(Head { checkpoint: checkpoint.clone(), note: note.clone() });
-            }
+    /// Remembers a head of which missing records will tell whether it is of this log, or of a branch that was accepted.
+    pub fn doubt(&mut self, head: Head, seen: Option<Place>) {
+        let known = self.doubts.iter().any(|(other, _)| other.checkpoint == head.checkpoint);
+        if !known && self.doubts.len() < MAX_DOUBTS {
+            self.doubts.push((head, seen));
         }
     }
 
-    /// Those of them that the records held reach now.
-    pub fn reached(&mut self) -> Vec<Head> {
-        let size = self.edge.size();
-        self.uncompared.extract_if(.., |head| head.checkpoint.size <= size).collect()
+    /// The heads in doubt.
+    pub fn doubts(&self) -> impl Iterator<Item = &Head> {
+        self.doubts.iter().map(|(head, _)| head)
+    }
+
+    /// The same, to be looked at again.
+    pub fn take_doubts(&mut self) -> Vec<(Head, Option<Place>)> {
+        std::mem::take(&mut self.doubts)
     }
 
     /// The log ends here from now on: what came after is set aside.

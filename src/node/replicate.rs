@@ -59,7 +59,7 @@ impl Engine {
             Ok(head) => head,
             Err(error) => return Ok(self.bad_head(from, log, &error)),
         };
-        if stated.size > self.logs[log].size() && self.is_other(log, stated.size, &stated.root, read)? {
+        if self.is_passed_by(log, &stated, read)? {
             return Ok(true);
         }
         self.peer_has(from, log, stated.size);
@@ -188,7 +188,7 @@ impl Engine {
         if self.logs[log].fork.is_some() || self.logs[log].turned || size == 0 {
             return Ok(());
         }
-        if size > self.logs[log].size() && self.is_other(log, size, &head.checkpoint.root, read)? {
+        if self.is_passed_by(log, &head.checkpoint, read)? {
             return Ok(());
         }
         self.yield_to(log, &head);
@@ -204,7 +204,16 @@ impl Engine {
         }
         match &replica.target {
             Some(target) if target.checkpoint.size == size && target.checkpoint.root != head.checkpoint.root => {
-                let (a, b, root) = (target.note.clone(), head.note, head.checkpoint.root);
+                let (a, b, root) = (target.note.clone(), head.note.clone(), head.checkpoint.root);
+                if let Ok(proof) = ForkProof::new(&self.keys, &a, &b, root, Vec::new())
+                    && self.awaits_keys(&proof, from.1)
+                {
+                    // Whichever it is, the log goes on under the key that its root has put in force last.
+                    if self.is_by_unplaced(log, &head) {
+                        self.logs[log].target = Some(head);
+                    }
+                    return Ok(());
+                }
                 self.prove_fork(&a, &b, root, Vec::new(), read)?;
             }
             Some(target) if target.checkpoint.size >= size => {}
@@ -255,9 +264,11 @@ impl Engine {
                 return Ok(false);
             }
         };
-        if let Some(index) = self.lacks_certificate(log, size, &records) {
-            let what = format!("record {index} of {origin} is not the restart certificate with which that log goes on");
+        if let Some(index) = self.leaves_the_log(log, size, &records) {
+            let what = format!("record {index} of {origin} is not that of the branch with which that log goes on");
             self.fault(peer, what);
+            // It leads to a branch, not on: what else is known of the log is asked for.
+            self.logs[log].give_up(&head.checkpoint);
             self.peer_lacks(peer, &lacks);
             self.ask_restarts(peer, log);
             return Ok(false);
@@ -294,7 +305,8 @@ impl Engine {
                 RecordType::Evidence => {
                     if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty)
                         && !self.is_late_proof(&proof, (log, index), read)?
-                        && !self.is_explained(&proof, read)?
+                        && !self.awaits_keys(&proof, Some((log, index)))
+                        && self.is_unexplained(&proof, Some((log, index)), read)?
                     {
                         let forked = proof.log();
                         self.record_fork(proof);
@@ -316,9 +328,7 @@ impl Engine {
             }
         }
         self.pass_times(log, passed, times.get((passed - size) as usize..).unwrap_or_default());
-        for head in self.logs[log].reached() {
-            self.observe_head(log, head, (peer, None), read)?;
-        }
+        self.settle_doubts(log, read)?;
         Ok(true)
     }
 
@@ -365,7 +375,13 @@ impl Engine {
     }
 
     /// Records of a log came in after this size: earlier receipts for them count now, or show the other branch of a fork.
-    fn count_receipts(&mut self, log: LogId, after: u64, peer: LogId, read: &dyn Read) -> Result<(), ReadError> {
+    pub(super) fn count_receipts(
+        &mut self,
+        log: LogId,
+        after: u64,
+        peer: LogId,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         for by in 0..self.logs.len() {
             if self.logs[log].stated[by] <= after {
                 continue;
@@ -433,9 +449,22 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether a head beyond the records held is of a branch that does not go on, and nothing to catch up with. Up to the
+    /// head that is kept, that one leads the way.
+    fn is_passed_by(&mut self, log: LogId, head: &Checkpoint, read: &dyn Read) -> Result<bool, ReadError> {
+        if head.size <= self.logs[log].size() || self.logs[log].restarts.is_empty() {
+            return Ok(false);
+        }
+        let kept = self.logs[log].restarts.last().map_or(0, |(restart, _)| restart.kept_head().size);
+        Ok(match self.on_branch(log, head.size, &head.root, read)? {
+            Some(on_branch) => on_branch,
+            None => head.size < kept,
+        })
+    }
+
     /// A verified head that does not fit the records held. Proves the fork, or asks for what proves it. Says who told
     /// of it, and where in a log it stands.
-    fn contradicts(
+    pub(super) fn contradicts(
         &mut self,
         log: LogId,
         head: Head,
@@ -445,14 +474,19 @@ impl Engine {
         if self.logs[log].fork.is_some() {
             return Ok(());
         }
-        if self.is_other(log, head.checkpoint.size, &head.checkpoint.root, read)?
-            || self.prove_third(log, &head, read)?
-        {
-            return Ok(());
-        }
-        if self.is_late(log, &head.note, seen, read)? {
+        if self.is_late(log, &head, seen, read)? {
             self.fault(peer, "a head signed with a key that the log has replaced since, which proves nothing");
             return Ok(());
+        }
+        match self.on_branch(log, head.checkpoint.size, &head.checkpoint.root, read)? {
+            Some(true) => return Ok(()),
+            None => {
+                self.logs[log].give_up(&head.checkpoint);
+                self.logs[log].doubt(head, seen);
+                return Ok(());
+            }
+            Some(false) if self.prove_third(log, &head, read)? => return Ok(()),
+            Some(false) => {}
         }
         let replica = &mut self.logs[log];
         let size = head.checkpoint.size;
@@ -526,7 +560,7 @@ impl Engine {
         read: &dyn Read,
     ) -> Result<(), ReadError> {
         if let Ok(proof) = ForkProof::new(&self.keys, smaller, larger, root, proof)
-            && !self.is_explained(&proof, read)?
+            && self.is_unexplained(&proof, None, read)?
         {
             self.record_fork(proof);
         }

@@ -1,28 +1,22 @@
 //! Restart certificates in the node: a log that forked goes on once its root has accepted both branches.
 //!
-//! A certificate is taken in only if it leaves nothing out: every head of the log that this node knows to be signed lies
-//! on one of the two branches that it names. Then the fork is explained; what is held of the other branch is set aside,
-//! where it stays readable and provable, and the records of the branch that goes on are fetched from the common ones on.
-//! A head that turns up later and lies on neither branch freezes the log again.
+//! A certificate is taken in only if it leaves nothing out: no head of the log that this node knows to be signed lies
+//! elsewhere than on one of the two branches that it names. Then the fork is explained; what is held of the other branch is
+//! set aside, where it stays readable and provable, and the records of the branch that goes on are fetched from the common
+//! ones on. Heads of which only missing records tell are in doubt (`doubts`). A head on neither branch freezes the log again.
 
-use std::sync::Arc;
-
-use super::branch::{BranchTree, stated};
+use super::branch::{about, stated};
 use super::engine::{Engine, Event, FIRST_SEARCH_MS};
 use super::message::Request;
 use super::own::{Accepted, Refusal};
 use super::recovery::Mode;
 use super::replica::{Head, last_receipt_within};
 use super::storage::{Cosigned, LogId, Read, ReadError, ReceiptEntry, SetAside};
-use crate::ledger::{ForkProof, MAX_RESTARTS, Receipt, Record, RecordType, Restart};
-use crate::tlog::{Appender, Checkpoint, Hash, TileWrite, Tiles, consistency_proof, leaf_hash};
+use crate::ledger::{Lies, MAX_RESTARTS, Receipt, Record, RecordType, Restart, lies};
+use crate::tlog::{Appender, Checkpoint, TileWrite, Tiles, leaf_hash};
 
 /// Shortest time between two questions to one peer for the certificates of one log, in milliseconds.
 const ASK_AGAIN_MS: u64 = 4 * FIRST_SEARCH_MS;
-/// Records read at a time.
-const PAGE_RECORDS: u64 = 256;
-const PAGE_BYTES: usize = 1 << 20;
-
 /// Why a restart certificate was not taken in. The log stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -118,10 +112,13 @@ impl Engine {
             Ok(stand) => stand,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if let Some(hidden) = self.hidden(log, &restart, stand, read)? {
-            return Ok(Err(RestartRefusal::Hides(hidden)));
-        }
+        let doubts = match self.doubtful(log, &restart, stand, read)? {
+            Ok(doubts) => doubts,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         self.turn(log, restart, note, stand, read)?;
+        doubts.into_iter().for_each(|head| self.logs[log].doubt(head, None));
+        self.review_heads_of(log, read)?;
         Ok(Ok(true))
     }
 
@@ -156,7 +153,8 @@ impl Engine {
                 Ok(Stand::Kept)
             });
         }
-        if leaf != Some(restart.other_leaf) || !at(other)? {
+        // Nobody is said to have records of a branch of which only the head is named.
+        if leaf.is_none() || leaf != restart.other_leaf || !at(other)? {
             return Ok(Err(RestartRefusal::Neither));
         }
         let certified = replica.restarts.iter().any(|(before, _)| {
@@ -166,14 +164,15 @@ impl Engine {
         Ok(if certified { Err(RestartRefusal::TakesBack) } else { Ok(Stand::Other) })
     }
 
-    /// The size of a head that is known to be signed and that is on neither branch, if there is one.
-    fn hidden(
+    /// Looks at every head that is known to be signed. Those in doubt come back; one on neither branch refuses the
+    /// certificate.
+    fn doubtful(
         &mut self,
         log: LogId,
         restart: &Restart,
         stand: Stand,
         read: &dyn Read,
-    ) -> Result<Option<u64>, ReadError> {
+    ) -> Result<Result<Vec<Head>, RestartRefusal>, ReadError> {
         let (kept, other) = (restart.kept_head().size, restart.other_head().size);
         let replica = &self.logs[log];
         let goes_on = stand == Stand::Kept && replica.size() > kept;
@@ -186,128 +185,50 @@ impl Engine {
         let held = replica.anchor().map_or(0, |head| head.checkpoint.size).max(replica.size());
         let most = replica.receipted.iter().copied().max().unwrap_or(0).max(held);
         if most > end {
-            return Ok(Some(most));
+            return Ok(Err(RestartRefusal::Hides(most)));
         }
-        // Receipts for larger heads may be for what follows the certificate: they are compared when the records come.
-        let suspects: Vec<_> = replica.suspects().map(|head| head.checkpoint.clone()).collect();
-        for head in suspects {
-            let on_kept = head == *restart.kept_head();
-            if !on_kept && !restart.may_be_other(head.size, &head.root) && head.size > kept {
-                return Ok(Some(head.size));
+        let mut heads: Vec<(Head, Option<Checkpoint>)> = replica.suspects().map(|head| (head.clone(), None)).collect();
+        if stand == Stand::Other {
+            // It has to lead to the head that is named, and that the records that are still to come show.
+            heads.extend(replica.anchor().map(|head| (head.clone(), None)));
+        }
+        if let Some(fork) = &replica.fork {
+            let ((a, b), [smaller, larger]) = (fork.heads(), fork.checkpoints());
+            heads.push((Head { checkpoint: smaller.clone(), note: a.clone() }, Some(larger.clone())));
+            heads.push((Head { checkpoint: larger.clone(), note: b.clone() }, Some(smaller.clone())));
+        }
+        let mut doubts = Vec::new();
+        for (head, against) in heads {
+            match self.lies_by(log, restart, stand, (&head.checkpoint, against.as_ref()), read)? {
+                Lies::Accepted => {}
+                Lies::Elsewhere => return Ok(Err(RestartRefusal::Hides(head.checkpoint.size))),
+                Lies::Unknown => doubts.push(head),
             }
         }
-        let Some(fork) = self.logs[log].fork.clone() else { return Ok(None) };
-        let [smaller, larger] = fork.checkpoints().map(Checkpoint::clone);
-        let explained = self.explains(log, restart, stand, [&smaller, &larger], read)?;
-        Ok((!explained).then_some(larger.size))
+        Ok(Ok(doubts))
     }
 
-    /// Whether two heads that contradict each other are those of the two branches, one each.
-    fn explains(
+    /// Where a head lies, if a certificate is taken in that is not yet.
+    fn lies_by(
         &mut self,
         log: LogId,
         restart: &Restart,
         stand: Stand,
-        heads: [&Checkpoint; 2],
+        (head, against): (&Checkpoint, Option<&Checkpoint>),
         read: &dyn Read,
-    ) -> Result<bool, ReadError> {
-        let (mut kept, mut other) = ([false; 2], [false; 2]);
-        let tree = match stand {
-            Stand::Other => None,
-            _ => self.branch_tree(log, restart, read)?,
+    ) -> Result<Lies, ReadError> {
+        let held = self.own_root(log, head.size, read)?;
+        let (own, branch) = match stand {
+            // What is held is the other branch.
+            Stand::Other => (held.filter(|_| head.size <= restart.common), held),
+            Stand::Kept | Stand::Before => (held, self.branch_root(log, restart, head, read)?),
         };
-        for (at, head) in heads.into_iter().enumerate() {
-            let replica = &mut self.logs[log];
-            let own = match head.size <= replica.size() {
-                true => replica.root_at(head.size, &self.batch, read)?.map(|root| root == head.root),
-                false => None,
-            };
-            let may = restart.may_be_other(head.size, &head.root);
-            let same_end = head.size == restart.kept_head().size && head.root != restart.kept_head().root;
-            (kept[at], other[at]) = match stand {
-                // What is held is the other branch.
-                Stand::Other => (own != Some(true) && !same_end, may && own.unwrap_or(true)),
-                Stand::Kept | Stand::Before => {
-                    let known = match &tree {
-                        Some(tree) => tree.root_at(log, head.size, read)?,
-                        None => None,
-                    };
-                    let on_other = may && own != Some(true) && known.is_none_or(|root| root == head.root);
-                    (own.unwrap_or(!same_end), on_other)
-                }
-            };
+        let accepted = self.logs[log].restarts.clone();
+        let mut branches = vec![(restart, branch)];
+        for (before, _) in &accepted {
+            branches.push((before, self.branch_root(log, before, head, read)?));
         }
-        Ok((kept[0] && other[1]) || (kept[1] && other[0]))
-    }
-
-    /// Whether a fork's proof is explained by a certificate that was accepted.
-    pub(super) fn is_explained(&mut self, proof: &ForkProof, read: &dyn Read) -> Result<bool, ReadError> {
-        let log = proof.log();
-        let [smaller, larger] = proof.checkpoints().map(Checkpoint::clone);
-        for (restart, _) in self.logs[log].restarts.clone() {
-            if self.explains(log, &restart, Stand::Kept, [&smaller, &larger], read)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether a head that contradicts the records held is on a branch that was accepted and does not go on.
-    pub(super) fn is_other(&mut self, log: LogId, size: u64, root: &Hash, read: &dyn Read) -> Result<bool, ReadError> {
-        for (restart, _) in self.logs[log].restarts.clone() {
-            if !restart.may_be_other(size, root) {
-                continue;
-            }
-            let known = match self.branch_tree(log, &restart, read)? {
-                Some(tree) => tree.root_at(log, size, read)?,
-                None => None,
-            };
-            if known.is_none_or(|known| known == *root) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// A head that contradicts the log is on no branch: the proof that it contradicts an accepted branch as well, where
-    /// its records are held, so that others see it too.
-    pub(super) fn prove_third(&mut self, log: LogId, head: &Head, read: &dyn Read) -> Result<bool, ReadError> {
-        for (restart, _) in self.logs[log].restarts.clone() {
-            let size = head.checkpoint.size;
-            if !restart.may_be_other(size, &head.checkpoint.root) {
-                continue;
-            }
-            let Some(tree) = self.branch_tree(log, &restart, read)? else { continue };
-            let end = restart.other_head().size;
-            let proof = consistency_proof(&tree.tiles(log, read), size, end)?;
-            let (proof, root) = (proof, tree.root_at(log, size, read)?);
-            if let (Some(proof), Some(root)) = (proof, root)
-                && let Ok(proof) = ForkProof::new(&self.keys, &head.note, restart.notes().1, root, proof)
-            {
-                self.record_fork(proof);
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn branch_tree(
-        &mut self,
-        log: LogId,
-        restart: &Restart,
-        read: &dyn Read,
-    ) -> Result<Option<Arc<BranchTree>>, ReadError> {
-        let key = (log, restart.kept_head().size);
-        if let Some(tree) = self.branches.get(&key) {
-            return Ok(Some(tree.clone()));
-        }
-        // What is set aside in this step is not stored yet, and neither is anything about it asked in this step.
-        if self.logs[log].turned || self.logs[log].size() < restart.common {
-            return Ok(None);
-        }
-        let Some(tree) = BranchTree::load(log, restart, read)?.map(Arc::new) else { return Ok(None) };
-        self.branches.insert(key, tree.clone());
-        Ok(Some(tree))
+        Ok(lies(head, own, against, branches))
     }
 
     /// The certificate holds: the fork is explained, and the log goes on with the branch that is kept.
@@ -326,8 +247,7 @@ impl Engine {
         }
         let me = self.config.me;
         let replica = &mut self.logs[log];
-        if let Some(fork) = replica.fork.take() {
-            replica.remember_heads(&fork);
+        if replica.fork.take().is_some() {
             self.batch.explained.push(log);
             self.batch.forks.retain(|(other, _)| *other != log);
         }
@@ -370,32 +290,19 @@ impl Engine {
         read: &dyn Read,
     ) -> Result<Vec<ReceiptEntry>, ReadError> {
         let origin = self.config.treaty.origin(log).to_owned();
-        let mut found = Vec::new();
-        for by in (0..self.logs.len()).filter(|by| *by != log) {
-            let mut at = read.receipt_up_to(log, by, after)?.map_or(0, |entry| entry.index + 1);
-            let end = read.size(by)?;
-            while at < end {
-                let page = read.records(by, at, PAGE_RECORDS.min(end - at), PAGE_BYTES)?;
-                if page.is_empty() {
-                    break;
-                }
-                for bytes in page {
-                    let index = at;
-                    at += 1;
-                    let Ok(record) = Record::parse(&bytes) else { continue };
-                    let Some(head) = stated(&record, &origin).filter(|head| head.size > after) else { continue };
-                    let replica = &mut self.logs[log];
-                    let held = head.size <= replica.size();
-                    let same = held && replica.root_at(head.size, &self.batch, read)? == Some(head.root);
-                    // Of the other branch, or contradicting what goes on.
-                    if same == (stand == Stand::Other) && held {
-                        continue;
-                    }
-                    let Ok(receipt) = Receipt::verify(record.payload, by, index, &self.keys) else { continue };
-                    found.push(ReceiptEntry { log, by, size: head.size, index, time: receipt.time });
-                }
+        let (mut found, parties) = (Vec::new(), self.logs.len());
+        about(read, log, parties, after, &mut |by, index, record| {
+            let Some(head) = stated(record, &origin).filter(|head| head.size > after) else { return Ok(()) };
+            let own = self.own_root(log, head.size, read)?;
+            // Of the other branch, or contradicting what goes on.
+            if own.is_some_and(|own| (own == head.root) == (stand == Stand::Other)) {
+                return Ok(());
             }
-        }
+            if let Ok(receipt) = Receipt::verify(record.payload, by, index, &self.keys) {
+                found.push(ReceiptEntry { log, by, size: head.size, index, time: receipt.time });
+            }
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -433,13 +340,15 @@ impl Engine {
         Ok(())
     }
 
-    /// The place in a page where the certificate with which the log goes on should stand, and something else does.
-    pub(super) fn lacks_certificate(&self, log: LogId, from: u64, records: &[Vec<u8>]) -> Option<u64> {
+    /// The place in a page where something else stands than on the branch that goes on: where the branches part, or where
+    /// the certificate should stand.
+    pub(super) fn leaves_the_log(&self, log: LogId, from: u64, records: &[Vec<u8>]) -> Option<u64> {
         let at = |index: u64| index.checked_sub(from).and_then(|at| records.get(usize::try_from(at).ok()?));
         self.logs[log].restarts.iter().find_map(|(restart, note)| {
-            let index = restart.kept_head().size;
+            let (common, kept) = (restart.common, restart.kept_head().size);
             let stands = |bytes: &Vec<u8>| Record::parse(bytes).is_ok_and(|record| record.payload == note);
-            at(index).filter(|bytes| !stands(bytes)).map(|_| index)
+            let parts = at(common).filter(|bytes| leaf_hash(bytes) != restart.kept_leaf).map(|_| common);
+            parts.or_else(|| at(kept).filter(|bytes| !stands(bytes)).map(|_| kept))
         })
     }
 
@@ -488,8 +397,7 @@ impl Engine {
         let place = self.logs[me].restarts.iter().find(|(_, other)| other == note).map(|(r, _)| r.kept_head().size);
         let Some(index) = place else { return Ok(Err(Refusal::TooLong)) };
         let logged = if index < self.logs[me].size() { self.record(me, index, read)? } else { None };
-        // It may have to wait for the records that come before it.
-        let leaf = logged.map_or(Hash([0; 32]), |bytes| leaf_hash(&bytes));
-        Ok(Ok(Accepted { index, leaf, already: !news }))
+        // It may have to wait for the records that come before it, and then it has no leaf yet.
+        Ok(Ok(Accepted { index, leaf: logged.map(|bytes| leaf_hash(&bytes)), already: !news }))
     }
 }

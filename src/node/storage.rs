@@ -144,6 +144,9 @@ pub struct Batch {
     pub refuted: Vec<ReceiptEntry>,
     /// The own log's new head, for the high-water mark that is kept outside the database.
     pub high_water: Option<Cosigned>,
+    /// The mark so far is on a branch that the root has accepted and that does not go on: the new one takes its place,
+    /// whichever is larger.
+    pub left_high_water: bool,
 }
 
 impl Batch {
@@ -164,6 +167,7 @@ impl Batch {
         self.receipts.extend(receipts);
         self.refuted.extend(refuted);
         self.high_water = high_water.or(self.high_water);
+        self.left_high_water |= later.left_high_water;
     }
 
     /// Whether there is nothing to write.

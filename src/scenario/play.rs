@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::rehearsal::Rehearsal;
 use super::step::{Scenario, Step};
 use crate::ledger::{Grant, NoteId, Notification, Profile, Reference, Timestamp, Treaty};
-use crate::node::{LogId, ReadError, Refusal};
+use crate::node::{Accepted, LogId, ReadError, Refusal};
 use crate::note::{NoteError, SignedNote, SigningKey};
 use crate::tlog::Hash;
 
@@ -156,7 +156,9 @@ impl<'a> Play<'a> {
         let mut note = note.map_err(|why| PlayError::Note { step: id.to_owned(), why })?;
         note.sign(signer);
         match self.nodes.submit(log, note.to_bytes())? {
-            Some(Ok(accepted)) => Ok((accepted.index, accepted.leaf)),
+            Some(Ok(Accepted { index, leaf: Some(leaf), .. })) => Ok((index, leaf)),
+            // Only a restart certificate has none, and no step is one.
+            Some(Ok(_)) => Err(PlayError::Unanswered(id.to_owned())),
             Some(Err(why)) => {
                 let party = self.treaty.party(log).code.clone();
                 Err(PlayError::Refused { step: id.to_owned(), party, why })

@@ -5,9 +5,8 @@ use rocksdb::WriteBatch;
 use super::arrivals::Run;
 use super::columns::{self, Column, after, arrival_key, branch_key, head_key, receipt_key, record_key, tile_key};
 use super::{Store, StoreError, index};
-use crate::ledger::{MAX_PARTIES, Record, Restart, Treaty};
+use crate::ledger::{MAX_PARTIES, Record, Treaty};
 use crate::node::{LogId, SetAside};
-use crate::tlog::Checkpoint;
 
 /// Levels that a tree's tiles can have: 256 leaves a tile, 2^63 leaves a tree.
 const LEVELS: u8 = 8;
@@ -68,14 +67,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    /// Whether a head can be on a branch that the log's root accepted, and that does not go on.
-    pub(super) fn is_on_branch(&self, log: LogId, head: &Checkpoint) -> Result<bool, StoreError> {
-        let treaty = self.treaty();
-        let certificates = self.stored_restarts(log)?;
-        let mut restarts = certificates.iter().filter_map(|note| Restart::verify(note, log, &treaty).ok());
-        Ok(restarts.any(|restart| restart.may_be_other(head.size, &head.root)))
     }
 
     pub(super) fn stored_restarts(&self, log: LogId) -> Result<Vec<Vec<u8>>, StoreError> {

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use super::columns::{Column, log_bytes};
 use super::{Store, StoreError};
 use crate::ledger::Keyring;
-use crate::node::LogId;
+use crate::node::{AcceptedBranches, LogId};
 
 /// Most faults listed; the rest is counted.
 pub const MAX_FAULTS: usize = 1000;
@@ -78,6 +78,8 @@ struct Check<'a> {
     altered: HashSet<(LogId, u64)>,
     /// Which keys are in force where, by the records as they are read.
     keys: Keyring,
+    /// What certificates explain.
+    accepted: AcceptedBranches,
     /// By log: whether chain and tree hold.
     sound: Vec<bool>,
     /// Records read, each twice, and records in all.
@@ -94,9 +96,11 @@ pub fn fsck(store: &Store, progress: &mut dyn FnMut(u64, u64)) -> Result<Report,
     let parties = store.logs();
     let total = (0..parties).map(|log| store.held(log)).sum::<u64>();
     let (report, altered, sound) = (Report::default(), HashSet::new(), vec![true; parties]);
-    let keys = Keyring::new(&store.treaty());
-    let mut check = Check { store, report, altered, keys, sound, done: 0, total, progress };
+    let (keys, accepted) = (Keyring::new(&store.treaty()), AcceptedBranches::default());
+    let mut check = Check { store, report, altered, keys, accepted, sound, done: 0, total, progress };
     check.guard("the parties' keys".into(), |check| store.scan_keyring().map(|keys| check.keys = keys))?;
+    let branches = "the branches that do not go on";
+    check.guard(branches.into(), |check| store.accepted_branches().map(|found| check.accepted = found))?;
     for log in 0..parties {
         check.guard(format!("log {}", store.treaty().party(log).code), |check| check.log(log))?;
     }

@@ -120,8 +120,14 @@ impl HighWater {
         if head.size == self.mark.size && head.root != self.mark.root {
             return Err(HighWaterError::Contradicts(head.size));
         }
-        if head.size <= self.mark.size {
-            return Ok(());
+        if head.size <= self.mark.size { Ok(()) } else { self.replace(head) }
+    }
+
+    /// Sets the mark to a head, also to a lower one: what it named before is on a branch of the log that does not go on,
+    /// by a restart certificate.
+    pub fn replace(&mut self, head: Cosigned) -> Result<(), HighWaterError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
         let number = self.number + 1;
         let slot = slot(&self.prefix, number, &head);

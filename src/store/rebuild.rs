@@ -10,7 +10,7 @@ use super::columns::{self, Column, after, log_bytes, receipt_key, record_key};
 use super::index::entries;
 use super::{Store, StoreError, Writer};
 use crate::ledger::{ForkProof, Keyring, Receipt, Record, RecordType, Timestamp};
-use crate::node::{LogId, LogTiles, Read, counts};
+use crate::node::{AcceptedBranches, LogId, LogTiles, Read, ReadError, counts};
 use crate::tlog::root_at;
 
 /// Records between two writes.
@@ -26,7 +26,7 @@ impl Store {
     /// An interruption does no harm: the next [`Store::open`] begins anew.
     pub fn rebuild_indexes(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
         let mut writer = self.writer();
-        let keys = self.scan_keyring()?;
+        let (keys, accepted) = (self.scan_keyring()?, self.accepted_branches()?);
         let sound = self.arrivals_are_sound()?;
         let mut out = WriteBatch::default();
         out.put_cf(self.cf(Column::State)?, columns::REBUILDING, b"");
@@ -41,7 +41,7 @@ impl Store {
             while let Some((_, bytes)) = scan.next()? {
                 // What cannot be read has no entries; naming it is for fsck.
                 if let Ok(record) = Record::parse(bytes) {
-                    self.index_again(log, &record, bytes, &keys, &mut out)?;
+                    self.index_again(log, &record, bytes, (&keys, &accepted), &mut out)?;
                 }
                 done += 1;
                 if u64::is_multiple_of(done, BATCH) {
@@ -66,7 +66,7 @@ impl Store {
         log: LogId,
         record: &Record<'_>,
         bytes: &[u8],
-        keys: &Keyring,
+        (keys, accepted): (&Keyring, &AcceptedBranches),
         out: &mut WriteBatch,
     ) -> Result<(), StoreError> {
         for (column, key) in entries(log, record.index, record.kind, bytes, &self.treaty()) {
@@ -84,7 +84,7 @@ impl Store {
             RecordType::Evidence => {
                 if let Ok(proof) = ForkProof::parse(record.payload, &self.treaty())
                     && !self.has(Column::Forks, &log_bytes(proof.log()))?
-                    && self.counts(&proof, log, record.index, keys)?
+                    && self.counts(&proof, (log, record.index), keys, accepted)?
                 {
                     out.put_cf(self.cf(Column::Forks)?, log_bytes(proof.log()), record.payload);
                 }
@@ -125,10 +125,20 @@ impl Store {
     }
 
     /// Whether a fork's proof that stands in a log is held against the forked log.
-    pub(super) fn counts(&self, proof: &ForkProof, by: LogId, at: u64, keys: &Keyring) -> Result<bool, StoreError> {
-        let explained = proof.checkpoints().into_iter().map(|head| self.is_on_branch(proof.log(), head));
-        let explained = explained.collect::<Result<Vec<_>, _>>()?.contains(&true);
-        Ok(!explained && counts(proof, by, at, keys, self).map_err(|e| StoreError::damaged(e.0))?)
+    pub(super) fn counts(
+        &self,
+        proof: &ForkProof,
+        (by, at): (LogId, u64),
+        keys: &Keyring,
+        accepted: &AcceptedBranches,
+    ) -> Result<bool, StoreError> {
+        let damaged = |error: ReadError| StoreError::damaged(error.0);
+        Ok(accepted.leave_open(proof, self).map_err(damaged)? && counts(proof, by, at, keys, self).map_err(damaged)?)
+    }
+
+    /// The branches of restarted logs.
+    pub(super) fn accepted_branches(&self) -> Result<AcceptedBranches, StoreError> {
+        AcceptedBranches::load(&self.treaty(), self).map_err(|error| StoreError::damaged(error.0))
     }
 
     fn arrivals_are_sound(&self) -> Result<bool, StoreError> {

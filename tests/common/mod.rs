@@ -5,6 +5,7 @@
 pub mod bend;
 #[cfg(feature = "cli")]
 pub mod files;
+pub mod restarted;
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -114,7 +115,7 @@ pub struct Ledger {
     pub nodes: Vec<Node>,
     /// POSIX milliseconds.
     pub now: u64,
-    queue: VecDeque<(usize, Input)>,
+    pub queue: VecDeque<(usize, Input)>,
     answers: Vec<Result<Accepted, Refusal>>,
     attested: Vec<Vec<u8>>,
     /// Given to whoever asks for the restart certificates of this log.

@@ -4,8 +4,10 @@ use verbale::ledger::{
     Change, Credential, Evidence, Grant, NewKey, NoteId, Record, RecordType, Revocation, Role, Rotation, Timestamp,
     Verdict, check_notification, verify_evidence,
 };
-use verbale::node::{Read, Refusal, prove};
+use verbale::node::message::{Gossip, HeadUpdate};
+use verbale::node::{Input, Read, Refusal, prove};
 use verbale::note::{Signature, SignedNote, SigningKey};
+use verbale::tlog::{Checkpoint, Hash};
 
 use crate::common::{CA, HU, Ledger, PARTIES, RU, START, US, key, later_key};
 use crate::rig::{Log, Rig};
@@ -99,6 +101,39 @@ fn a_thief_who_was_faster_than_the_rotation_is_proved_to_everybody() {
     ledger.remark(CA, 2);
     ledger.settle();
     assert_eq!(is_frozen(&ledger, RU), [true; 4], "two heads that the log's keys signed are a fork, whoever had them");
+}
+
+/// A head that the thief makes up with Russia's first log key.
+fn made_up(ledger: &Ledger, size: u64) -> Vec<u8> {
+    let origin = ledger.treaty.origin(RU).to_owned();
+    let head = Checkpoint { origin, size, root: Hash::digest(b"made up") };
+    head.sign(&key(RU, "log")).unwrap().to_bytes()
+}
+
+#[test]
+fn a_thief_with_a_replaced_log_key_does_not_freeze_the_log_at_a_node_that_has_not_seen_the_change() {
+    for ahead in [0, 3] {
+        let mut ledger = Ledger::new();
+        ledger.remark(RU, 1);
+        ledger.online(&[CA, HU, RU]);
+        ledger.submit(RU, rotation(&ledger, RU, "log", true)).unwrap();
+        ledger.remark(RU, 2);
+        ledger.settle();
+        // As large as the log is now, or larger: the United States hear of it before they hear of anything else.
+        let checkpoint = made_up(&ledger, ledger.nodes[CA].engine.size(RU) + ahead);
+        let heads = vec![HeadUpdate { checkpoint, from: 0, records: Vec::new() }];
+        ledger.queue.push_back((US, Input::Gossip { from: HU, message: Gossip { heads } }));
+        ledger.settle();
+        ledger.online(&[CA, HU, RU, US]);
+        for number in 3..6 {
+            ledger.remark(RU, number);
+            ledger.settle();
+        }
+        assert_eq!(is_frozen(&ledger, RU), [false; 4], "{ahead}");
+        assert_eq!(ledger.nodes[US].engine.size(RU), ledger.nodes[RU].engine.size(RU), "{ahead}");
+        assert_eq!(ledger.nodes[US].engine.doubts(RU), [] as [u64; 0], "{ahead}");
+        assert!(ledger.nodes[CA].engine.receipted(RU)[US] > ledger.nodes[CA].engine.size(RU) - 2);
+    }
 }
 
 #[test]

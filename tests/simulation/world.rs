@@ -435,7 +435,7 @@ impl World {
                     let party = self.tickets[&ticket];
                     match outcome {
                         // A certificate that waits for the records before it has no leaf yet.
-                        Ok(Accepted { index, leaf, .. }) if !self.nodes[node].evil && leaf != Hash([0; 32]) => {
+                        Ok(Accepted { index, leaf: Some(leaf), .. }) if !self.nodes[node].evil => {
                             let before = self.acknowledged.insert((party, index), leaf);
                             assert!(
                                 before.is_none_or(|before| before == leaf),
@@ -527,19 +527,24 @@ impl World {
             (Checkpoint::parse(note.text()).unwrap(), note)
         };
         let (a, b) = (head(self, twins[0]).0.size, head(self, twins[1]).0.size);
-        let (kept, other) = if a >= b { (twins[0], twins[1]) } else { (twins[1], twins[0]) };
-        let ((larger, larger_note), (smaller, smaller_note)) = (head(self, kept), head(self, other));
+        let (long, short) = if a >= b { (twins[0], twins[1]) } else { (twins[1], twins[0]) };
+        // Either of them may be the one that goes on.
+        let keeps_smaller = a != b && self.random.chance(500);
+        let (kept, other) = if keeps_smaller { (short, long) } else { (long, short) };
+        let ((larger, larger_note), (smaller, smaller_note)) = (head(self, long), head(self, short));
         let (disk, left) = (&self.nodes[kept].disk, &self.nodes[other].disk);
         let (tiles, others) = (LogTiles { read: disk, log: party }, LogTiles { read: left, log: party });
-        let root = root_at(&tiles, smaller.size).unwrap().unwrap();
-        let proof = consistency_proof(&tiles, smaller.size, larger.size).unwrap().unwrap();
+        let whole = LogTiles { read: &self.nodes[long].disk, log: party };
+        let root = root_at(&whole, smaller.size).unwrap().unwrap();
+        let proof = consistency_proof(&whole, smaller.size, larger.size).unwrap().unwrap();
         let keys = load_keyring(&self.fixture.treaty, disk).unwrap();
         let Ok(fork) = ForkProof::new(&keys, &smaller_note, &larger_note, root, proof) else { return false };
         let parts = |at: &u64| disk.record(party, *at).unwrap() != left.record(party, *at).unwrap();
         let common = (0..smaller.size).find(parts).unwrap();
         // What nobody but the node that is stopped has of its branch is on its disk only.
-        let last = left.record(party, smaller.size - 1).unwrap();
-        let held = |node: &usize| self.nodes[*node].disk.record(party, smaller.size - 1).unwrap() == last;
+        let end = left.size(party).unwrap() - 1;
+        let last = left.record(party, end).unwrap();
+        let held = |node: &usize| self.nodes[*node].disk.record(party, end).unwrap() == last;
         if !(0..self.nodes.len()).filter(|node| !twins.contains(node)).any(|node| held(&node)) {
             return false;
         }
@@ -548,9 +553,10 @@ impl World {
             common,
             fork,
             issued: Timestamp::from_posix(self.now / 1000),
+            keeps_smaller,
             kept_leaf: leaf(&tiles),
             ledger: self.fixture.treaty.hash(),
-            other_leaf: leaf(&others),
+            other_leaf: Some(leaf(&others)),
             party: crate::fixture::code(party),
             reason: None,
         };

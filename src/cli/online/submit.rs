@@ -128,8 +128,12 @@ fn submit(client: &Client, note: Vec<u8>, wait: Wait, timeout: u64, ctx: &Contex
     let start = Instant::now();
     let accepted: AcceptedView = client.post("/v1/notes", note)?;
     if !ctx.out.json {
-        let what = if accepted.already { "was logged before as" } else { "is logged as" };
-        ctx.out.line(format!("The note {what} {}.", ctx.out.bold(&accepted.number)));
+        let what = match &accepted.leaf {
+            None => "The certificate is accepted. When the records before it are here it is logged as",
+            Some(_) if accepted.already => "The note was logged before as",
+            Some(_) => "The note is logged as",
+        };
+        ctx.out.line(format!("{what} {}.", ctx.out.bold(&accepted.number)));
     }
     let mut outcome = Outcome { accepted, is_final: false, receipts: Vec::new(), missing: Vec::new(), waited_ms: 0 };
     outcome.take(&client.get("/v1/status")?, start, ctx);

@@ -18,9 +18,10 @@ export async function verifyFork(text, treaty, bare, trace) {
   need(smaller.log === larger.log, "the two heads are of two logs");
   const carried = map.has("keys") ? list(map.get("keys"), "keys", 1, 2) : [];
   await keys.carry(carried, trace, smaller.log);
-  const used = [];
+  const [used, signers] = [[], []];
   for (const [at, head] of [smaller, larger].entries()) {
     const key = await signer(notes[at], head, keys, trace);
+    signers.push(key);
     const note = keys.of[head.log].carried.find((rotation) => rotation.key === key)?.note;
     if (note !== undefined && !used.includes(note)) used.push(note);
   }
@@ -30,7 +31,7 @@ export async function verifyFork(text, treaty, bare, trace) {
   await verifyConsistency(smaller.size, root, larger.size, larger.root, proof);
   need(!same(root, smaller.root), "the two heads agree with each other");
   trace.rule(`What the larger head says of the first ${smaller.size} records is not what the smaller one says`);
-  return { log: smaller.log, smaller: smaller.size, larger: larger.size, heads: [smaller, larger] };
+  return { log: smaller.log, smaller: smaller.size, larger: larger.size, heads: [smaller, larger], signers };
 }
 
 /** The first key of the log's that signed a head. */

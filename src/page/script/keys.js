@@ -80,6 +80,16 @@ export class History {
     return change?.key ?? this.party[job];
   }
 
+  /**
+   * Whether a head by one of these keys says nothing, as that key was replaced since: where no log shows it (`given` is
+   * null), or in a log that had receipted so many records before, the changeover among them.
+   */
+  isLate(keys, given) {
+    const changes = this.changes.filter(({ job }) => job === "log");
+    const replaced = keys.map(({ key }) => changes.find(({ index }) => same(this.inForce("log", index).key, key)));
+    return replaced.some((change) => change !== undefined && (given === null || given > change.index));
+  }
+
   /** All keys that ever had a job, the treaty file's first. */
   all(job) {
     return [this.party[job], ...this.changes.filter((change) => change.job === job).map((change) => change.key), ...this.later(job)];

@@ -9,12 +9,14 @@ import { History, Keyring } from "./keys.js";
 import { isBy, parseNote } from "./note.js";
 import { parsePart, partSentences } from "./part.js";
 import { parseRecord } from "./record.js";
-import { isRestart, mayBeOther, verifyRestart } from "./restart.js";
+import { isRestart, lies, verifyRestart } from "./restart.js";
 import { CompactRange } from "./tree.js";
 import { judge } from "./validity.js";
 
 /** So many records are checked before the page is drawn again. */
 const PAUSE = 200;
+/** Most branches of a log that do not go on. */
+const MAX_BRANCHES = 16;
 
 /** One log's own files, read to their ends. */
 class Log {
@@ -27,6 +29,8 @@ class Log {
     this.roots = new Map();
     this.notes = [];
     this.receipts = [];
+    /** By log: the largest head of it that this one has receipted so far. */
+    this.given = new Map();
     this.counts = { records: 0, notifications: 0, receipts: 0, credentials: 0, evidence: 0, amendments: 0, void: 0, redacted: 0, omitted: 0 };
     this.history = new History(at, treaty, 0n);
     this.adoption = new Adoption();
@@ -152,7 +156,10 @@ class Log {
         if (credential.action === "rotate" && credential.counts) this.changes.push(record.leaf);
       } else if (record.type === "receipt") {
         this.counts.receipts += 1;
-        this.receipts.push({ ...(await verifyReceipt(record.payload, this.at, record.index, keys, trace)), index: record.index });
+        const receipt = await verifyReceipt(record.payload, this.at, record.index, keys, trace);
+        this.receipts.push({ ...receipt, index: record.index });
+        const most = this.given.get(receipt.log) ?? 0n;
+        this.given.set(receipt.log, receipt.size > most ? receipt.size : most);
       } else if (record.type === "amendment") {
         const taken = await this.adoption.take(record.index, record.time, record.payload, treaty, trace);
         if ((taken.grown ?? treaty).taken.length > treaty.taken.length) this.lacks = `record ${record.index} of ${this.party.code} is an amendment that is not in the folder \`amendments\``;
@@ -162,7 +169,9 @@ class Log {
         this.counts.evidence += 1;
         const fork = await verifyForkBytes(record.payload, treaty, false, trace);
         const { code } = treaty.parties[fork.log];
-        forked.push({ party: code, why: `the proof is record ${record.index} of the log of ${this.party.name}`, heads: fork.heads });
+        const why = `the proof is record ${record.index} of the log of ${this.party.name}`;
+        const late = keys.of[fork.log].isLate(fork.signers, this.given.get(fork.log) ?? 0n);
+        if (!late) forked.push({ party: code, why, heads: fork.heads });
       }
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -181,6 +190,7 @@ function checkLayout(files, treaty, faults) {
     for (const name of ["records", "checkpoints", "receipts"]) due.add(`logs/${code}/${name}.txt`);
     allowed.add(`forks/${code}.txt`);
     allowed.add(`logs/${code}/keys.txt`);
+    for (let number = 1; number <= MAX_BRANCHES; number += 1) allowed.add(`branches/${code}-${number}.txt`);
   }
   allowed.add("part.json");
   for (const name of due) if (!files.has(name)) faults.push({ file: name, what: "the file is missing" });
@@ -219,7 +229,8 @@ export async function verifyLedger(files, given, profile, trace, progress) {
       const fork = await verifyForkBytes(files.get(`forks/${code}.txt`), treaty, true, trace);
       need(treaty.parties[fork.log].code === code, "it is about another log");
       const why = `it signed contradictory heads of ${fork.smaller} and of ${fork.larger} records`;
-      forked.push({ party: code, why, heads: fork.heads });
+      // Nobody's log shows where it was: it says nothing if a key in it was replaced since.
+      if (!keys.of[fork.log].isLate(fork.signers, null)) forked.push({ party: code, why, heads: fork.heads });
     });
   }
   const logs = treaty.parties.map((_, at) => new Log(at, treaty, files));
@@ -238,9 +249,13 @@ export async function verifyLedger(files, given, profile, trace, progress) {
     done += log.file("records").length;
     await pause(0);
   }
+  for (const log of logs) await readBranches(log, files, treaty, faults);
   // Where a log was not read to its end, there is nothing to compare.
-  if (faults.length === 0) await compareReceipts(logs, treaty, faults, forked, missing);
+  if (faults.length === 0) await compareReceipts(logs, { treaty, keys }, faults, forked, missing);
   if (faults.length === 0 && part !== null) checkRanges(part, logs, faults);
+  for (const log of logs.filter((one) => one.complete && one.restarts.length > 0)) {
+    await moreRoots(log, part !== null, forked.filter(({ party }) => party === log.party.code).flatMap(({ heads }) => heads));
+  }
   return report(treaty, part, logs, faults, forked, missing);
 }
 
@@ -276,7 +291,7 @@ function checkRanges(part, logs, faults) {
 }
 
 /** The lists of receipts have exactly the receipts that stand in the logs; those count towards the quorum. */
-async function compareReceipts(logs, treaty, faults, forked, missing) {
+async function compareReceipts(logs, { treaty, keys }, faults, forked, missing) {
   for (const log of logs) {
     const own = logs.flatMap((other) => other.receipts.filter((receipt) => receipt.log === log.at));
     own.sort((a, b) => (a.size !== b.size ? (a.size < b.size ? -1 : 1) : a.by !== b.by ? a.by - b.by : a.index < b.index ? -1 : 1));
@@ -290,12 +305,17 @@ async function compareReceipts(logs, treaty, faults, forked, missing) {
     let most = 0n;
     for (const receipt of own) {
       const root = log.roots.get(receipt.size);
-      if (receipt.size > log.size) most = receipt.size > most ? receipt.size : most;
-      else if (root === undefined) {
+      if (receipt.size > log.size) {
+        const accepted = log.restarts.length > 0 && lies(receipt, undefined, undefined, log.restarts) === true;
+        if (!accepted && receipt.size > most) most = receipt.size;
+      } else if (root === undefined) {
         faults.push({ file: log.name("receipts"), what: `a receipt for ${receipt.size} records, which is within what is left out` });
       } else if (!same(root, receipt.root)) {
         const why = `${treaty.parties[receipt.by].name} holds another head of ${receipt.size} records, in record ${receipt.index} of its log`;
-        forked.push({ party: log.party.code, why, heads: [receipt] });
+        const before = own.filter(({ by, index }) => by === receipt.by && index <= receipt.index).map(({ size }) => size);
+        const history = keys.of[log.at];
+        const late = history.isLate([history.inForce("log", receipt.size)], before.reduce((a, b) => (a > b ? a : b), 0n));
+        if (!late) forked.push({ party: log.party.code, why, heads: [receipt] });
       } else log.received.set(treaty.parties[receipt.by].code, receipt);
     }
     if (most > log.size) missing.push({ party: log.party.code, have: Number(log.size), signed: Number(most) });
@@ -308,21 +328,81 @@ async function compareReceipts(logs, treaty, faults, forked, missing) {
   }
 }
 
-/** What seems to show that a log forked, and is explained by no certificate in it; the first thing of each log. */
-function unexplained(forked, logs) {
-  const forks = [];
-  for (const { party, why, heads } of forked) {
-    const restarts = logs.find((log) => log.party.code === party)?.restarts ?? [];
-    const explained = restarts.some((restart) => heads.some((head) => mayBeOther(restart, head)));
-    if (!explained && forks.every((fork) => fork.party !== party)) forks.push({ party, why });
+/** The branches of a log that do not go on, each with the roots that lead to its head, if its records are there. */
+async function readBranches(log, files, treaty, faults) {
+  for (const restart of log.restarts) restart.roots = null;
+  for (let number = 1; number <= MAX_BRANCHES; number += 1) {
+    const name = `branches/${log.party.code}-${number}.txt`;
+    if (!files.has(name)) continue;
+    await gather(name, faults, async () => {
+      const restart = log.restarts[number - 1];
+      need(restart !== undefined, "no certificate in the log names this branch");
+      restart.roots = await branchRoots(files.get(name), restart, log.party.origin, treaty);
+    });
   }
-  return forks;
+}
+
+/** The roots of a log at the sizes of heads that seem to contradict it: its records are read a second time. */
+async function moreRoots(log, part, heads) {
+  const wanted = new Set(heads.map(({ size }) => size).filter((size) => !log.roots.has(size)));
+  if (wanted.size === 0) return;
+  const range = new CompactRange();
+  const atSize = async () => {
+    if (wanted.has(range.size)) log.roots.set(range.size, await range.root());
+  };
+  for (const item of items(log.file("records"), part)) {
+    if (item.subtrees === undefined) {
+      await range.push((await parseRecord(item.bytes)).leaf);
+      await atSize();
+    } else {
+      for (const [leaves, root] of item.subtrees) {
+        await range.pushSubtree(leaves, root);
+        await atSize();
+      }
+    }
+  }
+}
+
+async function branchRoots(bytes, { common, other, otherLeaf }, origin, treaty) {
+  const [range, roots] = [new CompactRange(), new Map()];
+  let last = common === 0n ? treaty.hash : null;
+  for (const item of items(bytes, true)) {
+    if (item.subtrees !== undefined) {
+      need(!item.withheld && item.index === 0n && range.size === 0n && item.count === common, "it does not begin with the common records");
+      for (const [leaves, root] of item.subtrees) await range.pushSubtree(leaves, root);
+      continue;
+    }
+    const record = await within(`record ${item.index}`, () => parseRecord(item.bytes));
+    const place = record.index === item.index && record.index === range.size && record.index >= common && record.log === origin;
+    const follows = (last === null || same(last, record.prev)) && (record.index > common || (otherLeaf !== null && same(record.leaf, otherLeaf)));
+    need(place && follows, `record ${item.index} is not the one that should stand there`);
+    last = record.leaf;
+    await range.push(record.leaf);
+    roots.set(range.size, await range.root());
+  }
+  need(range.size === other.size && same(await range.root(), other.root), "it does not lead to the head that the certificate names");
+  return roots;
+}
+
+/** What seems to show that a log forked, and what of it only missing records would explain; the first thing of each log. */
+function unexplained(forked, logs) {
+  const [forks, unchecked] = [[], []];
+  for (const { party, why, heads } of forked) {
+    const log = logs.find((one) => one.party.code === party);
+    const restarts = log?.restarts ?? [];
+    for (const restart of restarts) restart.roots ??= null;
+    const place = (head, at) => lies(head, log.roots.get(head.size), heads[1 - at], restarts);
+    const where = restarts.length === 0 ? [false] : heads.map(place);
+    const list = where.includes(false) ? forks : where.includes(null) ? unchecked : null;
+    if (list?.every((fork) => fork.party !== party)) list.push({ party, why });
+  }
+  return { forks, unchecked };
 }
 
 function report(treaty, part, logs, faults, forked, missing) {
-  const forks = unexplained(forked, logs);
-  const sound = faults.length === 0 && forks.length === 0 && missing.length === 0;
-  return { title: treaty.title, treaty, hash: hex(treaty.hash), part, asked: part === null ? [] : partSentences(part), logs, faults, forks, missing, sound };
+  const { forks, unchecked } = unexplained(forked, logs);
+  const sound = faults.length === 0 && forks.length === 0 && unchecked.length === 0 && missing.length === 0;
+  return { unchecked, title: treaty.title, treaty, hash: hex(treaty.hash), part, asked: part === null ? [] : partSentences(part), logs, faults, forks, missing, sound };
 }
 
 /** What an audit by `verbale verify --json` says as well. */

@@ -43,6 +43,12 @@ export function ledgerSentences(report) {
     out.push(`Missing: the log of ${log.party} has ${log.signed} records, as others' receipts show; here are ${log.have}.`);
   }
   for (const fork of report.forks) out.push(`Forked: the log of ${fork.party}: ${fork.why}.`);
+  for (const fork of report.unchecked) {
+    out.push(
+      `Not checked: the log of ${fork.party}: ${fork.why}. Whether that is on the branch which its root has accepted, or on another ` +
+        "one, only the records of that branch would show, and they are not here.",
+    );
+  }
   return out;
 }
 

@@ -13,21 +13,26 @@ export async function verifyRestart(bytes, log, treaty, trace) {
   const party = treaty.parties[log];
   const note = parseNote(bytes);
   await verifyNote(note, party.root, trace, `${party.name}, by its root key, accepted both branches of its log as its own`);
-  const names = ["action", "common", "fork", "issued", "kept_leaf", "ledger", "other_leaf", "party", "v"];
-  const value = Object.fromEntries(fields(parseLine(note.text, MAX_TEXT_BYTES, false), "the certificate", names, ["reason"]));
+  const names = ["action", "common", "fork", "issued", "kept_leaf", "ledger", "party", "v"];
+  const maybe = ["keep", "other_leaf", "reason"];
+  const value = Object.fromEntries(fields(parseLine(note.text, MAX_TEXT_BYTES, false), "the certificate", names, maybe));
   need(value.action === "restart" && value.v === 1 && isTime(value.issued), "the certificate's `action`, `issued` or `v`");
   const fork = await verifyFork(string(value.fork, "fork"), treaty, true, trace);
   const common = BigInt(natural(value.common, "common"));
-  const leaves = [hashOfHex(value.kept_leaf), hashOfHex(value.other_leaf)];
+  const keptLeaf = hashOfHex(value.kept_leaf);
+  const otherLeaf = value.other_leaf === undefined ? null : hashOfHex(value.other_leaf);
   const { reason } = value;
   const short = reason === undefined || (typeof reason === "string" && isPlain(reason) && reason !== "" && utf8(reason).length <= 1000);
   need(short, "the field `reason` should be a plain text of 1 to 1,000 bytes");
   need(same(hashOfHex(value.ledger), treaty.hash), "the certificate is for another ledger");
   need(value.party === party.code && fork.log === log, "the certificate is of another party, or about another log");
-  need(common < fork.smaller && !same(...leaves), "the branches part in two different records that both of them have");
+  const differ = otherLeaf === null || !same(keptLeaf, otherLeaf);
+  need(common < fork.smaller && differ, "the branches part in two different records that both of them have");
+  const smaller = value.keep === "smaller";
+  need(value.keep === undefined || (smaller && fork.smaller < fork.larger), "the field `keep` should be `smaller`, where one of the heads is");
   need(note.signatures.length === 1, "a restart certificate carries the root's signature and no other");
-  const [other, kept] = fork.heads;
-  return { common, kept, other, issued: value.issued };
+  const [kept, other] = smaller ? fork.heads : [...fork.heads].reverse();
+  return { common, kept, other, otherLeaf, issued: value.issued };
 }
 
 function data({ common, kept, other, issued }, branch) {
@@ -40,9 +45,28 @@ export function isRestart(payload) {
   return payload.length > start.length && same(payload.subarray(0, start.length), start);
 }
 
-/** Whether a head can lie on the branch that does not go on, as far as size and root tell. */
-export function mayBeOther({ common, other }, { size, root }) {
-  return size > common && (size < other.size || (size === other.size && same(root, other.root)));
+function isHead(a, b) {
+  return a.size === b.size && same(a.root, b.root);
+}
+
+/**
+ * Where a head of a restarted log lies: true on the log or on an accepted branch, false elsewhere, null if records would tell
+ * that are not there. `own` is the log's root at its size or undefined; each certificate has the `roots` of its branch, by
+ * size, or null; `against` is a head that is proved to contradict this one.
+ */
+export function lies(head, own, against, certificates) {
+  let unknown = false;
+  for (const { common, kept, other, otherLeaf, roots } of certificates) {
+    if (isHead(head, other)) return true;
+    if (head.size > common && head.size < other.size && otherLeaf !== null) {
+      if (roots !== null && same(roots.get(head.size), head.root)) return true;
+      const apart = against !== undefined && isHead(against, other) && !isHead(against, head);
+      if (roots === null && !apart) unknown = true;
+    }
+    if (head.size === kept.size) own ??= kept.root;
+  }
+  if (own !== undefined && same(own, head.root)) return true;
+  return own === undefined || unknown ? null : false;
 }
 
 /** Whether a path leads from the note to a head. */

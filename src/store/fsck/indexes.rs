@@ -2,7 +2,7 @@
 //! record has its entries. And what is kept beside the logs: cosigned heads and fork proofs.
 
 use super::Check;
-use crate::ledger::{ForkProof, Receipt, Record, RecordType};
+use crate::ledger::{ForkProof, Lies, Receipt, Record, RecordType};
 use crate::node::{LogId, Read};
 use crate::note::SignedNote;
 use crate::store::StoreError;
@@ -78,9 +78,10 @@ impl Check<'_> {
                 let key = receipt_key(of, log, size, record.index);
                 let entry = self.store.get(Column::Receipts, &key)?;
                 let agrees = !self.sound[of] || self.store.agrees(&receipt)?;
-                let forked = self.store.has(Column::Forks, &log_bytes(of))?
-                    || self.store.is_on_branch(of, &receipt.checkpoint)?;
-                if !agrees && !forked {
+                let forked = self.store.has(Column::Forks, &log_bytes(of))?;
+                let damaged = |error: crate::node::ReadError| StoreError::damaged(error.0);
+                let lies = || self.accepted.lies(of, &receipt.checkpoint, None, self.store).map_err(damaged);
+                if !agrees && !forked && lies()? == Lies::Elsewhere {
                     let what = format!(
                         "receipts a head of {} that its records held here contradict, and no proof of a fork is kept",
                         self.code(of)
@@ -100,7 +101,7 @@ impl Check<'_> {
             RecordType::Evidence => {
                 if let Ok(proof) = ForkProof::parse(record.payload, &self.store.treaty())
                     && !self.store.has(Column::Forks, &log_bytes(proof.log()))?
-                    && self.store.counts(&proof, log, record.index, &self.keys)?
+                    && self.store.counts(&proof, (log, record.index), &self.keys, &self.accepted)?
                 {
                     let what = format!("proves that the log of {} forked, which is not kept", self.code(proof.log()));
                     self.report.index_fault(&place, what);
