@@ -230,6 +230,46 @@ fn two_amendments_of_one_number_hold_nowhere_from_where_both_are_known() {
 }
 
 #[test]
+fn who_may_sign_is_not_chosen_by_a_date_before_the_last_amendment_or_ahead_of_the_clock() {
+    let mut ledger = Ledger::new();
+    let first = signed(&amendment(&ledger.treaty, withdrawal(START + 1_000), START + 500), &MOST);
+    ledger.submit(CA, first).unwrap();
+    let quorum = || vec![Change::Quorum(vec!["group few any CA HU".into(), "quorum few".into()])];
+    let treaty = ledger.nodes[CA].engine.treaty().clone();
+    let back = signed(&amendment(&treaty, quorum(), START + 499), &MOST);
+    assert!(matches!(ledger.submit(CA, back.clone()), Err(Refusal::Amendment(AmendmentError::Issued))));
+    assert_eq!(treaty.amended(&back).map(|_| ()), Err(AmendmentError::Issued), "wherever it stands");
+    let ahead = signed(&amendment(&treaty, quorum(), START + 40 * 86_400), &MOST);
+    assert!(matches!(ledger.submit(CA, ahead), Err(Refusal::Amendment(AmendmentError::Ahead(_)))));
+    ledger.submit(CA, signed(&amendment(&treaty, quorum(), START + 500), &MOST)).unwrap();
+}
+
+#[test]
+fn a_note_to_a_state_that_accedes_later_is_marked_where_it_was_logged_before() {
+    let mut ledger = Ledger::new();
+    let body = || ("remark", serde_json::json!({"text": "welcome"}));
+    let to_sweden = |ledger: &Ledger, number| {
+        ledger.note_of(RU, number, body(), &["SE"], Vec::new(), &[common::key(RU, "minister")])
+    };
+    let early = to_sweden(&ledger, 1);
+    let before = ledger.log_anyway(RU, RecordType::Notification, &early);
+    let accession = amendment(&ledger.treaty, vec![Change::Accede(Box::new(sweden()))], START);
+    let mut note = SignedNote::parse(&signed(&accession, &MOST)).unwrap();
+    let root = Hash::digest(b"SE root").0;
+    note.sign(&verbale::note::SigningKey::from_seed("trial/SE/root", verbale::note::KeyType::Ed25519, &root).unwrap());
+    ledger.submit(US, note.to_bytes()).unwrap();
+    ledger.settle();
+    let after = ledger.submit(RU, to_sweden(&ledger, 2)).unwrap().index;
+    ledger.settle();
+    for (index, expected) in [(before, vec!["unknown-addressee"]), (after, vec![])] {
+        let node = &ledger.nodes[HU];
+        let file = prove(&node.disk, node.engine.treaty(), RU, index).unwrap().unwrap();
+        let verdict = verify_evidence(&file, &ledger.treaty, Some(&ledger.profile)).unwrap();
+        assert_eq!(verdict.marks.iter().map(|mark| mark.code.as_str()).collect::<Vec<_>>(), expected, "{index}");
+    }
+}
+
+#[test]
 fn a_state_that_accedes_is_a_party_without_a_restart() {
     let mut ledger = Ledger::new();
     let changes = vec![Change::Accede(Box::new(sweden()))];

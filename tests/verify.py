@@ -357,6 +357,7 @@ class Treaty:
         need(value["action"] == "amend" and is_time(value["issued"]) and type(value["v"]) is int and value["v"] == 1, "amendment")
         need(unhex(value["ledger"]) == self.hash and value["number"] == number <= 256, "another ledger or number")
         need(unhex(value["prev"]) == (self.chain[-1][0] if self.chain else self.hash), "it builds on another one")
+        need(not self.chain or self.chain[-1][4] <= value["issued"], "it is dated before the one that it builds on")
         out, roots, quorum = self.first(number - 1), [], self.quorums[-1]
         out.parties, out.statuses, out.seen, out.peers = list(out.parties), list(out.statuses), set(out.seen), set(out.peers)
         quorums = 0
@@ -403,7 +404,7 @@ class Treaty:
         check_policy(lines + quorum, quorum, [party["code"] for party in out.parties])
         out.quorums = self.quorums[:number] + [quorum]
         out.number_codes()
-        out.chain = self.chain + [(sha(note.text.encode()), unhex(value["prev"]), len(out.parties), self.base())]
+        out.chain = self.chain + [(sha(note.text.encode()), unhex(value["prev"]), len(out.parties), self.base(), value["issued"])]
         # Who has signed, as the treaty stands without it.
         need(self.rule is not None, "the profile has no rule for amendments")
         signed, depositaries, parties = 0, 0, 0
@@ -1058,9 +1059,9 @@ def disorder(kind, value, code, signers, treaty, profile):
     return marks
 
 
-def judge(record, history, treaty, profile, clock="", ids=None):
+def judge(record, history, treaty, profile, place, ids=None):
     """The official signers and the marks of a notification record in a log, by the party's keys."""
-    code = history.code
+    code, (number, clock) = history.code, place
     try:
         note = Note(record.payload)
         value = notification(note)
@@ -1078,7 +1079,8 @@ def judge(record, history, treaty, profile, clock="", ids=None):
         marks.append("observer")
     if treaty.former(code, len(treaty.chain), max(record.time, clock)):
         marks.append("former-party")
-    marks += ["unknown-addressee" for to in value["to"] if to != "*" and to not in treaty.by_code]
+    known = treaty.codes[:treaty.chain[number - 1][2] if number else treaty.base()]
+    marks += ["unknown-addressee" for to in value["to"] if to != "*" and to not in known]
     kind = profile["kind"].get(value["kind"])
     if kind is None:
         marks.append("unknown-kind")
@@ -1312,7 +1314,7 @@ def evidence(data, treaty, profile):
         said = any(n == len(treaty.chain) and party == code for n, party, _, _ in treaty.statuses)
         need(said or acceded & parts, "an amendment that nothing needs")
     need(keys.needed(signatures) == carried, "other keys than those that the file needs")
-    signers, marks, value = judge(record, officials, treaty, profile, adoption.at(index)[1])
+    signers, marks, value = judge(record, officials, treaty, profile, adoption.at(index))
     late = max((time for time, _ in not_before), default="")
     if "former-party" not in marks and treaty.former(code, len(treaty.chain), late):
         marks.append("former-party")
@@ -1482,7 +1484,7 @@ def folder(path, treaty, profile):
             roots[code].append(tree.root())
             try:
                 if record.type == "notification":
-                    marked += bool(judge(record, history, treaty, profile, adoption.last()[1], ids)[1])
+                    marked += bool(judge(record, history, treaty, profile, adoption.last(), ids)[1])
                 elif record.type == "amendment":
                     adoption.take(number, record.time, record.payload)
                 elif record.type == "credential" and record.payload.startswith(b'{"action":"restart"'):

@@ -199,6 +199,10 @@ impl Treaty {
         if let Some((number, _)) = &self.contested {
             return Err(AmendmentError::Contested(*number));
         }
+        // Who may sign follows from it: nobody makes himself a party again, or others none, by its date.
+        if self.taken.last().is_some_and(|before| amendment.issued < before.amendment.issued) {
+            return Err(AmendmentError::Issued);
+        }
         if next > MAX_AMENDMENTS {
             return Err(AmendmentError::TooMany);
         }

@@ -94,6 +94,12 @@ pub enum AmendmentError {
         /// Its number.
         found: u64,
     },
+    /// It is dated before the one that it builds on.
+    #[error("it is dated before the amendment that it builds on")]
+    Issued,
+    /// It is dated more than a day ahead of the clock of the node that was to log it.
+    #[error("it is dated {}, more than a day after now", .0.display())]
+    Ahead(Timestamp),
     /// A change contradicts the treaty as it stands.
     #[error("change {at}: {what}")]
     Change {

@@ -133,7 +133,10 @@ pub fn check_notification(
         marks.push(Mark::new("observer", format!("{} is an observer, not a party that notifies.", party.code)));
     }
     marks.extend(former_party(log, time, treaty));
-    for code in notification.to.iter().filter(|code| *code != "*" && treaty.find(code).is_none()) {
+    // By what held in the log there: one that accedes later is no party yet.
+    let parties = treaty.parties_at(at.number);
+    let unknown = |code: &&String| *code != "*" && treaty.find(code).is_none_or(|party| party >= parties);
+    for code in notification.to.iter().filter(unknown) {
         marks.push(Mark::new("unknown-addressee", format!("It is addressed to {code}, which is not a party.")));
     }
     if let Some(profile) = profile {

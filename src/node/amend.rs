@@ -8,10 +8,14 @@ use super::own::{Accepted, Refusal};
 use super::prove::Gather;
 use super::replica::Replica;
 use super::storage::{LogId, Read, ReadError};
-use crate::ledger::{Adoption, Amendment, AmendmentPart, Evidence, Record, RecordType, Timestamp, Treaty};
+use crate::ledger::{
+    Adoption, Amendment, AmendmentError, AmendmentPart, Evidence, Record, RecordType, Timestamp, Treaty,
+};
 use crate::note::SignedNote;
 use crate::tlog::{Checkpoint, leaf_hash};
 
+/// How far the date of an amendment that is handed in may be ahead of the clock, in seconds.
+const MAX_AHEAD_S: u64 = 86_400;
 /// Records read at a time in search of a date.
 const PAGE_RECORDS: u64 = 256;
 const PAGE_BYTES: usize = 1 << 20;
@@ -228,6 +232,10 @@ impl Engine {
         read: &dyn Read,
     ) -> Result<Result<Accepted, Refusal>, ReadError> {
         let text = match Amendment::of_note(note) {
+            // Who may sign it follows from its date.
+            Ok((_, ahead)) if ahead.issued.posix() > self.now().posix().saturating_add(MAX_AHEAD_S) => {
+                return Ok(Err(Refusal::Amendment(AmendmentError::Ahead(ahead.issued))));
+            }
             Ok((signed, _)) => signed.text().to_owned(),
             Err(error) => return Ok(Err(Refusal::Amendment(error))),
         };

@@ -81,6 +81,8 @@ export async function amended(treaty, bytes, trace) {
   need(same(amendment.ledger, treaty.hash), "the amendment is for another ledger");
   const prev = treaty.taken.at(-1)?.hash ?? treaty.hash;
   need(amendment.number === number && same(amendment.prev, prev), `it is not amendment ${number} of this treaty file`);
+  const before = treaty.taken.at(-1)?.issued ?? "";
+  need(amendment.issued >= before, "it is dated before the amendment that it builds on");
   need(number <= MAX_AMENDMENTS, `a treaty file has at most ${MAX_AMENDMENTS} amendments`);
   const out = { ...treaty, parties: [...treaty.parties], statuses: [...treaty.statuses] };
   const acceding = [];

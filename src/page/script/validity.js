@@ -48,7 +48,9 @@ export async function judge(record, log, history, place, treaty, profile, trace,
   const former = formerParty(log, time, treaty);
   if (former !== null) marks.push(former);
   for (const code of value.to) {
-    if (code !== "*" && treaty.parties.every((other) => other.code !== code)) {
+    // By what held in the log there: one that accedes later is no party yet.
+    const parties = treaty.parties.slice(0, treaty.states[place.number].parties);
+    if (code !== "*" && parties.every((other) => other.code !== code)) {
       mark("unknown-addressee", `It is addressed to ${code}, which is not a party.`);
     }
   }
