@@ -73,7 +73,7 @@ fn a_full_disk_stops_the_node_plainly_and_loses_nothing_acknowledged() {
     ledger.start(0, &[]);
     ledger.until_signing();
     for accepted in &acknowledged {
-        assert_eq!(ledger.record(0, 0, accepted.index).leaf, accepted.leaf);
+        assert_eq!(Some(&ledger.record(0, 0, accepted.index).leaf), accepted.leaf.as_ref());
     }
     ledger.submit(0, ledger.trial.note(0, 5_000)).unwrap();
     ledger.until_settled();
