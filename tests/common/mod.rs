@@ -120,6 +120,8 @@ pub struct Ledger {
     attested: Vec<Vec<u8>>,
     /// Given to whoever asks for the restart certificates of this log.
     offered: Option<(usize, Vec<u8>)>,
+    /// What each node has written while messages ran their course.
+    pub commits: Vec<(usize, Batch)>,
     /// A copy of a disk that a test keeps for later.
     pub kept_copy: Option<Memory>,
 }
@@ -156,6 +158,7 @@ impl Ledger {
             answers: Vec::new(),
             attested: Vec::new(),
             offered: None,
+            commits: Vec::new(),
             kept_copy: None,
         };
         for a in 0..PARTIES.len() {
@@ -241,6 +244,9 @@ impl Ledger {
             node.engine.handle(input, self.now, &node.disk).unwrap();
             let step = node.engine.step(&node.disk).unwrap();
             node.disk.commit(&step.batch);
+            if !step.batch.is_empty() {
+                self.commits.push((to, step.batch));
+            }
             self.carry_out(to, step.effects);
         }
     }
