@@ -13,9 +13,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+pub use super::finding::{Finding, Round, Seen, SeenReceipt};
 use super::place::{FetchError, Place};
 use super::tree::{SignedTree, TreeError};
 use crate::audit::{GrowError, Growing};
@@ -30,6 +32,8 @@ use crate::tlog::{
 const KEYS: &str = "keys.json";
 /// Longest list of keys, in bytes.
 const MAX_KEYS_BYTES: usize = 1 << 20;
+/// How long the heads of one place may take in a round, so that a slow place does not keep others waiting.
+const PLACE_TIME: Duration = Duration::from_secs(120);
 /// Entry bundles that are fetched at once.
 const BUNDLES: u64 = 8;
 
@@ -88,89 +92,6 @@ pub(super) enum HeadError {
     Keys(String, CredentialError),
 }
 
-/// Something that a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case", tag = "what")]
-pub enum Finding {
-    /// A log has signed two heads that contradict each other; both are kept.
-    Fork {
-        /// Code of the party.
-        party: String,
-        /// The place that showed the other head.
-        place: String,
-        /// Size of the smaller head.
-        smaller: u64,
-        /// Size of the larger head.
-        larger: u64,
-    },
-    /// A place shows an older head than it did before; both are kept.
-    Rollback {
-        /// Code of the party.
-        party: String,
-        /// The place.
-        place: String,
-        /// Which file.
-        file: String,
-        /// Size of the head that it showed before.
-        before: u64,
-        /// Size of the head that it shows now.
-        now: u64,
-    },
-    /// What a place has does not hold; nothing of it was kept.
-    Refused {
-        /// Code of the party.
-        party: String,
-        /// The place.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A place cannot be read.
-    Unreachable {
-        /// The place.
-        place: String,
-        /// Why.
-        why: String,
-    },
-}
-
-/// What a place shows of a log.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Seen {
-    /// The place.
-    pub place: String,
-    /// Code of the party.
-    pub party: String,
-    /// Size of the head that a quorum has receipted; none if there is none.
-    pub checkpoint: Option<u64>,
-    /// Size of the newest head.
-    pub latest: Option<u64>,
-    /// The receipts on these heads, each verified.
-    pub receipts: Vec<SeenReceipt>,
-}
-
-/// A receipt on a published head.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct SeenReceipt {
-    /// Code of the party that gave it.
-    pub by: String,
-    /// Size of the head.
-    pub size: u64,
-    /// When, by that party's clock.
-    pub time: Timestamp,
-}
-
-/// What one round brought.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Round {
-    /// Records that are new in the mirror.
-    pub new: u64,
-    /// What a person should know.
-    pub findings: Vec<Finding>,
-    /// What the places show.
-    pub seen: Vec<Seen>,
-}
-
 /// The mirror.
 pub struct Mirror {
     dir: PathBuf,
@@ -225,12 +146,25 @@ impl Mirror {
     pub fn round(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Round, MirrorError> {
         let mut round = Round::default();
         for place in self.places.clone() {
-            let mut log = 0;
+            let (mut log, mut left) = (0, PLACE_TIME);
             // A state may accede by what is read.
-            while log < self.ledger.treaty().parties().len() && self.look(&place, log, &mut round, progress)? {
+            while log < self.ledger.treaty().parties().len()
+                && self.look(&place, log, &mut round, &mut left, progress)?
+            {
                 log += 1;
             }
+            let is_of = |finding: &Finding| match finding {
+                Finding::Refused { place: of, .. } | Finding::Unreachable { place: of, .. } => *of == place.name,
+                _ => false,
+            };
+            if !round.seen.iter().any(|seen| seen.place == place.name) && !round.findings.iter().any(is_of) {
+                round.findings.push(Finding::Nothing { place: place.name.clone() });
+            }
         }
+        let treaty = self.ledger.treaty();
+        let of = |log: &usize| treaty.party(*log).code.clone();
+        let unseen = (0..treaty.parties().len()).filter(|log| self.ledger.size(*log) == 0).map(|log| of(&log));
+        round.unseen = unseen.filter(|code| !round.seen.iter().any(|seen| seen.party == *code)).collect();
         self.ledger.settle()?;
         self.remember()?;
         Ok(round)
@@ -242,6 +176,7 @@ impl Mirror {
         place: &Place,
         log: usize,
         round: &mut Round,
+        left: &mut Duration,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<bool, MirrorError> {
         let code = self.ledger.treaty().party(log).code.clone();
@@ -256,9 +191,15 @@ impl Mirror {
         let before = self.ledger.size(log);
         let mut goes_on = true;
         for file in ["checkpoint", "latest"] {
+            let began = Instant::now();
             let got = self.runtime.block_on(place.get(&format!("{prefix}/{file}"), MAX_NOTE_BYTES));
+            *left = left.saturating_sub(began.elapsed());
+            let got = if left.is_zero() { Err(slow(place)) } else { got };
             let followed = match got {
-                Ok(None) => continue,
+                Ok(None) => {
+                    self.vanished(place, &code, file, round);
+                    continue;
+                }
                 Ok(Some(bytes)) => self.head(place, log, &prefix, file, &bytes, (round, &mut seen), progress),
                 Err(error) => Err(TreeError::from(error).into()),
             };
@@ -338,6 +279,23 @@ impl Mirror {
         Ok(news)
     }
 
+    /// A place has no such head: it may never have had one.
+    fn vanished(&mut self, place: &Place, code: &str, file: &str, round: &mut Round) {
+        let shown = self.shown.get(&place.name).and_then(|shown| shown.get(&format!("{code}/{file}")));
+        let Some(last) = shown.and_then(|text| SignedNote::parse(text.as_bytes()).ok()) else { return };
+        let Ok(before) = Checkpoint::parse(last.text()) else { return };
+        if let Err(error) = self.keep(code, &last) {
+            tracing::error!(%error, "a head could not be kept as evidence");
+        }
+        round.findings.push(Finding::Rollback {
+            party: code.to_owned(),
+            place: place.name.clone(),
+            file: file.to_owned(),
+            before: before.size,
+            now: None,
+        });
+    }
+
     /// A place that shows less than it did.
     fn rolled_back(
         &mut self,
@@ -367,7 +325,7 @@ impl Mirror {
                     place: place.name.clone(),
                     file: file.to_owned(),
                     before: before.size,
-                    now: head.size,
+                    now: Some(head.size),
                 });
             }
             None => drop(shown.insert(key, text)),
@@ -471,6 +429,11 @@ impl Mirror {
     }
 }
 
+fn slow(place: &Place) -> FetchError {
+    let why = format!("its heads alone take longer than {} s; what is left is not looked at now", PLACE_TIME.as_secs());
+    FetchError::Unreachable { url: place.name.clone(), why }
+}
+
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
@@ -489,11 +452,13 @@ fn verify_head(
     let head = ledger.keys().party(log).verify_head(&note).map_err(wrong)?;
     let mut receipts = Vec::new();
     for (at, party) in ledger.treaty().parties().iter().enumerate().filter(|(at, _)| *at != log) {
-        match ledger.keys().party(at).verify_any_cosignature(&note) {
-            Ok(cosignature) => {
+        let history = ledger.keys().party(at);
+        match history.verify_any_cosignature(&note) {
+            // By a key that was replaced, a receipt counts only as a record of its party's log.
+            Ok(_) => receipts.extend(history.verify_cosignature(&note, history.size()).ok().map(|cosignature| {
                 let (by, time) = (party.code.clone(), Timestamp::from_posix(cosignature.time));
-                receipts.push(SeenReceipt { by, size: head.size, time });
-            }
+                SeenReceipt { by, size: head.size, time }
+            })),
             Err(CosignatureError::Missing(_)) => {}
             Err(error) => return Err(HeadError::Receipt(name.to_owned(), error)),
         }

@@ -289,6 +289,51 @@ fn a_place_that_goes_back_is_found_out_also_after_a_restart() {
     assert_eq!(kept.follow(&[name]).0.findings, []);
 }
 
+#[test]
+fn a_log_or_a_place_that_disappears_is_a_rollback_and_not_silence() {
+    let mut ledger = Ledger::new();
+    remarks(&mut ledger, US, 0..2);
+    let folder = tempfile::tempdir().unwrap();
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let kept = Kept::new();
+    let place = folder.path().to_str().unwrap();
+    let (round, before) = kept.follow(&[place]);
+    assert_eq!((round.findings, round.unseen), (vec![], vec![]));
+    let gone = |round: &Round| -> Vec<String> {
+        let of = |finding: &Finding| match finding {
+            Finding::Rollback { party, file, now: None, .. } => Some(format!("{party}/{file}")),
+            _ => None,
+        };
+        round.findings.iter().filter_map(of).collect()
+    };
+    // One head of one log, a whole log, everything.
+    fs::remove_file(folder.path().join("trial/RU/latest")).unwrap();
+    assert_eq!(gone(&kept.follow(&[place]).0), ["RU/latest"]);
+    fs::remove_dir_all(folder.path().join("trial/US")).unwrap();
+    for _ in 0..2 {
+        let (round, report) = kept.follow(&[place]);
+        assert_eq!(gone(&round), ["RU/latest", "US/checkpoint", "US/latest"]);
+        assert_eq!(report, before, "what was kept is kept");
+        assert!(!round.findings.iter().any(|finding| matches!(finding, Finding::Nothing { .. })));
+    }
+    assert!(kept.evidence().iter().any(|path| path.to_str().unwrap().contains("US-")), "{:?}", kept.evidence());
+    fs::remove_dir_all(folder.path().join("trial")).unwrap();
+    let (round, report) = kept.follow(&[place]);
+    assert_eq!(gone(&round).len(), 8, "{round:?}");
+    assert!(round.findings.contains(&Finding::Nothing { place: place.to_owned() }), "{round:?}");
+    assert_eq!((round.unseen, report), (vec![], before), "what was read before is known");
+    // Of a wrong address nothing was ever known, and that is said too; it takes nothing from another place.
+    let (empty, fresh) = (tempfile::tempdir().unwrap(), Kept::new());
+    let wrong = empty.path().to_str().unwrap();
+    let round = fresh.open(&[wrong]).round(&mut |_, _| {}).unwrap();
+    assert_eq!(round.findings, [Finding::Nothing { place: wrong.to_owned() }]);
+    assert_eq!(round.unseen, ["CA", "HU", "RU", "US"]);
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let (round, _) = fresh.follow(&[wrong, place]);
+    assert_eq!((round.findings.len(), round.unseen), (1, vec![]));
+    assert_eq!(kept.follow(&[place]).0.findings, [], "it is all there again");
+}
+
 /// A published ledger, with something done to one answer.
 fn lying(folder: &Path, lie: impl Fn(&str, Vec<u8>) -> Response + Send + Sync + 'static) -> Server {
     let folder = folder.to_owned();
