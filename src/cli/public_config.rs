@@ -1,6 +1,6 @@
 //! `[public]` of `verbale.toml`: what this node shows to everybody, whose logs it witnesses, and who witnesses its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -30,6 +30,9 @@ pub struct PublicConfig {
     /// Requests a second that one address may make, 1 to 100,000. Default: 100.
     #[serde(default = "default_rate")]
     pub requests_per_second: u32,
+    /// The address of the reverse proxy in front of it, whose `X-Forwarded-For` says who asks. Default: none.
+    #[serde(default)]
+    pub trusted_proxy: Option<IpAddr>,
     /// The folder for what is kept about other logs and by outside witnesses. Default: `public`.
     #[serde(default = "default_state")]
     pub state: PathBuf,

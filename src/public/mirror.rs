@@ -13,9 +13,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+pub use super::finding::{Finding, Round, Seen, SeenReceipt};
 use super::place::{FetchError, Place};
 use super::tree::{SignedTree, TreeError};
 use crate::audit::{GrowError, Growing};
@@ -30,6 +32,8 @@ use crate::tlog::{
 const KEYS: &str = "keys.json";
 /// Longest list of keys, in bytes.
 const MAX_KEYS_BYTES: usize = 1 << 20;
+/// How long the heads of one place may take in a round, so that a slow place does not keep others waiting.
+const PLACE_TIME: Duration = Duration::from_secs(120);
 /// Entry bundles that are fetched at once.
 const BUNDLES: u64 = 8;
 
@@ -243,7 +247,9 @@ impl Mirror {
         for place in self.places.clone() {
             let (mut log, found) = (0, round.findings.len());
             // A state may accede by what is read.
-            while log < self.ledger.treaty().parties().len() && self.look(&place, log, &mut round, progress)? {
+            while log < self.ledger.treaty().parties().len()
+                && self.look(&place, log, &mut round, &mut left, progress)?
+            {
                 log += 1;
             }
             // A wrong address, or a folder that was emptied: what it showed before, if anything, was told of above.
@@ -252,6 +258,10 @@ impl Mirror {
                 round.findings.push(Finding::Nothing { place: place.name.clone() });
             }
         }
+        let treaty = self.ledger.treaty();
+        let of = |log: &usize| treaty.party(*log).code.clone();
+        let unseen = (0..treaty.parties().len()).filter(|log| self.ledger.size(*log) == 0).map(|log| of(&log));
+        round.unseen = unseen.filter(|code| !round.seen.iter().any(|seen| seen.party == *code)).collect();
         self.ledger.settle()?;
         self.remember()?;
         Ok(round)
@@ -263,6 +273,7 @@ impl Mirror {
         place: &Place,
         log: usize,
         round: &mut Round,
+        left: &mut Duration,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<bool, MirrorError> {
         let code = self.ledger.treaty().party(log).code.clone();
@@ -277,7 +288,10 @@ impl Mirror {
         let before = self.ledger.size(log);
         let mut goes_on = true;
         for file in ["checkpoint", "latest"] {
+            let began = Instant::now();
             let got = self.runtime.block_on(place.get(&format!("{prefix}/{file}"), MAX_NOTE_BYTES));
+            *left = left.saturating_sub(began.elapsed());
+            let got = if left.is_zero() { Err(slow(place)) } else { got };
             let followed = match got {
                 Ok(None) => {
                     self.withdrawn(place, &code, file, round);
@@ -362,6 +376,23 @@ impl Mirror {
         Ok(news)
     }
 
+    /// A place has no such head: it may never have had one.
+    fn vanished(&mut self, place: &Place, code: &str, file: &str, round: &mut Round) {
+        let shown = self.shown.get(&place.name).and_then(|shown| shown.get(&format!("{code}/{file}")));
+        let Some(last) = shown.and_then(|text| SignedNote::parse(text.as_bytes()).ok()) else { return };
+        let Ok(before) = Checkpoint::parse(last.text()) else { return };
+        if let Err(error) = self.keep(code, &last) {
+            tracing::error!(%error, "a head could not be kept as evidence");
+        }
+        round.findings.push(Finding::Rollback {
+            party: code.to_owned(),
+            place: place.name.clone(),
+            file: file.to_owned(),
+            before: before.size,
+            now: None,
+        });
+    }
+
     /// A place that shows less than it did.
     fn rolled_back(
         &mut self,
@@ -384,7 +415,7 @@ impl Mirror {
                     place: place.name.clone(),
                     file: file.to_owned(),
                     before: before.size,
-                    now: head.size,
+                    now: Some(head.size),
                 });
             }
             None => {
@@ -512,6 +543,11 @@ impl Mirror {
     }
 }
 
+fn slow(place: &Place) -> FetchError {
+    let why = format!("its heads alone take longer than {} s; what is left is not looked at now", PLACE_TIME.as_secs());
+    FetchError::Unreachable { url: place.name.clone(), why }
+}
+
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
@@ -530,11 +566,13 @@ fn verify_head(
     let head = ledger.keys().party(log).verify_head(&note).map_err(wrong)?;
     let mut receipts = Vec::new();
     for (at, party) in ledger.treaty().parties().iter().enumerate().filter(|(at, _)| *at != log) {
-        match ledger.keys().party(at).verify_any_cosignature(&note) {
-            Ok(cosignature) => {
+        let history = ledger.keys().party(at);
+        match history.verify_any_cosignature(&note) {
+            // By a key that was replaced, a receipt counts only as a record of its party's log.
+            Ok(_) => receipts.extend(history.verify_cosignature(&note, history.size()).ok().map(|cosignature| {
                 let (by, time) = (party.code.clone(), Timestamp::from_posix(cosignature.time));
-                receipts.push(SeenReceipt { by, size: head.size, time });
-            }
+                SeenReceipt { by, size: head.size, time }
+            })),
             Err(CosignatureError::Missing(_)) => {}
             Err(error) => return Err(HeadError::Receipt(name.to_owned(), error)),
         }

@@ -13,8 +13,11 @@ use crate::law::{Docket, Query, State};
 use crate::ledger::{Profile, Receipt, Record, Timestamp, Treaty};
 use crate::node::final_size;
 
-/// Most records of a log that are remembered as waiting for receipts.
+/// Most records of a log that are remembered as waiting for receipts. Past it every second is forgotten, and the alarm
+/// for it comes with the next one.
 const MAX_WAITING: usize = 100_000;
+/// By so many seconds a party's clock may be ahead of the monitor's. What is dated later says nothing about when it was.
+const MAX_AHEAD: u64 = 3600;
 
 /// What a monitor is to look for. Times are in seconds.
 #[derive(Clone, Debug, Default)]
@@ -50,11 +53,39 @@ struct Watched {
     waiting: BTreeMap<u64, Timestamp>,
     /// The last sign of life: a record of the log, or a receipt for it.
     last: Option<Timestamp>,
+    /// The latest time in its records.
+    dated: Option<Timestamp>,
+    /// When a place last showed a head of it, by the monitor's clock.
+    shown: Option<Timestamp>,
+}
+
+/// A time that somebody states, as far as it can be: one that is to come is no sign of life.
+fn believed(stated: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    (stated.posix() <= now.posix().saturating_add(MAX_AHEAD)).then(|| stated.min(now))
 }
 
 impl Watched {
     fn new(parties: usize) -> Self {
-        Self { position: Position::default(), receipted: vec![0; parties], waiting: BTreeMap::new(), last: None }
+        Self {
+            position: Position::default(),
+            receipted: vec![0; parties],
+            waiting: BTreeMap::new(),
+            last: None,
+            dated: None,
+            shown: None,
+        }
+    }
+
+    /// A record that wants receipts waits for them.
+    fn wait(&mut self, index: u64, logged: Timestamp) {
+        if self.waiting.len() >= MAX_WAITING {
+            let mut odd = false;
+            self.waiting.retain(|_, _| {
+                odd = !odd;
+                odd
+            });
+        }
+        self.waiting.insert(index, logged);
     }
 }
 
@@ -102,26 +133,29 @@ impl Monitor {
             self.logs[log].position = position;
             for (index, time, wants, receipt) in new {
                 let of = &mut self.logs[log];
-                of.last = of.last.max(Some(time));
-                if wants && of.waiting.len() < MAX_WAITING {
-                    of.waiting.insert(index, time);
+                let told = believed(time, now);
+                if wants {
+                    // Dated to come, it waits at least since what was logged before it.
+                    of.wait(index, told.or(of.last).unwrap_or(now));
                 }
+                (of.last, of.dated) = (of.last.max(told), of.dated.max(told));
                 if let Some(receipt) = receipt {
                     let size = receipt.checkpoint.size;
                     // A receipt for another branch is no receipt for this one.
                     if size > ledger.size(receipt.log)
                         || ledger.root_at(receipt.log, size)? == Some(receipt.checkpoint.root)
                     {
-                        self.receipt(receipt.log, log, size, receipt.time);
+                        self.receipt(receipt.log, log, size, believed(receipt.time, now));
                     }
                 }
             }
         }
         for seen in &round.seen {
             let Some(log) = treaty.find(&seen.party) else { continue };
+            self.logs[log].shown = Some(now);
             for receipt in &seen.receipts {
                 if let Some(by) = treaty.find(&receipt.by) {
-                    self.receipt(log, by, receipt.size, receipt.time);
+                    self.receipt(log, by, receipt.size, believed(receipt.time, now));
                 }
             }
         }
@@ -150,7 +184,8 @@ impl Monitor {
     fn deadlines(&self, now: Timestamp, alarms: &mut Vec<Alarm>) {
         let query = Query { outstanding: true, ..Query::default() };
         for item in self.docket.items(now, &query) {
-            if !matches!(item.state, State::Missed { .. }) {
+            // What has not been read cannot be said to be missing.
+            if !matches!(item.state, State::Missed { .. }) || !self.known(&item.owed_by, item.until.unwrap_or(now)) {
                 continue;
             }
             let owed_by = item.owed_by.join(" or ");
@@ -169,10 +204,19 @@ impl Monitor {
         }
     }
 
-    fn receipt(&mut self, log: usize, by: usize, size: u64, time: Timestamp) {
+    fn receipt(&mut self, log: usize, by: usize, size: u64, told: Option<Timestamp>) {
         let of = &mut self.logs[log];
         of.receipted[by] = of.receipted[by].max(size);
-        of.last = of.last.max(Some(time));
+        of.last = of.last.max(told);
+    }
+
+    /// Whether the log of each of these parties was seen late enough to say what is not in it.
+    fn known(&self, codes: &[String], until: Timestamp) -> bool {
+        let is_known = |code: &String| {
+            let of = self.docket.treaty().find(code).and_then(|log| self.logs.get(log));
+            of.is_some_and(|of| of.shown.max(of.dated) >= Some(until))
+        };
+        codes.iter().all(is_known)
     }
 
     /// What the places showed in this round.
@@ -199,9 +243,20 @@ impl Monitor {
                     kind: "rollback".into(),
                     party: Some(party.clone()),
                     key: format!("rollback {place} {party} {file}"),
-                    text: format!(
-                        "{place} shows an older {file} of {party} than before: {now} records, after {before}."
-                    ),
+                    text: match now {
+                        Some(now) => {
+                            format!(
+                                "{place} shows an older {file} of {party} than before: {now} records, after {before}."
+                            )
+                        }
+                        None => format!("{place} shows no {file} of {party} any more: it had shown {before} records."),
+                    },
+                }),
+                Finding::Nothing { place } => alarms.push(Alarm {
+                    kind: "nothing".into(),
+                    party: None,
+                    key: format!("nothing {place}"),
+                    text: format!("{place} shows nothing of this ledger. Is the address right?"),
                 }),
                 Finding::Refused { party, place, why } => alarms.push(Alarm {
                     kind: "refused".into(),

@@ -230,7 +230,9 @@ async fn one(
     // The second time with the size that the witness says it has.
     for _ in 0..2 {
         if *old > size {
-            return Err(SubmitError::Ahead(*old, size));
+            // The witness is asked again later: what it says now may be a mistake.
+            let said = std::mem::replace(old, done);
+            return Err(SubmitError::Ahead(said, size));
         }
         let proof = consistency_proof(&LogTiles { read, log }, *old, size)?;
         let proof = proof.ok_or_else(|| damaged("tiles are missing"))?;

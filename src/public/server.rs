@@ -23,14 +23,21 @@ use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::share::{Shares, network};
 use super::shown::{Caching, Resource, Shown};
-use super::witness::{Witness, add_checkpoint, last_of};
+use super::witness::{KnownKeys, Witness, add_checkpoint, last_of};
 use crate::daemon::Handle;
 use crate::node::ReadError;
 use crate::tlog::{Hash, MAX_ADD_CHECKPOINT_BYTES};
 
 /// Requests that are worked on at once; more are answered 503.
 const MAX_REQUESTS: usize = 64;
+/// Requests of one address that are worked on at once, what they send included.
+const MAX_REQUESTS_OF_ADDRESS: usize = 16;
+/// Connections of one address: an eighth of all, and at least so many.
+const LEAST_CONNECTIONS_OF_ADDRESS: usize = 8;
+/// How long what is sent with a request may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer may take to be made.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may take to say what it wants, and may stay silent between two requests.
@@ -49,6 +56,8 @@ pub struct Limits {
     pub connections: usize,
     /// Requests a second that one address (of IPv6, one network of 64 bits) may make; ten times as many at once.
     pub requests_per_second: u32,
+    /// The address of a reverse proxy, whose last `X-Forwarded-For` is taken for the reader's address.
+    pub proxy: Option<IpAddr>,
 }
 
 /// A served ledger.
@@ -68,6 +77,10 @@ struct Serving {
     prefix: Arc<str>,
     requests: Arc<Semaphore>,
     rates: Arc<Rates>,
+    /// Requests that are worked on, by address.
+    working: Shares,
+    proxy: Option<IpAddr>,
+    keys: Arc<KnownKeys>,
 }
 
 impl Server {
@@ -89,9 +102,13 @@ impl Server {
             prefix: prefix.trim_end_matches('/').into(),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             rates: Arc::new(Rates::new(limits.requests_per_second)),
+            working: Shares::new(MAX_REQUESTS_OF_ADDRESS),
+            proxy: limits.proxy,
+            keys: Arc::default(),
         };
         let connections = Arc::new(Semaphore::new(limits.connections.max(1)));
-        let task = tokio::spawn(accept(listener, connections, serving));
+        let of_address = Shares::new((limits.connections / 8).max(LEAST_CONNECTIONS_OF_ADDRESS));
+        let task = tokio::spawn(accept(listener, connections, of_address, serving));
         Ok(Self { address, task })
     }
 
@@ -114,12 +131,24 @@ impl Serving {
     }
 }
 
-async fn accept(listener: TcpListener, connections: Arc<Semaphore>, serving: Serving) {
+async fn accept(listener: TcpListener, connections: Arc<Semaphore>, of_address: Shares, serving: Serving) {
+    let proxy = serving.proxy;
     let router = router(serving);
     // Never closed: the error cannot come.
     while let Ok(permit) = connections.clone().acquire_owned().await {
         match listener.accept().await {
-            Ok((stream, peer)) => drop(tokio::spawn(connection(stream, peer.ip(), router.clone(), permit))),
+            Ok((stream, peer)) => {
+                let peer = peer.ip().to_canonical();
+                let share = of_address.take(peer);
+                // All readers come through the proxy. Whoever else has too many connections is not heard on this one.
+                if share.is_some() || proxy == Some(peer) {
+                    let router = router.clone();
+                    drop(tokio::spawn(async move {
+                        connection(stream, peer, router, permit).await;
+                        drop(share);
+                    }));
+                }
+            }
             Err(error) => {
                 // Out of file descriptors, most likely: others have to close first.
                 tracing::warn!(%error, "a reader's connection could not be taken");
@@ -159,14 +188,50 @@ fn router(serving: Serving) -> Router {
 struct Compressible;
 
 async fn limited(State(serving): State<Serving>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    if peer.is_some_and(|peer| !serving.rates.allow(peer, Instant::now())) {
+    let Some(peer) = reader(&request, serving.proxy) else {
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, "the proxy does not say for whom it asks");
+    };
+    if !serving.rates.allow(peer, Instant::now()) {
         return refused(StatusCode::TOO_MANY_REQUESTS, "too many requests; slow down");
     }
+    let Some(_share) = serving.working.take(peer) else {
+        return refused(StatusCode::TOO_MANY_REQUESTS, "too many requests of yours are being answered; slow down");
+    };
+    // Whoever is slow to send takes no place among those that are worked on.
+    let request = match received(request).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
     let Ok(_permit) = serving.requests.try_acquire() else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "too many requests are being answered; try again");
     };
     next.run(request).await
+}
+
+/// Who asks: the other end of the connection, or whoever the trusted proxy says.
+fn reader(request: &Request, proxy: Option<IpAddr>) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>()?.0;
+    if proxy != Some(peer) {
+        return Some(peer);
+    }
+    // The last entry is the proxy's own; those before it may be the reader's invention.
+    let last = request.headers().get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse().ok()
+}
+
+/// The request with all that was sent with it.
+async fn received(request: Request) -> Result<Request, Response> {
+    if request.method() != Method::POST {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_ADD_CHECKPOINT_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(Err(_)) => {
+            Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "a request is shorter than this, and comes to its end"))
+        }
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "what belongs to the request did not come in time")),
+    }
 }
 
 fn refused(status: StatusCode, why: &'static str) -> Response {
@@ -182,7 +247,7 @@ async fn answer(State(serving): State<Serving>, request: Request) -> Response {
         && request.uri().path().strip_prefix(&*serving.prefix) == Some("/add-checkpoint")
     {
         return match axum::body::to_bytes(request.into_body(), MAX_ADD_CHECKPOINT_BYTES).await {
-            Ok(body) => add_checkpoint(&body, serving.witness.as_deref(), &serving.handle).await,
+            Ok(body) => add_checkpoint(&body, serving.witness.as_deref(), &serving.handle, serving.keys.clone()).await,
             Err(_) => refused(StatusCode::PAYLOAD_TOO_LARGE, "a request is shorter than this, and comes to its end"),
         };
     }
@@ -287,18 +352,6 @@ impl Rates {
             *tokens -= 1.0;
         }
         allowed
-    }
-}
-
-/// Whose rate counts: an IPv4 address, or the first 64 bits of an IPv6 address.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let mut octets = address.octets();
-            octets[8..].fill(0);
-            octets.into()
-        }
     }
 }
 

@@ -17,8 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::outside::Outside;
-use crate::ledger::Treaty;
-use crate::node::{LogId, OUTSIDE_LINES, PublicHead, Read, ReadError, final_head, key_notes, newest_head};
+use crate::ledger::{Job, Treaty};
+use crate::node::{
+    LogId, OUTSIDE_LINES, PublicHead, Read, ReadError, final_head, key_notes, load_keyring, newest_head,
+};
 use crate::tlog::{Hash, MAX_BUNDLE_BYTES, TilePath, write_bundle};
 
 /// How long an answer stays true.
@@ -69,6 +71,8 @@ struct Heads {
     sizes: Vec<u64>,
     newest: Option<PublicHead>,
     last: Option<PublicHead>,
+    /// The log's keys: the one in force for the newest head, then all others that it ever had.
+    keys: Vec<String>,
 }
 
 impl Shown {
@@ -173,7 +177,12 @@ impl Shown {
         let from = known.last.as_ref().map_or(0, |head| head.checkpoint.size);
         let newest = newest_head(read, &self.treaty, log)?;
         let last = final_head(read, &self.treaty, log, from)?.or(known.last);
-        let heads = Heads { sizes, newest, last };
+        let history = load_keyring(&self.treaty, read)?;
+        let history = history.party(log);
+        let in_force = history.log_key(newest.as_ref().map_or(0, |head| head.checkpoint.size));
+        let others = history.all_keys(Job::Log).filter(|key| *key != in_force);
+        let keys = std::iter::once(in_force).chain(others).map(ToString::to_string).collect();
+        let heads = Heads { sizes, newest, last, keys };
         let mut all = self.known();
         // What is shown never goes back, also if a slower reader comes late.
         let is_newer = |heads: &Heads, than: &Heads| {
@@ -225,8 +234,10 @@ impl Shown {
                     json!({"size": head.checkpoint.size, "root": head.checkpoint.root.to_base64(), "receipts": by})
                 })
             };
+            let keys = self.heads(read, *log)?.keys;
             logs.push(json!({
-                "party": party.code, "name": party.name, "origin": self.treaty.origin(*log), "vkey": party.log,
+                "party": party.code, "name": party.name, "origin": self.treaty.origin(*log), "vkey": keys.first(),
+                "other_vkeys": keys.get(1..).unwrap_or_default(),
                 "path": format!("{}/", party.code), "checkpoint": head(self.final_head(read, *log)?),
                 "latest": head(self.newest_head(read, *log)?), "forked": read.fork(*log)?.is_some(),
             }));

@@ -7,13 +7,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::mirror::write_synced;
 use crate::daemon::{Handle, now_ms};
+use crate::ledger::{Keyring, Treaty};
 use crate::node::{LogId, Read, ReadError, load_keyring};
 use crate::note::{SignedNote, SigningKey, VerifierKey};
 use crate::tlog::{AddCheckpoint, Checkpoint, Cosignature, Hash, NotWitnessed, parse_extended};
@@ -109,12 +110,17 @@ impl Witness {
 }
 
 /// Answers `add-checkpoint`, with the standard's status codes.
-pub(super) async fn add_checkpoint(body: &[u8], witness: Option<&Witness>, handle: &Handle) -> Response {
+pub(super) async fn add_checkpoint(
+    body: &[u8],
+    witness: Option<&Witness>,
+    handle: &Handle,
+    keys: Arc<KnownKeys>,
+) -> Response {
     let Some(request) = AddCheckpoint::parse(body) else {
         return refusal(&NotWitnessed::Malformed.into());
     };
     let cosigned = match handle.treaty.log_of_origin(request.origin()) {
-        Some(log) if log != handle.me => of_treaty(&request, log, handle).await,
+        Some(log) if log != handle.me => of_treaty(&request, log, handle, keys).await,
         _ => match witness {
             Some(witness) => witness.add(&request, now_ms() / 1000),
             None => Err(WitnessError::UnknownLog(request.origin().to_owned())),
@@ -137,10 +143,38 @@ pub(super) async fn add_checkpoint(body: &[u8], witness: Option<&Witness>, handl
     }
 }
 
+/// The parties' keys by the records held: read and verified anew only when a log has grown, by one request for all.
+#[derive(Default)]
+pub(super) struct KnownKeys(Mutex<Option<(Vec<u64>, Arc<Keyring>)>>);
+
+impl KnownKeys {
+    fn get(&self, treaty: &Treaty, read: &dyn Read) -> Result<Arc<Keyring>, ReadError> {
+        // Replaced whole: what a panicking thread left is still right.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sizes = (0..treaty.parties().len()).map(|log| read.size(log)).collect::<Result<Vec<_>, _>>()?;
+        if let Some((of, keys)) = &*known
+            && *of == sizes
+        {
+            return Ok(keys.clone());
+        }
+        let keys = Arc::new(load_keyring(treaty, read)?);
+        *known = Some((sizes, keys.clone()));
+        Ok(keys)
+    }
+}
+
 /// A log of the ledger: the engine's cosignature, if it has cosigned just this head before, and holds nothing beyond it.
 /// Whoever asks from outside makes no log grow, and no promise new.
-async fn of_treaty(request: &AddCheckpoint, log: LogId, handle: &Handle) -> Result<Vec<u8>, WitnessError> {
-    let keys = load_keyring(&handle.treaty, &*handle.store)?;
+async fn of_treaty(
+    request: &AddCheckpoint,
+    log: LogId,
+    handle: &Handle,
+    known: Arc<KnownKeys>,
+) -> Result<Vec<u8>, WitnessError> {
+    let store = handle.store.clone();
+    // Reading and verifying: where one may wait.
+    let keys = tokio::task::spawn_blocking(move || known.get(&store.treaty(), &*store)).await;
+    let keys = keys.unwrap_or_else(|error| Err(ReadError(error.to_string())))?;
     let last = handle.store.cosigned(log)?.map(|cosigned| (cosigned.size, cosigned.root));
     let head = request.check(handle.treaty.origin(log), keys.party(log).log_key(u64::MAX), last)?;
     let attested = handle.attest(log, false).await.and_then(|note| SignedNote::parse(&note).ok());

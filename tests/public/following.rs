@@ -54,6 +54,10 @@ fn readers_and_witnesses_go_on_when_keys_change_and_a_state_accedes() {
     assert_ne!(log_key, ledger.trial.treaty().party(0).log);
     assert_ne!(witness_key, ledger.trial.treaty().party(1).witness);
 
+    // The list for readers of other kinds names the key that signs now.
+    let list: Value = serde_json::from_slice(&get(&format!("{base}/bench/logs.json")).body).unwrap();
+    assert_eq!(list["logs"][0]["vkey"], log_key.to_string());
+    assert_eq!(list["logs"][0]["other_vkeys"][0], ledger.trial.treaty().party(0).log.to_string());
     let head = get(&format!("{base}/bench/P0/latest")).body;
     let checkpoint = SignedNote::parse(&head).unwrap();
     Checkpoint::verify(&checkpoint, &log_key).unwrap();

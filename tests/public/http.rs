@@ -155,3 +155,51 @@ fn whoever_asks_too_much_is_told_to_wait_and_others_are_served() {
     assert!([200, 429].contains(&get(&url).status));
     ledger.all_sound();
 }
+
+#[test]
+fn whoever_is_slow_to_send_keeps_nobody_from_being_answered() {
+    let mut ledger = Ledger::new(1);
+    let proxy = "[public]\nlisten = \"127.0.0.1:0\"\ntrusted_proxy = \"127.0.0.1\"\n";
+    configure(&ledger, 0, proxy);
+    ledger.start(0, &["--sign-without-peers"]);
+    let base = address(&ledger, 0);
+    let address = base.trim_start_matches("http://").to_owned();
+    let url = format!("{base}/bench/logs.json");
+    let from = |reader: &str| send("GET", &url, &[("x-forwarded-for", reader)], b"").status;
+    // A hundred readers, some with several connections, begin to send something and do not go on.
+    let slow: Vec<_> = (0..200)
+        .map(|n| {
+            let mut socket = std::net::TcpStream::connect(&address).unwrap();
+            let reader = format!("192.0.2.{}", n / 2);
+            let head = format!(
+                "POST /add-checkpoint HTTP/1.1\r\nhost: a\r\nx-forwarded-for: {reader}\r\ncontent-length: 1000\r\n\r\nold"
+            );
+            socket.write_all(head.as_bytes()).unwrap();
+            socket
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(from("198.51.100.7"), 200);
+    }
+    drop(slow);
+    // Of one reader only so many at once, whatever it says before the proxy's own word.
+    let begin = |n: usize| {
+        let mut socket = std::net::TcpStream::connect(&address).unwrap();
+        let head = format!(
+            "POST /add-checkpoint HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 10.0.0.{n}, 203.0.113.9\r\n\
+             content-length: 1000\r\n\r\nold"
+        );
+        socket.write_all(head.as_bytes()).unwrap();
+        socket
+    };
+    ledger.until("the last of them is refused", || {
+        let many: Vec<_> = (0..20).map(begin).collect();
+        let (refused, other) = (from("10.9.9.9, 203.0.113.9"), from("203.0.113.10"));
+        assert!([200, 429].contains(&refused) && other == 200);
+        drop(many);
+        refused == 429
+    });
+    // Without the proxy's word nobody knows who asks.
+    assert_eq!(get(&url).status, 500);
+    ledger.all_sound();
+}

@@ -143,6 +143,64 @@ fn a_missed_deadline_is_an_alarm_until_the_answer_is_published() {
     assert!(!is_on(), "the answer is there");
 }
 
+#[test]
+fn what_disappears_or_was_never_seen_is_told_and_nothing_is_missed_by_a_log_that_was_not_read() {
+    let rule = "[[kind.remark.due]]\nid = \"answer\"\ntitle = \"An answer\"\nby = [\"HU\"]\nanswer = [\"acknowledgement\"]\n\
+                start = \"received\"\nwithin = \"24 hours\"\n[amendment]";
+    let profile = common::PROFILE.replace("[amendment]", rule);
+    let mut ledger = Ledger::new();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap().to_owned();
+    ledger.remark(CA, 1);
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let late = ledger.now / 1000 + 90_000;
+    let kinds = |kept: &Kept, rules: Rules| {
+        let mut mirror = kept.open(&[&place]);
+        let round = mirror.round(&mut |_, _| {}).unwrap();
+        let profile = Profile::parse(profile.as_bytes()).unwrap();
+        let mut monitor = Monitor::new(rules, mirror.ledger().treaty(), profile);
+        let alarms = monitor.look(&mirror, &round, Timestamp::from_posix(late)).unwrap();
+        alarms.into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+    };
+    let kept = Kept::new();
+    assert_eq!(kinds(&kept, strict()), ["deadline"]);
+    // The log of the one who owes the answer is hidden: a rollback, and of the answer nothing can be said.
+    let (hu, away) = (folder.path().join("trial/HU"), folder.path().join("trial/away"));
+    std::fs::rename(&hu, &away).unwrap();
+    assert_eq!(kinds(&kept, strict()), ["rollback", "rollback"]);
+    // Who comes only now has never seen it.
+    let fresh = Kept::new();
+    assert_eq!(kinds(&fresh, strict()), [""; 0]);
+    let idle = Rules { stale_after: Some(1_000_000), ..strict() };
+    assert_eq!(kinds(&fresh, idle), ["stale"]);
+    // Everything is gone.
+    std::fs::rename(folder.path().join("trial"), folder.path().join("elsewhere")).unwrap();
+    let all = kinds(&kept, strict());
+    assert!(all.contains(&"nothing".to_owned()) && !all.contains(&"deadline".to_owned()), "{all:?}");
+    assert_eq!(all.iter().filter(|kind| *kind == "rollback").count(), 8);
+}
+
+#[test]
+fn a_clock_that_is_years_ahead_silences_no_alarm() {
+    let mut ledger = Ledger::new();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap().to_owned();
+    let now = ledger.now / 1000;
+    // Russia dates a receipt for Canada's log, and a note of its own that nobody receipts, thousands of years ahead.
+    ledger.online(&[CA, HU, US]);
+    ledger.remark(CA, 1);
+    ledger.now += 7_000 * 31_557_600_000;
+    ledger.online(&[RU, CA]);
+    ledger.online(&[RU]);
+    ledger.remark(RU, 2);
+    publish_to(folder.path(), &ledger.nodes[RU].disk).unwrap();
+    let kept = Kept::new();
+    let idle = Rules { stale_after: Some(86_400), ..strict() };
+    let keys = look(&kept, &place, idle, now + 200_000);
+    assert!(keys.contains(&"stale CA".to_owned()), "{keys:?}");
+    assert!(keys.contains(&"stale RU".to_owned()) && keys.contains(&"no-quorum RU".to_owned()), "{keys:?}");
+}
+
 fn monitor(kept: &Kept, place: &str, more: &[&str]) -> Output {
     let home = kept.dir.path().join("home");
     std::fs::create_dir_all(&home).unwrap();

@@ -84,6 +84,7 @@ fn report(round: &Round, mirror: &Mirror, args: &Args, ctx: &Context) {
         let logs: serde_json::Map<_, _> = sizes().map(|(code, size)| (code.clone(), size.into())).collect();
         let value = serde_json::json!({
             "folder": ledger.folder(), "new": round.new, "records": logs, "findings": round.findings, "seen": round.seen,
+            "unseen": round.unseen,
         });
         return if args.watch { ctx.out.value_line(&value) } else { ctx.out.value(&value) };
     }
@@ -95,7 +96,9 @@ fn report(round: &Round, mirror: &Mirror, args: &Args, ctx: &Context) {
     }
     if !args.watch {
         for (code, size) in sizes() {
-            ctx.out.line(format!("  {code}: {size} records"));
+            let what =
+                if round.unseen.contains(code) { "no place shows its log".into() } else { format!("{size} records") };
+            ctx.out.line(format!("  {code}: {what}"));
         }
     }
     ctx.out.line(format!("{} new records are in {}.", round.new, ledger.folder().display()));
@@ -112,8 +115,13 @@ pub fn sentence(finding: &Finding) -> String {
              ({smaller} and {larger} records). Both are kept as evidence."
         ),
         Finding::Rollback { party, place, file, before, now } => format!(
-            "{place} shows an older {file} of {party} than before: {now} records, after {before}. Both are kept as evidence."
+            "{place} shows {} of {party}: before it showed {before} records. What it showed is kept as evidence.",
+            match now {
+                Some(now) => format!("an older {file}, of {now} records,"),
+                None => format!("no {file} any more"),
+            }
         ),
+        Finding::Nothing { place } => format!("{place} shows nothing of this ledger. Is the address right?"),
         Finding::Refused { party, place, why } => {
             format!("What {place} shows of {party} does not hold, and nothing of it was kept: {why}.")
         }

@@ -78,7 +78,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
             files::replace(path, metrics(&figures, &alarms, now).as_bytes())?;
         }
         if args.once {
-            return report(&alarms, &figures, &mirror, ctx);
+            return report(&alarms, &figures, &round.unseen, &mirror, ctx);
         }
         changes.iter().for_each(|change| tell(change, ctx));
         let next = now.posix() + args.every;
@@ -133,11 +133,18 @@ fn tell(change: &Change, ctx: &Context) {
     });
 }
 
-fn report(alarms: &Alarms, figures: &[Figures], mirror: &Mirror, ctx: &Context) -> Result<(), Failure> {
+fn report(
+    alarms: &Alarms,
+    figures: &[Figures],
+    unseen: &[String],
+    mirror: &Mirror,
+    ctx: &Context,
+) -> Result<(), Failure> {
     let active: Vec<_> = alarms.active().collect();
     if ctx.out.json {
         ctx.out.value(&serde_json::json!({
-            "alarms": active, "logs": figures, "folder": mirror.ledger().folder(), "webhook_waiting": alarms.waiting(),
+            "alarms": active, "logs": figures, "unseen": unseen, "folder": mirror.ledger().folder(),
+            "webhook_waiting": alarms.waiting(),
         }));
     } else {
         for log in figures {
@@ -182,7 +189,7 @@ fn metrics(figures: &[Figures], alarms: &Alarms, now: Timestamp) -> String {
     gauge("last_seconds", "When the log last showed something new.", of(&|log| log.last.map_or(0, Timestamp::posix)));
     let mut kinds = std::collections::BTreeMap::new();
     alarms.active().for_each(|active| *kinds.entry(active.alarm.kind.as_str()).or_insert(0u64) += 1);
-    let all = ["deadline", "fork", "no-quorum", "no-receipt", "refused", "rollback", "stale", "unreachable"];
+    let all = ["deadline", "fork", "no-quorum", "no-receipt", "nothing", "refused", "rollback", "stale", "unreachable"];
     let counts = all.map(|kind| (format!("{{kind=\"{kind}\"}}"), kinds.get(kind).copied().unwrap_or(0)));
     gauge("alarms", "Alarms that are on.", counts.into());
     gauge("looked_seconds", "When the logs were last looked at.", vec![(String::new(), now.posix())]);

@@ -73,8 +73,11 @@ impl Public {
         let Some(public) = &config.public else { return Ok(Running { server: None, submitting: Vec::new() }) };
         let mut server = None;
         if let Some(listen) = public.listen {
-            let limits =
-                Limits { connections: public.max_connections, requests_per_second: public.requests_per_second };
+            let limits = Limits {
+                connections: public.max_connections,
+                requests_per_second: public.requests_per_second,
+                proxy: public.trusted_proxy.map(|proxy| proxy.to_canonical()),
+            };
             let ledger = self.shown.treaty().file().name.clone();
             let shown = Arc::new(self.shown);
             let started = Server::start(listen, &public.prefix, limits, shown, self.witness, handle.clone()).await;
