@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::engine::load_keyring;
 use super::memory::note_id;
+use super::rekey::load_keyring;
 use super::storage::{Cosigned, LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{NoteId, Receipt, Record, RecordType, Restart, Treaty};
 use crate::note::SignedNote;

@@ -15,6 +15,7 @@ use super::fetch::Fetches;
 use super::message::{Gossip, HeadUpdate, Request, Response};
 use super::own::{Accepted, Refusal, Unsigned};
 use super::recovery::Mode;
+use super::rekey::load_keyring;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
 use crate::ledger::{
@@ -561,22 +562,6 @@ impl Engine {
     pub fn final_size(&self, log: LogId) -> u64 {
         final_size(&self.config.treaty, &self.logs[log].adoption, &self.logs[log].receipted)
     }
-}
-
-/// The key histories of all parties, from the credentials in stored data, which were verified before they were written.
-pub fn load_keyring(treaty: &Treaty, read: &dyn Read) -> Result<Keyring, ReadError> {
-    let mut keys = Keyring::new(treaty);
-    for log in 0..treaty.parties().len() {
-        for index in read.credentials(log)? {
-            if let Some(bytes) = read.record(log, index)?
-                && let Ok(record) = Record::parse(&bytes)
-            {
-                keys.party_mut(log).apply(&record, treaty);
-            }
-        }
-        keys.party_mut(log).known_to(read.size(log)?);
-    }
-    Ok(keys)
 }
 
 /// Proofs that are kept and are not in this party's log: the node stopped before it could sign again.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::amend::adoption;
-use super::engine::load_keyring;
+use super::rekey::load_keyring;
 use super::silence::SilenceQuery;
 use super::storage::{LogId, LogTiles, Read, ReadError, ReceiptEntry};
 use crate::ledger::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::amend::adoption;
-use super::engine::load_keyring;
+use super::rekey::load_keyring;
 use super::storage::{LogId, LogTiles, Read, ReadError};
 use crate::ledger::{MAX_ANNOUNCED, Receipt, Record, Treaty};
 use crate::note::{MAX_SIGNATURES, SignedNote};

@@ -8,7 +8,7 @@ use super::engine::{Engine, FIRST_SEARCH_MS};
 use super::message::Request;
 use super::replica::Head;
 use super::storage::{LogId, Read, ReadError};
-use crate::ledger::{ForkProof, Job, KeyHistory, Keyring, Record, RecordType};
+use crate::ledger::{ForkProof, Job, KeyHistory, Keyring, Record, RecordType, Treaty};
 
 /// Shortest time between two questions to one peer for the keys of one log, in milliseconds.
 const ASK_AGAIN_MS: u64 = 4 * FIRST_SEARCH_MS;
@@ -151,4 +151,20 @@ fn receipted_by<'a>(
     first: &'a mut dyn FnMut(LogId, u64) -> Result<Option<u64>, ReadError>,
 ) -> impl FnMut(u64) -> Result<bool, ReadError> + 'a {
     move |size| Ok(first(by, size)?.is_some_and(|receipt| receipt <= index))
+}
+
+/// The key histories of all parties, from the credentials in stored data, which were verified before they were written.
+pub fn load_keyring(treaty: &Treaty, read: &dyn Read) -> Result<Keyring, ReadError> {
+    let mut keys = Keyring::new(treaty);
+    for log in 0..treaty.parties().len() {
+        for index in read.credentials(log)? {
+            if let Some(bytes) = read.record(log, index)?
+                && let Ok(record) = Record::parse(&bytes)
+            {
+                keys.party_mut(log).apply(&record, treaty);
+            }
+        }
+        keys.party_mut(log).known_to(read.size(log)?);
+    }
+    Ok(keys)
 }

@@ -92,105 +92,6 @@ pub(super) enum HeadError {
     Keys(String, CredentialError),
 }
 
-/// Something that a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case", tag = "what")]
-pub enum Finding {
-    /// A log has signed two heads that contradict each other; both are kept.
-    Fork {
-        /// Code of the party.
-        party: String,
-        /// The place that showed the other head.
-        place: String,
-        /// Size of the smaller head.
-        smaller: u64,
-        /// Size of the larger head.
-        larger: u64,
-    },
-    /// A place shows an older head than it did before; both are kept.
-    Rollback {
-        /// Code of the party.
-        party: String,
-        /// The place.
-        place: String,
-        /// Which file.
-        file: String,
-        /// Size of the head that it showed before.
-        before: u64,
-        /// Size of the head that it shows now.
-        now: u64,
-    },
-    /// A place shows no head any more where it showed one before; that one is kept.
-    Withdrawn {
-        /// Code of the party.
-        party: String,
-        /// The place.
-        place: String,
-        /// Which file.
-        file: String,
-        /// Size of the head that it showed before.
-        before: u64,
-    },
-    /// A place can be read, and shows nothing of this ledger.
-    Nothing {
-        /// The place.
-        place: String,
-    },
-    /// What a place has does not hold; nothing of it was kept.
-    Refused {
-        /// Code of the party.
-        party: String,
-        /// The place.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A place cannot be read.
-    Unreachable {
-        /// The place.
-        place: String,
-        /// Why.
-        why: String,
-    },
-}
-
-/// What a place shows of a log.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Seen {
-    /// The place.
-    pub place: String,
-    /// Code of the party.
-    pub party: String,
-    /// Size of the head that a quorum has receipted; none if there is none.
-    pub checkpoint: Option<u64>,
-    /// Size of the newest head.
-    pub latest: Option<u64>,
-    /// The receipts on these heads, each verified.
-    pub receipts: Vec<SeenReceipt>,
-}
-
-/// A receipt on a published head.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct SeenReceipt {
-    /// Code of the party that gave it.
-    pub by: String,
-    /// Size of the head.
-    pub size: u64,
-    /// When, by that party's clock.
-    pub time: Timestamp,
-}
-
-/// What one round brought.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Round {
-    /// Records that are new in the mirror.
-    pub new: u64,
-    /// What a person should know.
-    pub findings: Vec<Finding>,
-    /// What the places show.
-    pub seen: Vec<Seen>,
-}
-
 /// The mirror.
 pub struct Mirror {
     dir: PathBuf,
@@ -245,16 +146,18 @@ impl Mirror {
     pub fn round(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<Round, MirrorError> {
         let mut round = Round::default();
         for place in self.places.clone() {
-            let (mut log, found) = (0, round.findings.len());
+            let (mut log, mut left) = (0, PLACE_TIME);
             // A state may accede by what is read.
             while log < self.ledger.treaty().parties().len()
                 && self.look(&place, log, &mut round, &mut left, progress)?
             {
                 log += 1;
             }
-            // A wrong address, or a folder that was emptied: what it showed before, if anything, was told of above.
-            let told = round.findings[found..].iter().any(|finding| !matches!(finding, Finding::Withdrawn { .. }));
-            if !told && round.seen.iter().all(|seen| seen.place != place.name) {
+            let is_of = |finding: &Finding| match finding {
+                Finding::Refused { place: of, .. } | Finding::Unreachable { place: of, .. } => *of == place.name,
+                _ => false,
+            };
+            if !round.seen.iter().any(|seen| seen.place == place.name) && !round.findings.iter().any(is_of) {
                 round.findings.push(Finding::Nothing { place: place.name.clone() });
             }
         }
@@ -294,7 +197,7 @@ impl Mirror {
             let got = if left.is_zero() { Err(slow(place)) } else { got };
             let followed = match got {
                 Ok(None) => {
-                    self.withdrawn(place, &code, file, round);
+                    self.vanished(place, &code, file, round);
                     continue;
                 }
                 Ok(Some(bytes)) => self.head(place, log, &prefix, file, &bytes, (round, &mut seen), progress),
@@ -403,12 +306,19 @@ impl Mirror {
         bytes: &[u8],
         round: &mut Round,
     ) {
-        match self.shown_before(place, code, file).filter(|(before, _)| before.size > head.size) {
-            Some((before, last)) => {
+        let key = format!("{code}/{file}");
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let shown = self.shown.entry(place.name.clone()).or_default();
+        let last = shown.get(&key).and_then(|text| SignedNote::parse(text.as_bytes()).ok());
+        let before = last.as_ref().and_then(|note| Checkpoint::parse(note.text()).ok());
+        match before.filter(|before| before.size > head.size) {
+            Some(before) => {
                 // What it showed before stays remembered: it is rolled back until it shows that again.
-                self.keep_if_possible(code, &last);
-                if let Ok(note) = SignedNote::parse(bytes) {
-                    self.keep_if_possible(code, &note);
+                let notes = last.into_iter().chain(SignedNote::parse(bytes).ok());
+                for note in notes {
+                    if let Err(error) = self.keep(code, &note) {
+                        tracing::error!(%error, "a head could not be kept as evidence");
+                    }
                 }
                 round.findings.push(Finding::Rollback {
                     party: code.to_owned(),
@@ -418,31 +328,7 @@ impl Mirror {
                     now: Some(head.size),
                 });
             }
-            None => {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                self.shown.entry(place.name.clone()).or_default().insert(format!("{code}/{file}"), text);
-            }
-        }
-    }
-
-    /// The head that a place has shown last, if there was one.
-    fn shown_before(&self, place: &Place, code: &str, file: &str) -> Option<(Checkpoint, SignedNote)> {
-        let text = self.shown.get(&place.name)?.get(&format!("{code}/{file}"))?;
-        let note = SignedNote::parse(text.as_bytes()).ok()?;
-        Some((Checkpoint::parse(note.text()).ok()?, note))
-    }
-
-    /// A place that shows nothing where it showed a head: it has gone back as far as one can.
-    fn withdrawn(&self, place: &Place, code: &str, file: &str, round: &mut Round) {
-        let Some((before, last)) = self.shown_before(place, code, file) else { return };
-        self.keep_if_possible(code, &last);
-        let (party, place, file) = (code.to_owned(), place.name.clone(), file.to_owned());
-        round.findings.push(Finding::Withdrawn { party, place, file, before: before.size });
-    }
-
-    fn keep_if_possible(&self, code: &str, note: &SignedNote) {
-        if let Err(error) = self.keep(code, note) {
-            tracing::error!(%error, "a head could not be kept as evidence");
+            None => drop(shown.insert(key, text)),
         }
     }
 

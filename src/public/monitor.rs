@@ -40,7 +40,7 @@ pub struct Monitor {
     /// What the treaty asks of whom by when.
     docket: Docket,
     logs: Vec<Watched>,
-    /// By place: in how many rounds running nothing could be had there, and why.
+    /// By place: in how many rounds running it could not be read, and why.
     unreachable: BTreeMap<String, (u32, String)>,
 }
 
@@ -224,21 +224,11 @@ impl Monitor {
         let mut alarms = Vec::new();
         let mut away = BTreeMap::new();
         for finding in &round.findings {
-            let mut gone = |place: &String, why: String| {
-                let rounds = self.unreachable.get(place).map_or(0, |(rounds, _)| *rounds) + 1;
-                away.insert(place.clone(), (rounds, why));
-            };
             match finding {
-                Finding::Unreachable { place, why } => gone(place, format!("cannot be read: {why}")),
-                Finding::Nothing { place } => gone(place, "shows nothing of this ledger".to_owned()),
-                Finding::Withdrawn { party, place, file, before } => alarms.push(Alarm {
-                    kind: "rollback".into(),
-                    party: Some(party.clone()),
-                    key: format!("rollback {place} {party} {file}"),
-                    text: format!(
-                        "{place} shows no {file} of {party} any more; before, it showed one of {before} records."
-                    ),
-                }),
+                Finding::Unreachable { place, why } => {
+                    let rounds = self.unreachable.get(place).map_or(0, |(rounds, _)| *rounds) + 1;
+                    away.insert(place.clone(), (rounds, why.clone()));
+                }
                 Finding::Rollback { party, place, file, before, now } => alarms.push(Alarm {
                     kind: "rollback".into(),
                     party: Some(party.clone()),
@@ -275,7 +265,7 @@ impl Monitor {
                     kind: "unreachable".into(),
                     party: None,
                     key: format!("unreachable {place}"),
-                    text: format!("{place} {why}."),
+                    text: format!("{place} cannot be read: {why}."),
                 });
             }
         }
@@ -294,12 +284,15 @@ impl Monitor {
         }
         let age = |time: Timestamp| now.posix().saturating_sub(time.posix());
         let of = &mut self.logs[log];
+        let never_read = of.shown.is_none() && ledger.size(log) == 0;
         match (self.rules.stale_after, of.last) {
             (Some(limit), Some(last)) if age(last) >= limit => {
                 let text = format!("The log of {name} has shown nothing new since {}.", last.display());
                 raise("stale", "", text);
             }
-            (Some(_), None) => raise("stale", "", format!("No place has ever shown anything of the log of {name}.")),
+            (Some(_), _) if never_read => {
+                raise("stale", "", format!("No place has shown anything of the log of {name}."));
+            }
             _ => {}
         }
         let last = final_size(treaty, ledger.adoption(log), &of.receipted);

@@ -290,44 +290,48 @@ fn a_place_that_goes_back_is_found_out_also_after_a_restart() {
 }
 
 #[test]
-fn what_disappears_is_found_out_and_what_was_never_there_as_well() {
+fn a_log_or_a_place_that_disappears_is_a_rollback_and_not_silence() {
     let mut ledger = Ledger::new();
-    remarks(&mut ledger, US, 0..3);
-    let place = tempfile::tempdir().unwrap();
-    publish_to(place.path(), &ledger.nodes[CA].disk).unwrap();
-    let (kept, name) = (Kept::new(), place.path().to_str().unwrap());
-    let (first, before) = kept.follow(&[name]);
-    assert_eq!(first.findings, []);
-    let logs = place.path().join("trial");
-    let gone = |party: &str, file: &str, round: &Round| {
-        let is = |finding: &Finding| {
-            matches!(finding, Finding::Withdrawn { party: p, file: f, before, .. }
-                if p == party && f == file && *before > 0)
+    remarks(&mut ledger, US, 0..2);
+    let folder = tempfile::tempdir().unwrap();
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let kept = Kept::new();
+    let place = folder.path().to_str().unwrap();
+    let (round, before) = kept.follow(&[place]);
+    assert_eq!((round.findings, round.unseen), (vec![], vec![]));
+    let gone = |round: &Round| -> Vec<String> {
+        let of = |finding: &Finding| match finding {
+            Finding::Rollback { party, file, now: None, .. } => Some(format!("{party}/{file}")),
+            _ => None,
         };
-        round.findings.iter().any(is)
+        round.findings.iter().filter_map(of).collect()
     };
-    // One log's heads; what was kept of it stays, and it is said until they are shown again.
-    let hidden: Vec<_> = ["checkpoint", "latest"].map(|file| (file, fs::read(logs.join("US").join(file)))).into();
-    hidden.iter().for_each(|(file, _)| drop(fs::remove_file(logs.join("US").join(file))));
+    // One head of one log, a whole log, everything.
+    fs::remove_file(folder.path().join("trial/RU/latest")).unwrap();
+    assert_eq!(gone(&kept.follow(&[place]).0), ["RU/latest"]);
+    fs::remove_dir_all(folder.path().join("trial/US")).unwrap();
     for _ in 0..2 {
-        let (round, report) = kept.follow(&[name]);
-        assert!(gone("US", "latest", &round) && gone("US", "checkpoint", &round), "{:?}", round.findings);
-        assert_eq!((round.findings.len(), report), (2, before.clone()));
+        let (round, report) = kept.follow(&[place]);
+        assert_eq!(gone(&round), ["RU/latest", "US/checkpoint", "US/latest"]);
+        assert_eq!(report, before, "what was kept is kept");
+        assert!(!round.findings.iter().any(|finding| matches!(finding, Finding::Nothing { .. })));
     }
-    assert!(!kept.evidence().is_empty());
-    for (file, bytes) in &hidden {
-        fs::write(logs.join("US").join(file), bytes.as_ref().unwrap()).unwrap();
-    }
-    assert_eq!(kept.follow(&[name]).0.findings, []);
-    // All of it.
-    fs::remove_dir_all(&logs).unwrap();
-    let (round, report) = kept.follow(&[name]);
-    assert!(gone("CA", "latest", &round) && gone("US", "checkpoint", &round), "{:?}", round.findings);
-    assert!(round.findings.contains(&Finding::Nothing { place: name.to_owned() }));
-    assert_eq!(report, before);
-    // A wrong address.
-    let nothing = Kept::new().open(&[name]).round(&mut |_, _| {}).unwrap();
-    assert_eq!(nothing.findings, [Finding::Nothing { place: name.to_owned() }]);
+    assert!(kept.evidence().iter().any(|path| path.to_str().unwrap().contains("US-")), "{:?}", kept.evidence());
+    fs::remove_dir_all(folder.path().join("trial")).unwrap();
+    let (round, report) = kept.follow(&[place]);
+    assert_eq!(gone(&round).len(), 8, "{round:?}");
+    assert!(round.findings.contains(&Finding::Nothing { place: place.to_owned() }), "{round:?}");
+    assert_eq!((round.unseen, report), (vec![], before), "what was read before is known");
+    // Of a wrong address nothing was ever known, and that is said too; it takes nothing from another place.
+    let (empty, fresh) = (tempfile::tempdir().unwrap(), Kept::new());
+    let wrong = empty.path().to_str().unwrap();
+    let round = fresh.open(&[wrong]).round(&mut |_, _| {}).unwrap();
+    assert_eq!(round.findings, [Finding::Nothing { place: wrong.to_owned() }]);
+    assert_eq!(round.unseen, ["CA", "HU", "RU", "US"]);
+    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
+    let (round, _) = fresh.follow(&[wrong, place]);
+    assert_eq!((round.findings.len(), round.unseen), (1, vec![]));
+    assert_eq!(kept.follow(&[place]).0.findings, [], "it is all there again");
 }
 
 /// A published ledger, with something done to one answer.

@@ -68,31 +68,6 @@ fn receipts_that_do_not_come_and_logs_that_stop_are_found() {
     assert!(look(&kept, &place, idle, ledger.now / 1000 + 90_000).contains(&"stale US".to_owned()));
 }
 
-/// Hiding a log is the easiest way to go back; an address at which nothing is shows no alarm only if nobody looks.
-#[test]
-fn a_log_that_disappears_and_a_place_with_nothing_in_it_are_alarms() {
-    let mut ledger = Ledger::new();
-    ledger.remark(CA, 1);
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().to_str().unwrap().to_owned();
-    publish_to(folder.path(), &ledger.nodes[CA].disk).unwrap();
-    let (kept, now) = (Kept::new(), ledger.now / 1000);
-    assert_eq!(look(&kept, &place, strict(), now), [""; 0]);
-    std::fs::remove_dir_all(folder.path().join("trial/CA")).unwrap();
-    assert_eq!(
-        look(&kept, &place, strict(), now),
-        [format!("rollback {place} CA checkpoint"), format!("rollback {place} CA latest")]
-    );
-    std::fs::remove_dir_all(folder.path().join("trial")).unwrap();
-    let all = look(&kept, &place, strict(), now);
-    assert!(all.contains(&format!("unreachable {place}")) && all.contains(&format!("rollback {place} US latest")));
-    let (empty, other) = (tempfile::tempdir().unwrap(), Kept::new());
-    let output = monitor(&other, empty.path().to_str().unwrap(), &["--stale-after", "1"]);
-    assert_eq!(output.status.code(), Some(1));
-    let found = kinds(&output);
-    assert!(found.contains(&"unreachable".to_owned()) && found.contains(&"stale".to_owned()), "{found:?}");
-}
-
 /// What was due and is not there: once the published logs show that the time has run, and until an answer is published.
 #[test]
 fn a_missed_deadline_is_an_alarm_until_the_answer_is_published() {

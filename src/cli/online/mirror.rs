@@ -125,23 +125,19 @@ pub fn sentence(finding: &Finding) -> String {
         Finding::Refused { party, place, why } => {
             format!("What {place} shows of {party} does not hold, and nothing of it was kept: {why}.")
         }
-        Finding::Withdrawn { party, place, file, before } => format!(
-            "{place} shows no {file} of {party} any more; before, it showed one of {before} records, which is kept as evidence."
-        ),
-        Finding::Nothing { place } => format!("{place} shows nothing of this ledger: is it the right address?"),
         Finding::Unreachable { place, why } => format!("{place} cannot be read: {why}."),
     }
 }
 
 fn verdict(round: &Round) -> Result<(), Failure> {
-    let unreachable = |finding: &Finding| matches!(finding, Finding::Unreachable { .. } | Finding::Nothing { .. });
+    let unreachable = |finding: &Finding| matches!(finding, Finding::Unreachable { .. });
     if round.findings.iter().any(|finding| !unreachable(finding)) {
         let text = "not everything that was shown holds; it is listed above";
         return Err(Failure::new(Code::NotVerified, text).hint("what was kept before is still there, and verifies"));
     }
     if round.findings.iter().any(unreachable) {
         return Err(
-            Failure::new(Code::NoNode, "not all places show the ledger").hint("run it again: it goes on where it was")
+            Failure::new(Code::NoNode, "not all places could be read").hint("run it again: it goes on where it was")
         );
     }
     Ok(())
