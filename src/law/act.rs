@@ -98,6 +98,13 @@ impl Docket {
             // Where an answer can say something else than one before, a party's last word counts.
             let other = answers.iter().rposition(|(_, fact)| !fits(&fact.body, &owed.due.answer_when));
             let mut kept = answers.split_off(other.map_or(0, |other| other + 1));
+            if let (Some((other, fact)), true) = (answers.last(), kept.is_empty()) {
+                let asked: Vec<_> =
+                    owed.due.answer_when.iter().map(|(name, value)| format!("`{name}` {value}")).collect();
+                let (number, asked) = (self.number(*other), asked.join(" and "));
+                let text = format!("{number} answered at {}, and not with {asked}.", fact.sent.display());
+                out.steps.push(Step { text, records: vec![number] });
+            }
             let mut replaced = answers.iter().rev().find(|(_, fact)| fits(&fact.body, &owed.due.answer_when)).copied();
             let mut by = answers.last().copied();
             if let Point::Field(field) = point

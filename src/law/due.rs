@@ -401,7 +401,7 @@ pub(super) fn sentence(item: &Item) -> String {
         State::Early { by_s } => format!("Early by {}: {did}, not before {}.", length(by_s), time(item.from)),
         State::Late { by_s } => format!("Late by {}: {did}, as computed until {}.", length(by_s), time(item.until)),
         State::Missed { by_s } => {
-            format!("Nothing from {by}; the time ran until {}, {} ago.", time(item.until), length(by_s))
+            format!("No such note from {by}; the time ran until {}, {} ago.", time(item.until), length(by_s))
         }
         State::Deemed { deemed } => format!("No answer until {}: deemed {}.", time(item.until), deemed.as_str()),
         State::NoTime { .. } => "No time can be computed.".into(),

@@ -183,6 +183,8 @@ fn an_answer_that_was_taken_back_or_replaced_does_not_count() {
         w.send(RU, &at, "answer", &["US"], &[ask], body);
         let item = w.item(ask, "it", &at);
         assert_eq!(item.state, state, "{day}");
+        let other = "RU/2 answered at 2020-01-04 00:00:00 UTC, and not with `decision` \"yes\".";
+        assert_eq!(item.steps.iter().any(|step| step.text == other), decision == "no");
         let act = item.act.map(|act| act.number);
         assert_eq!(
             act.as_deref(),

@@ -15,8 +15,9 @@ use crate::node::ReadError;
 /// As of when: a time, or the first moment of a day, in UTC.
 pub fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    Timestamp::parse(&whole)
-        .ok_or_else(|| "a day is written as 2021-06-18, a time in UTC as 2021-06-18T09:00:00Z".into())
+    Timestamp::parse(&whole).ok_or_else(|| {
+        "a day is written as 2021-06-18, a time in UTC as 2021-06-18T09:00:00Z, from 1970 to 9998".into()
+    })
 }
 
 /// What is due, from anybody or from one party.
