@@ -376,7 +376,7 @@ impl Docket {
         while let Some(place) = next.pop_front() {
             let before = self.notes.get(&place).map(|fact| fact.re.as_slice()).unwrap_or_default();
             for place in before.iter().copied().chain(self.answers(place, as_of).map(|(place, _)| place)) {
-                if !self.notes.get(&place).is_some_and(|fact| fact.sent <= as_of) || seen.contains(&place) {
+                if self.notes.get(&place).is_none_or(|fact| fact.sent > as_of) || seen.contains(&place) {
                     continue;
                 }
                 if seen.len() == MAX_THREAD {
