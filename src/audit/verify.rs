@@ -165,7 +165,7 @@ pub(super) struct Audit<'a> {
     pub shared: Arc<Treaty>,
     pub crew: Crew,
     /// Which keys are in force where, by what the export lists; each log is held against its list.
-    keys: Arc<Keyring>,
+    pub keys: Arc<Keyring>,
     known: Arc<KnownHeads>,
     /// Leaf hashes of the records in each of these lists.
     key_leaves: Vec<Vec<Hash>>,
