@@ -202,6 +202,23 @@ impl Engine {
         Ok(Some(tree))
     }
 
+    /// What others have receipted of a branch of this log may be larger than what goes on: as the log grows past it, that
+    /// turns out to be about something else.
+    pub(super) fn count_own_receipts(&mut self, read: &dyn Read) -> Result<(), ReadError> {
+        let me = self.config.me;
+        let own = &self.logs[me];
+        let (signed, size) = (own.head_size(), own.size());
+        if size > signed && own.stated.iter().any(|stated| *stated > signed) {
+            self.count_receipts(me, signed, me, read)?;
+        }
+        Ok(())
+    }
+
+    /// Restart certificates of a log that were accepted, by the size of the head that goes on.
+    pub fn restarts(&self, log: LogId) -> impl Iterator<Item = &Restart> {
+        self.logs[log].restarts.iter().map(|(restart, _)| restart)
+    }
+
     /// Sizes of the heads of a log of which it is not known whether they are on a branch that its root accepted.
     pub fn doubts(&self, log: LogId) -> Vec<u64> {
         self.logs[log].doubts().map(|head| head.checkpoint.size).collect()

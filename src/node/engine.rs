@@ -18,9 +18,7 @@ use super::recovery::Mode;
 use super::rekey::load_keyring;
 use super::replica::{Head, Replica};
 use super::storage::{Batch, Cosigned, LogId, Read, ReadError, ReceiptEntry};
-use crate::ledger::{
-    Adoption, Endpoint, ForkProof, Keyring, NoteId, Profile, Record, RecordType, Restart, Timestamp, Treaty,
-};
+use crate::ledger::{Adoption, Endpoint, ForkProof, Keyring, NoteId, Profile, Record, RecordType, Timestamp, Treaty};
 use crate::note::{SignedNote, SigningKey};
 use crate::tlog::Cosignature;
 
@@ -457,18 +455,6 @@ impl Engine {
         Ok(())
     }
 
-    /// What others have receipted of a branch of this log may be larger than what goes on: as the log grows past it, that
-    /// turns out to be about something else.
-    fn count_own_receipts(&mut self, read: &dyn Read) -> Result<(), ReadError> {
-        let me = self.config.me;
-        let own = &self.logs[me];
-        let (signed, size) = (own.head_size(), own.size());
-        if size > signed && own.stated.iter().any(|stated| *stated > signed) {
-            self.count_receipts(me, signed, me, read)?;
-        }
-        Ok(())
-    }
-
     /// Signs the head over the records appended in this step: never two heads of one size, as the size has grown.
     fn sign_own_head(&mut self) {
         let me = self.config.me;
@@ -551,11 +537,6 @@ impl Engine {
     /// By party: up to which size it has receipted a log.
     pub fn receipted(&self, log: LogId) -> &[u64] {
         &self.logs[log].receipted
-    }
-
-    /// Restart certificates of a log that were accepted, by the size of the head that goes on.
-    pub fn restarts(&self, log: LogId) -> impl Iterator<Item = &Restart> {
-        self.logs[log].restarts.iter().map(|(restart, _)| restart)
     }
 
     /// Up to which size a log has the quorum's receipts.

@@ -525,13 +525,11 @@ impl World {
         let twins: Vec<_> = (0..self.nodes.len()).filter(|node| self.nodes[*node].party == party).collect();
         let head = |world: &Self, node: usize| {
             let disk = &world.nodes[node].disk;
-            let note = disk.head(party, disk.size(party).unwrap()).unwrap().unwrap();
-            let note = SignedNote::parse(&note).unwrap();
+            let note = SignedNote::parse(&disk.head(party, disk.size(party).unwrap()).unwrap().unwrap()).unwrap();
             (Checkpoint::parse(note.text()).unwrap(), note)
         };
         let (a, b) = (head(self, twins[0]).0.size, head(self, twins[1]).0.size);
         let (long, short) = if a >= b { (twins[0], twins[1]) } else { (twins[1], twins[0]) };
-        // Either of them may be the one that goes on.
         let keeps_smaller = a != b && self.random.chance(500);
         let (kept, other) = if keeps_smaller { (short, long) } else { (long, short) };
         let ((larger, larger_note), (smaller, smaller_note)) = (head(self, long), head(self, short));
@@ -545,9 +543,8 @@ impl World {
         let parts = |at: &u64| disk.record(party, *at).unwrap() != left.record(party, *at).unwrap();
         let common = (0..smaller.size).find(parts).unwrap();
         // What nobody but the node that is stopped has of its branch is on its disk only.
-        let end = left.size(party).unwrap() - 1;
-        let last = left.record(party, end).unwrap();
-        let held = |node: &usize| self.nodes[*node].disk.record(party, end).unwrap() == last;
+        let last = |disk: &Memory| disk.record(party, left.size(party).unwrap() - 1).unwrap();
+        let held = |node: &usize| last(&self.nodes[*node].disk) == last(left);
         if !(0..self.nodes.len()).filter(|node| !twins.contains(node)).any(|node| held(&node)) {
             return false;
         }
