@@ -138,3 +138,17 @@ fn the_worked_examples_of_the_format_are_what_the_program_writes() {
     let examples = worked_examples();
     assert!(include_str!("../docs/format.md").contains(&examples), "docs/format.md should have:\n{examples}<<<");
 }
+
+/// The table of characters stands in four places, as each verifier has to be whole by itself.
+#[test]
+fn the_table_of_characters_is_the_same_everywhere() {
+    let runs = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let table = runs(include_str!("../src/note/unicode-14.0.txt"));
+    let between = |text: &'static str, from: &str, to: &str| {
+        let (_, rest) = text.split_once(from).unwrap();
+        runs(rest.split_once(to).map_or(rest, |(inside, _)| inside))
+    };
+    assert_eq!(between(include_str!("../src/page/script/unicode.js"), "const RUNS = `", "`"), table);
+    assert_eq!(between(include_str!("verify.py"), "RUNS = \"\"\"", "\"\"\""), table);
+    assert_eq!(between(include_str!("../docs/format.md"), "no characters of UTF-8.", "\n\n## "), table);
+}

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A second verifier, written from docs/format.md alone: Python's standard library and OpenSSL's Ed25519.
 
-usage: verify.py TREATY.toml PROFILE.toml FILE_OR_FOLDER...
+usage: verify.py TREATY.toml PROFILE.toml FILE_OR_FOLDER_OR_ARCHIVE...
 
-Prints one line of JSON for each file or folder. Exit code 0 if all of them verify, 1 if not.
+Prints one line of JSON for each. Exit code 0 if all of them verify, 1 if not, or if an archive (`.tar.zst`) cannot be
+unpacked here: that takes Python's package zstandard or the command zstd.
 """
 
-import base64, copy, datetime, hashlib, json, os, re, struct, sys, tomllib, unicodedata, zoneinfo
+import base64, bisect, calendar, copy, datetime, hashlib, importlib.util, itertools, json, os, re, shutil, struct, subprocess
+import sys, tempfile, tomllib, unicodedata, zoneinfo
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -77,6 +79,47 @@ def is_kind(text):
     return isinstance(text, str) and re.fullmatch("[a-z][a-z0-9-]{0,63}", text) is not None
 
 
+# Section 20: characters, by Unicode 14.0. Lengths of runs of code points: may not stand, may stand, and so on.
+
+RUNS = """
+20 5f 21 d 1 2ca 2 6 4 7 1 1 1 14 1 18d 1 26 2 32 2 3 1 37 8 1b 4 6 11 16 1 c0 1 30 2 3b 2 65 e 3b 2 31 2 f 1 1c
+2 1 1 b 5 1f 9 4a 1 a1 1 8 2 2 2 16 1 7 1 1 3 4 2 9 2 2 2 4 8 1 4 2 1 5 2 19 2 3 1 6 4 2 2 16 1 7 1 2 1 2 1 2 2
+1 1 5 4 2 2 3 3 1 7 4 1 1 7 11 a 3 1 9 1 3 1 16 1 7 1 2 1 5 2 a 1 3 1 3 2 1 f 4 2 c 7 7 1 3 1 8 2 2 2 16 1 7 1 2
+1 5 2 9 2 2 2 3 7 3 4 2 1 5 2 12 a 2 1 6 3 3 1 4 3 2 1 1 1 2 3 2 3 3 3 c 4 5 3 3 1 4 2 1 6 1 e 15 5 d 1 3 1 17 1
+10 2 9 1 3 1 4 7 2 1 3 2 1 2 4 2 a 7 16 1 3 1 17 1 a 1 5 2 9 1 3 1 4 7 2 6 2 1 4 2 a 1 2 d d 1 3 1 33 1 3 1 6 4
+10 2 1a 1 3 1 12 3 18 1 9 1 1 2 7 3 1 4 6 1 1 1 8 6 a 2 3 c 3a 4 1d 25 2 1 1 1 5 1 18 1 1 1 17 2 5 1 1 1 6 2 a 2
+4 20 48 1 24 4 27 1 24 1 f 1 d 25 c6 1 1 5 1 2 179 1 4 2 7 1 1 1 4 2 29 1 4 2 21 1 4 2 7 1 1 1 4 2 f 1 39 1 4 2
+43 2 20 3 1a 6 56 2 6 2 29d 3 59 7 16 9 18 9 14 c d 1 3 1 2 c 5e 2 a 6 a 6 e 1 b 6 59 7 2b 5 46 a 1f 1 c 4 c 4 1
+3 2a 2 5 b 2c 4 1a 6 b 3 3e 2 41 1 1d 2 b 6 a 6 e 2 1f 31 4d 3 2f 1 74 8 3c 3 f 3 3c 7 2b 2 b 8 2b 5 216 2 6 2
+26 2 6 2 8 1 1 1 1 1 1 1 1f 2 35 1 f 1 e 2 6 1 13 2 3 1 9 1 b 5 18 7 31 10 2 2 1b 1 d 3 21 f 21 f 8c 4 297 19 b
+15 714 2 20 1 15d 5 2d 1 1 5 1 2 38 7 2 e 18 9 7 1 7 1 7 1 7 1 7 1 7 1 7 1 7 1 7e 22 1a 1 59 c d6 1a c 4 40 1 56
+2 67 5 2b 1 5e 1 54 c 2f 1 726d 3 37 9 15c 14 b8 8 cb 5 2 1 1 1 5 18 3b 3 a 6 38 8 46 8 c 6 74 b 1e 3 4e 1 b 4
+21 1 37 9 e 2 a 2 67 18 1c a 6 2 6 2 6 9 7 1 7 1 3c 4 7e 2 a 6 2ba4 c 17 4 31 4 226e 2 6a 26 7 c 5 5 1a 1 5 1 1
+1 2 1 2 1 7d 10 1bd 2 36 7 1 20 2a 6 33 1 13 1 4 4 5 1 87 4 be 3 6 2 6 2 6 2 3 3 7 1 7 d 2 2 c 1 1a 1 13 1 2 1 f
+2 e 22 7b 5 3 4 2d 3 58 1 d 3 1 2f 2e 82 1d 3 31 f 1c 4 24 9 1e 5 2b 5 1e 1 25 4 e 2a 9e 2 a 6 24 4 24 4 28 8 34
+b c 1 f 1 7 1 2 1 b 1 f 1 7 1 2 43 137 9 16 a 8 18 6 1 2a 1 9 45 6 2 1 1 2c 1 2 3 1 2 17 1 48 8 9 30 13 1 2 5 21
+3 1b 5 1 40 38 4 14 2 32 1 2 5 8 1 3 1 1d 2 3 4 a 7 9 7 40 20 27 4 c 9 36 3 1d 2 1b 5 1a 7 4 c 7 50 49 37 33 d
+33 7 2e 8 a 126 1f 1 2a 1 3 2 2 4e 28 8 2a 16 1a 26 1c 14 17 9 4e 4 24 9 3e 1 5 d 19 7 a 6 35 1 12 8 27 9 60 1
+14 b 12 1 2c 41 7 1 1 1 4 1 f 1 b 6 3b 5 a 6 4 1 8 2 2 2 16 1 7 1 2 1 5 1 a 2 2 2 3 2 1 6 1 5 7 2 7 3 5 8b 5c 1
+5 1e 48 8 a a6 36 2 26 22 45 b a 6 d 13 3a 6 a 36 1b 2 f 4 17 b9 3c 64 53 c 8 2 1 2 8 1 2 1 1e 1 2 2 c 9 a 46 8
+2 2e 2 b 1b 48 8 53 d 49 107 9 1 2d 1 e a 1d 3 20 2 16 1 e 49 7 1 2 1 2c 3 1 1 2 1 9 8 a 6 6 1 2 1 25 1 2 1 6 7
+a 136 19 b7 1 f 32 d 39b 66 6f 1 5 b c4 a4c 63 d 42f fd1 247 21b9 239 7 1f 1 a 4 51 1 a 6 1e 2 6 a 46 a a 1 7 1
+15 5 13 2b0 5b 65 4b 4 39 7 11 40 5 b 2 e 17f8 8 4d6 2a 9 22e7 4 1 7 1 2 1 123 2d 3 11 4 8 18c 904 6b 5 d 3 9 7
+a 2 4 1260 2e 2 17 9 74 3c f6 a 27 2 4a 8 70 15 46 9a 14 c 57 9 19 87 55 1 47 1 2 2 1 2 2 2 4 1 c 1 1 1 7 1 41 1
+4 2 8 1 7 1 1c 1 4 1 5 1 1 3 7 1 154 2 124 2 2be f 5 1 f 450 1f e1 7 1 11 2 7 1 2 1 5 d5 2d 3 e 2 a 4 2 140 1f
+11 3a 5 1 4e0 7 1 4 1 2 1 f 1 c5 2 10 29 4c 4 a 4 2 311 44 4c 3d c2 4 1 1b 1 2 1 1 2 1 1 a 1 4 1 1 1 1 6 1 4 1 1
+1 1 1 1 3 1 2 1 1 2 1 1 1 1 1 1 1 1 1 1 2 1 1 2 4 1 7 1 4 1 4 1 1 1 a 1 11 5 3 1 5 1 11 34 2 10e 2c 4 64 c f 2 f
+1 f 1 25 a ae 38 1d d 2c 4 9 7 2 e 6 9a 3d8 5 10 3 d 3 74 c 59 7 c 4 1 f c 4 38 8 a 6 28 8 1e 2 2 4e 154 c e 2 5
+3 5 3 7 9 1d 3 b 5 6 a a 6 8 8 7 9 93 1 37 25 a 406 a6e0 20 1039 7 de 2 1682 e 1d31 c1f 21e 5e2 134b aedb5 f0
+fe10 fffe 2 fffe 2
+"""
+ENDS = list(itertools.accumulate(int(run, 16) for run in RUNS.split()))
+
+
+def is_visible(text):
+    return all(" " <= c <= "~" or bisect.bisect_right(ENDS, ord(c)) % 2 for c in text)
+
+
 # Section 3: keys
 
 P = 2**255 - 19
@@ -113,7 +156,7 @@ def admissible(public):
 
 
 def is_name(name):
-    bad = any(c.isspace() or c == "+" or unicodedata.category(c) in ("Cc", "Cf") for c in name)
+    bad = re.search("[+ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]", name) or not is_visible(name)
     return 1 <= len(name.encode()) <= 200 and not bad
 
 
@@ -197,8 +240,7 @@ def write(value, plain, depth=0):
         need(abs(value) <= 2**53, "an integer that is too large")
         return str(value)
     if isinstance(value, str):
-        bad = any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in value)
-        need(not plain or (not bad and unicodedata.is_normalized("NFC", value)), "text that is not plain")
+        need(not plain or (is_visible(value) and unicodedata.is_normalized("NFC", value)), "text that is not plain")
         return quoted(value)
     if isinstance(value, list):
         return "[" + ",".join(write(item, plain, depth + 1) for item in value) + "]"
@@ -1069,6 +1111,441 @@ def judge(record, history, treaty, profile, clock="", ids=None):
     return [title for _, title in signers], marks, value
 
 
+# Section 6a: the rule behind a proof of silence, counted from what the file holds. What is not counted here says so.
+
+class Elsewhere(Exception):
+    pass
+
+
+class Waits(Exception):
+    pass
+
+
+def utc(time):
+    return time.replace("T", " ").replace("Z", " UTC")
+
+
+def posix(time):
+    return int(datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC).timestamp())
+
+
+def of_posix(seconds):
+    return time_of(seconds) if 0 <= seconds <= posix("9998-12-31T23:59:59Z") else None
+
+
+def zone(name):
+    try:
+        return datetime.UTC if name in (None, "UTC") else zoneinfo.ZoneInfo(name)
+    except (ValueError, zoneinfo.ZoneInfoNotFoundError):
+        raise Elsewhere(f"this machine does not know the time zone {name}")
+
+
+def count(text):
+    match = re.fullmatch("(0|[1-9][0-9]{0,5}) (hour|day|week|month|year)s?", text)
+    if not match or int(match[1]) > 100000:
+        raise Elsewhere(f"`{text}` is not a length of time")
+    return int(match[1]), match[2], f"{match[1]} {match[2]}{'' if match[1] == '1' else 's'}"
+
+
+def on_day(day, there, clock=datetime.time()):
+    """A clock time of a day: the first of two; where there is none, as much later as clocks were set forward."""
+    local = datetime.datetime.combine(day, clock, tzinfo=there)
+    return of_posix(int((local.replace(tzinfo=None) - local.utcoffset() - datetime.datetime(1970, 1, 1)).total_seconds()))
+
+
+def moment(event, there):
+    return event if isinstance(event, str) else on_day(event, there)
+
+
+def event_of(value):
+    """The time (a text) or the day that a field holds."""
+    if is_time(value):
+        return value
+    if isinstance(value, str) and is_zoned(value):
+        instant = datetime.datetime.fromisoformat(value.split("[")[0][:19] + re.search(r"([+-]\d\d:\d\d)\[", value)[1])
+        return of_posix(int(instant.timestamp()))
+    return datetime.date.fromisoformat(value) if FITS["date"](value) else None
+
+
+def end_of(event, length, counting, ends, there, back):
+    """Where a length of time ends: the moment, the last day, and whether its month was too short. None past all years."""
+    n, unit, _ = length
+    n = -n if back else n
+    local = lambda time: datetime.datetime.fromtimestamp(posix(time), there)
+    try:
+        if unit == "hour":
+            start = moment(event, there)
+            at = of_posix(posix(start) + n * 3600) if start else None
+            return (at, local(at).date(), False) if at else None
+        first = local(event).date() if isinstance(event, str) else event
+        clamped = False
+        if unit in ("day", "week"):
+            day = first + datetime.timedelta(days=n * (7 if unit == "week" else 1))
+        else:
+            months = first.year * 12 + first.month - 1 + n * (12 if unit == "year" else 1)
+            year, month = months // 12, months % 12 + 1
+            day = datetime.date(year, month, min(first.day, calendar.monthrange(year, month)[1]))
+            clamped = day.day != first.day
+        one = datetime.timedelta(days=1)
+        if counting == "inclusive" and n:
+            day = day + one if back else day - one
+        clock = local(event).time() if isinstance(event, str) else datetime.time()
+        at = on_day(*{"start-of-day": (day, there), "end-of-day": (day + one if ends == "end-of-day" else day, there),
+                      "moment": (day, there, clock)}[ends])
+        return (at, day, clamped) if at else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def for_people(seconds):
+    days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
+    if days:
+        return f"{days} {'day' if days == 1 else 'days'}" + (f" {hours} h" if hours else "")
+    if hours:
+        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def counted(text, counting, name, end, hours):
+    if hours:
+        return f"Counted: {text}."
+    counts = "counts" if counting == "inclusive" else "does not count"
+    short = ", as the month has no such day as that of the start" if end[2] else ""
+    return f"Counted: {text}, by the calendar in {name or 'UTC'}; the day of the start {counts}; the last day is {end[1]}{short}."
+
+
+class Fact:
+    def __init__(self, code, index, sent, value):
+        self.code, self.index, self.sent, self.value = code, index, sent, value
+        self.place, self.kind = f"{code}/{index}", value["kind"] if value else None
+        self.re = [f"{re['log']}/{re['index']}" for re in value["re"]] if value else []
+
+
+class Rules:
+    """What a proof of silence shows of the rules by which a party owed an answer."""
+
+    def __init__(self, note, notes, silence, receipts, treaty, profile):
+        self.note, self.silence, self.treaty, self.profile = note, silence, treaty, profile
+        self.facts = ([note] if note.value else []) + notes
+        self.party = silence["party"]
+        self.receipts = {code: time for code, time in receipts.items() if code != self.party}
+        if silence["received"]:
+            self.receipts[self.party] = silence["received"]
+        self.as_of = silence["as_of"] or max((time for _, time, _ in silence["seen_by"]), default=None)
+        known = [*self.receipts.values(), *(fact.sent for fact in self.facts)] + ([self.as_of] if self.as_of else [])
+        self.known = max(known, default=note.sent)
+
+    def name(self, code):
+        return self.treaty.by_code[code]["name"]
+
+    def title(self, kind):
+        return self.profile["kind"].get(kind, {}).get("title", kind)
+
+    def sorted(self, codes):
+        return [code for code in self.treaty.codes if code in codes]
+
+    def result(self):
+        items, told, elsewhere = [], [], False
+        for due in self.profile["kind"].get(self.note.kind, {}).get("due", []):
+            if due.get("itself") or self.silence["due"] not in (None, due["id"]):
+                continue
+            try:
+                for debtors in self.owing(due):
+                    if self.party in debtors:
+                        items.append(self.item(due, debtors))
+                        told += self.tell(items[-1], due)
+            except Elsewhere as why:
+                elsewhere = True
+                article = f", {due['article']}" if due.get("article") else ""
+                told.append(f"The rule `{due['id']}`{article} (“{due['title']}”) is not recomputed here: {why}. "
+                            "`verbale verify` computes it from the same file.")
+        if not items and not elsewhere:
+            rule = f"rule `{self.silence['due']}`" if self.silence["due"] else "rule"
+            told.append(f"The profile has no {rule} by which {self.name(self.party)} owed an answer to this note.")
+        gap = ("That nothing in other logs, or later, moved the deadline or ended what was due: it is counted from what "
+               "this file holds.")
+        return {"as_of": self.as_of, "items": items, "sentences": told, "not_proven": [gap] if items else []}
+
+    def owing(self, due):
+        lists, done = [], set()
+        for word in due.get("by", []):
+            debtors = self.debtors(word)
+            if word.startswith("any "):
+                lists += [debtors] if debtors else []
+                continue
+            lists += [[code] for code in debtors if code not in done]
+            done |= set(debtors)
+        return lists
+
+    def debtors(self, address):
+        word, sender = address.removeprefix("any "), self.note.code
+        found = self.sorted(who(word, sender, self.note.value, self.treaty, self.profile))
+        found = [code for code in found if self.treaty.by_code[code]["roles"] != ["observer"]]
+        if word in ("*", "state-party"):
+            effects = [effect for fact in self.facts for effect in self.profile["kind"].get(fact.kind, {}).get("effect", [])]
+            if any("standing" in effect or "meanwhile" in effect for effect in effects):
+                raise Elsewhere("a note in this file changes whom the treaty binds")
+        if len(found) > 1 and (word in ROLES or word == "addressee"):
+            found = [code for code in found if word == "depositary" or code != sender]
+        return found
+
+    def has(self, fact, name, value):
+        return name in fact.value["body"] and write(fact.value["body"][name], False) == write(value, False)
+
+    def item(self, due, debtors):
+        item = {"rule": due["id"], "owed_by": debtors, "state": "waiting", "from": None, "until": None, "act": None,
+                "text": "", "steps": [], "readings": []}
+        for name, value in sorted(due.get("when", {}).items()):
+            if not self.has(self.note, name, value):
+                return item | {"state": "not-applicable", "text": f"Not due: it applies where `{name}` is {write(value, False)}."}
+        start, step = self.attempt(self.start, due["start"], debtors)
+        item["steps"].append(step)
+        if start:
+            item["from"], item["until"], steps = self.bounds(start, due, {})
+            item["steps"] += steps
+        for reading in due.get("disputed", []):
+            other = self.attempt(self.start, reading["start"], debtors)[0] if "start" in reading else start
+            since, until, _ = self.bounds(other, due, reading) if other else (None, None, None)
+            item["readings"].append({"title": reading["title"], "from": since, "until": until})
+        act, stopped = self.act(due, debtors, item["from"]), self.stopped(due)
+        if act:
+            self.judge(item, act)
+            item["steps"].append(act[3])
+        elif stopped:
+            item |= {"state": "not-applicable", "text": "No longer due."}
+            item["steps"].append(stopped)
+        elif start:
+            run = item["until"] is not None and item["until"] < self.known
+            item["state"] = "open" if not run else "deemed" if "deemed" in due else "missed"
+            if item["state"] == "missed":
+                item["by_s"] = posix(self.known) - posix(item["until"])
+        return item
+
+    def attempt(self, find, *args):
+        """An event and the sentence for it; or none, and what it waits for."""
+        try:
+            return find(*args)
+        except Waits as why:
+            return None, str(why)
+
+    def start(self, start, debtors):
+        if isinstance(start, str):
+            before = start.startswith("predecessor-")
+            return self.point(self.before(None) if before else self.note, start.removeprefix("predecessor-"), debtors)
+        if "nth" in start:
+            raise Elsewhere(f"it is counted from the n-th note “{self.title(start['of'])}”")
+        return self.point(self.before(start.get("of")), start["at"], debtors)
+
+    def before(self, kind):
+        known, seen, level = {fact.place: fact for fact in self.facts}, {self.note.place}, [self.note.place]
+        while level and len(seen) < 256:
+            following = []
+            for fact in [known[place] for place in level if place in known]:
+                for place in [place for place in fact.re if place not in seen]:
+                    if place in known and kind in (None, known[place].kind):
+                        return known[place]
+                    following.append(place)
+            seen |= set(following)
+            level = following
+        what = f"a note of the kind “{self.title(kind)}”" if kind else "an earlier note"
+        raise Waits(f"{self.note.place} does not refer to {what} that is held.")
+
+    def point(self, fact, point, by):
+        addressees = self.sorted(who("addressee", fact.code, fact.value, self.treaty, self.profile))
+        depositary = lambda code: "depositary" in self.treaty.by_code[code]["roles"]
+        receipt = lambda code: self.receipt(fact, code)
+        match point:
+            case "sent":
+                return fact.sent, f"{self.name(fact.code)} sent {fact.place} at {utc(fact.sent)}."
+            case "received" if by:
+                return self.several(by, False, receipt)
+            case "received" | "received-by-each":
+                return self.several(addressees, True, receipt)
+            case "received-by-depositary" | "received-by-each-depositary":
+                among = list(filter(depositary, addressees)) + ([fact.code] if depositary(fact.code) else [])
+                if not among:
+                    raise Waits(f"{fact.place} is addressed to no depositary.")
+                return self.several(among, point == "received-by-each-depositary", receipt)
+            case "informed-by-depositary":
+                return self.several(by or addressees, not by, lambda code: self.informed(fact, code))
+        name = point.removeprefix("field:")
+        said = fact.value["body"].get(name)
+        event = event_of(said)
+        if event is None:
+            raise Waits(f"{fact.place} names no date or time in its field `{name}`.")
+        fields = self.profile["kind"].get(fact.kind, {}).get("field", [])
+        title = next((field["title"] for field in fields if field["name"] == name), name)
+        return event, f"{fact.place} says: {title}: {said}."
+
+    def several(self, codes, each, find):
+        """The first of several events, or the last once all are there."""
+        best, missing = None, None
+        for code in codes:
+            event, text = self.attempt(find, code)
+            if event is None:
+                missing = missing or text
+                continue
+            old, now = best and moment(best[0], datetime.UTC), moment(event, datetime.UTC)
+            if best is None or (now > old if each else now < old):
+                best = event, text
+        if missing and (each or best is None):
+            raise Waits(missing)
+        if best is None:
+            raise Waits("It has no addressee.")
+        return best
+
+    def receipt(self, fact, by):
+        place, name = fact.place, self.name(by)
+        if by == fact.code:
+            return fact.sent, f"{place} is {name}'s own; it counts from its sending at {utc(fact.sent)}."
+        seen = self.receipts.get(by) if fact is self.note else None
+        rule, deemed = self.profile["kind"].get(fact.kind, {}).get("deemed_received"), None
+        if rule:
+            end = end_of(fact.sent, count(rule), "exclusive", "moment", zone(self.profile.get("zone")), False)
+            deemed = end[0] if end and end[0] <= self.known else None
+        if seen and (deemed is None or seen <= deemed):
+            return seen, f"{name} received {place} at {utc(seen)}."
+        if deemed:
+            return deemed, f"{place} is deemed received by {name} {count(rule)[2]} after its sending, at {utc(deemed)}."
+        raise Waits(f"{name} has not receipted {place}.")
+
+    def informed(self, fact, party):
+        first = None
+        for circular in self.answers(fact):
+            informs = self.profile["kind"].get(circular.kind, {}).get("informs")
+            told = party == circular.code or party in who("addressee", circular.code, circular.value, self.treaty, self.profile)
+            if informs and told and "depositary" in self.treaty.by_code[circular.code]["roles"]:
+                event, text = self.attempt(self.receipt, circular, party)
+                if event and (first is None or event < first[0]):
+                    first = event, text
+        if first is None:
+            raise Waits(f"No depositary's note about {fact.place} has reached {self.name(party)}.")
+        return first
+
+    def bounds(self, start, due, reading):
+        name = reading.get("zone", due.get("zone", self.profile.get("zone")))
+        there, counting = zone(name), reading.get("counting", due.get("counting", "exclusive"))
+        ends = reading.get("ends", due.get("ends", "end-of-day"))
+        window = due.get("window", [due.get("not_before"), due.get("within")])
+        since, until, steps = None, None, []
+        if window[0]:
+            length = count(window[0])
+            end = end_of(start, length, counting, "moment" if ends == "moment" else "start-of-day", there, False)
+            if end:
+                since = end[0]
+                steps.append(counted(f"not before {length[2]} after", counting, name, end, length[1] == "hour"))
+        back = "before" in due
+        told = reading.get("length", due["before"]) if back else "0 days" if due.get("simultaneous") else None
+        told = told or (reading.get("length", window[1]) if window[1] else None)
+        if told:
+            length = count(told)
+            end = end_of(start, length, counting, ends, there, back)
+            if end:
+                # The last second of the day is in time.
+                until = of_posix(max(posix(end[0]) - (ends == "end-of-day" and length[1] != "hour"), 0))
+                text = f"not later than {length[2]} {'before' if back else 'after'}"
+                text = "on the same day" if due.get("simultaneous") else text
+                steps.append(counted(text, counting, name, end, length[1] == "hour"))
+        return since, until, steps
+
+    def order(self, fact):
+        return self.treaty.codes.index(fact.code), fact.index
+
+    def answers(self, fact):
+        return sorted((other for other in self.facts if fact.place in other.re), key=self.order)
+
+    def behind(self, fact):
+        found, seen, following = [], {fact.place}, [fact]
+        while following:
+            for answer in self.answers(following.pop()):
+                if len(found) < 256 and answer.place not in seen:
+                    seen.add(answer.place)
+                    found.append(answer)
+                    following.append(answer)
+        return found
+
+    def act(self, due, debtors, since):
+        """What did it: the first that was in time, else the first."""
+        acts, there = [], zone(self.profile.get("zone"))
+        for answer in self.behind(self.note) if due.get("thread") else self.answers(self.note):
+            if answer.code not in debtors or answer.kind not in due.get("answer", []):
+                continue
+            if not all(self.has(answer, name, value) for name, value in due.get("answer_when", {}).items()):
+                continue
+            by = []
+            if due.get("act") == "received":
+                meant = lambda word: who(word.removeprefix("any "), self.note.code, self.note.value, self.treaty, self.profile)
+                by = [code for word in due.get("to", []) for code in self.sorted(meant(word))] or [self.note.code]
+            event, text = self.attempt(self.point, answer, due.get("act", "sent"), by)
+            time = event and moment(event, there)
+            if time:
+                in_utc = moment(event, datetime.UTC)
+                early = since is not None and in_utc is not None and in_utc < since
+                acts.append((early, time, self.order(answer), text, answer))
+        return min(acts, default=None)
+
+    def stopped(self, due):
+        ends = [fact for fact in self.behind(self.note) if fact.kind in due.get("ended_by", [])]
+        first = min(ends, key=lambda fact: (fact.sent, self.order(fact)), default=None)
+        return first and f"{first.place}, “{self.title(first.kind)}”, ended it at {utc(first.sent)}."
+
+    def judge(self, item, act):
+        _, time, _, _, answer = act
+        did = f"{answer.place} at {utc(time)}"
+        item["act"] = {"number": answer.place, "title": self.title(answer.kind), "time": time}
+        if item["from"] and time < item["from"]:
+            early = posix(item["from"]) - posix(time)
+            item |= {"state": "early", "by_s": early, "text": f"Early by {for_people(early)}: {did}, not before {utc(item['from'])}."}
+        elif item["until"] and item["until"] < time:
+            late = posix(time) - posix(item["until"])
+            item |= {"state": "late", "by_s": late, "text": f"Late by {for_people(late)}: {did}, as computed until {utc(item['until'])}."}
+        else:
+            item |= {"state": "met", "text": f"Met by {did}."}
+
+    def tell(self, item, due):
+        party, until, out = self.name(self.party), item["until"], []
+        article = f", {due['article']}" if due.get("article") else ""
+        if item["state"] == "not-applicable" and not item["steps"]:
+            return [f"The rule `{due['id']}`{article} (“{due['title']}”) asks nothing of {party} here. {item['text']}"]
+        out.append(f"By the treaty's profile {party} owed: {due['title']} (rule `{due['id']}`{article}).")
+        if len(item["owed_by"]) > 1:
+            names = " or ".join(map(self.name, item["owed_by"]))
+            out.append(f"It was enough if one of these did it: {names}. This file shows the log of {party} alone.")
+        out += item["steps"]
+        if item["from"]:
+            out.append(f"Not before {utc(item['from'])}, as computed.")
+        silent = not self.silence["answers"]
+        run = until is not None and self.as_of is not None and until < self.as_of
+        if until is None and item["state"] == "waiting":
+            out.append("By what this file holds, its time had not begun: what starts it is not here.")
+        elif until is None:
+            limited = any(due.get(key) for key in ("before", "within", "window", "simultaneous"))
+            out.append("No deadline follows from what this file holds." if limited else "The rule sets no last time.")
+        elif self.as_of is None:
+            out.append(f"Deadline: {utc(until)}, as computed. No cosignature says when the log was seen.")
+        else:
+            apart = for_people(abs(posix(self.as_of) - posix(until)))
+            still = f"{apart} after it{': no answer was in it' if silent else ''}." if run else f"{apart} before it: the time had not run."
+            out.append(f"Deadline: {utc(until)}, as computed. This file shows the log as of {utc(self.as_of)}, {still}")
+        own = due.get("act", "sent") == "sent" or due["act"].startswith("field:")
+        if item["act"] or item["state"] == "not-applicable":
+            out.append(item["text"])
+        elif item["state"] == "deemed" and silent and run:
+            out.append(f"By the profile, silence until then is deemed {due['deemed']}.")
+        elif not silent and not own:
+            out.append("Whether an answer was in time depends on when it was received, which this file does not show.")
+        elif not silent:
+            out.append("No answer in this file is one that this rule asks for.")
+        if silent and run and item["state"] != "not-applicable" and due.get("then"):
+            out.append(f"When the time has run, by the profile: {due['then']}")
+        for other in item["readings"]:
+            if other["until"] not in (None, until):
+                out.append(f"Another reading, {other['title']}: {utc(other['until'])}.")
+        if "unconfirmed" in due:
+            out.append(f"Not checked against the treaty's text: {due['unconfirmed']}")
+        return out
+
+
 # Section 15: evidence
 
 def evidence(data, treaty, profile):
@@ -1223,7 +1700,7 @@ def evidence(data, treaty, profile):
         need("since" not in part or tree.root() == since_root, "the root of the head that was receipted")
         q, until, until_root, _ = receipts(Note(part["head"].encode()), seen)
         need(q == party, "a head of another log")
-        answers, first = [], [received[party][0]] if party in received else []
+        answers, notes, first = [], [], [received[party][0]] if party in received else []
         logged = None
         for text in array(part["records"], 0, 16384):
             need(isinstance(text, str), "a record")
@@ -1233,6 +1710,7 @@ def evidence(data, treaty, profile):
             if other.type == "notification":
                 try:
                     answer = notification(Note(other.payload))
+                    notes.append(Fact(party, other.index, other.time, answer))
                     if any(unhex(ref["leaf"]) == record.leaf for ref in answer["re"]):
                         answers.append([other.index, answer["kind"], other.time])
                 except Refused:
@@ -1287,6 +1765,10 @@ def evidence(data, treaty, profile):
     if "former-party" not in marks and treaty.former(code, len(treaty.chain), late):
         marks.append("former-party")
     times = sorted(received.values())
+    rules = {}
+    if silent:
+        own = Fact(code, index, record.time, value)
+        rules = {"rules": Rules(own, notes, silent, {treaty.codes[at]: time for time, at, _ in times}, treaty, profile).result()}
     # A head is judged where it ends, by the receipts on it and on larger ones.
     final = treaty.satisfied(set(), adoption.last()) or any(
         treaty.satisfied({treaty.codes[by] for _, by, of in of_this_log if of >= at}, adoption.at(at - 1))
@@ -1294,6 +1776,7 @@ def evidence(data, treaty, profile):
     return {
         **({"outside": outside} if outside else {}),
         **({"restarts": restarts} if restarts else {}),
+        **rules,
         "verified": True, "silence": silent, "party": code, "index": index, "leaf": record.leaf.hex(), "logged": record.time,
         "kind": value["kind"] if value else "", "signers": signers, "marks": marks, "fork": forked,
         "receipts": [[treaty.codes[at], time, size] for time, at, size in times],
@@ -1504,6 +1987,135 @@ def folder(path, treaty, profile):
     return {"verified": sound, "logs": out, "forks": sorted(set(forked)), "missing": sorted(set(missing))}
 
 
+# Section 17: archives
+
+class Unable(Exception):
+    """This machine lacks something that is needed: nothing was verified."""
+
+
+def unzstd(path, target):
+    """Decompresses one Zstandard frame with a small window; what is no such file, or more than that, is refused."""
+    with open(path, "rb") as file:
+        one_frame(file, os.path.getsize(path))
+    most = min(2048 * os.path.getsize(path) + (1 << 20), 1 << 40)
+    with open(path, "rb") as file, open(target, "wb") as out:
+        if importlib.util.find_spec("zstandard"):
+            import zstandard
+            try:
+                parts = zstandard.ZstdDecompressor(max_window_size=1 << 23).read_to_iter(file)
+                copied(parts, out, most)
+            except zstandard.ZstdError as why:
+                raise Refused(f"the compression: {why}")
+        elif command := shutil.which("zstd"):
+            with subprocess.Popen([command, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+                try:
+                    copied(iter(lambda: run.stdout.read(1 << 16), b""), out, most)
+                except Refused:
+                    run.kill()
+                    raise
+            need(run.returncode == 0, "the compression is damaged")
+        else:
+            raise Unable(f"{path} is compressed: install Python's package zstandard or the command zstd "
+                         "(Debian: apt install zstd), or unpack it elsewhere and name the folder")
+
+
+def copied(parts, out, most):
+    size = 0
+    for part in parts:
+        size += len(part)
+        need(size <= most, "it unpacks to more than 2,048 times its size")
+        out.write(part)
+
+
+def one_frame(file, size):
+    """RFC 8878, section 3.1.1: the frame's header, then its blocks by their lengths, up to the end of the file."""
+    def number(length):
+        data = file.read(length)
+        need(len(data) == length, "the compression is cut off")
+        return int.from_bytes(data, "little")
+
+    need(number(4) == 0xFD2FB528, "not Zstandard")
+    flags = number(1)
+    single, window = flags & 0x20, 0
+    if not single:
+        bits = number(1)
+        window = (1 << 10 + (bits >> 3)) * (8 + (bits & 7)) // 8
+    need(flags & 0x0B == 0, "a reserved bit, or a dictionary")
+    content = {0: 1 if single else 0, 1: 2, 2: 4, 3: 8}[flags >> 6]
+    known = number(content) + (256 if content == 2 else 0)
+    need((known if single else window) <= 1 << 23, "a window of more than 8 MiB")
+    last = False
+    while not last:
+        head = number(3)
+        last, kind = head & 1, head >> 1 & 3
+        need(kind != 3, "a block of a reserved type")
+        file.seek(1 if kind == 1 else head >> 3, 1)
+        need(file.tell() <= size, "the compression is cut off")
+    number(4 if flags & 4 else 0)
+    need(file.tell() == size, "bytes after the end")
+
+
+def ustar(name, size):
+    """The header that a file of an archive has."""
+    prefix, short = "", name
+    if len(name) > 100:
+        at = name.rfind("/", 0, 156)
+        prefix, short = name[:at], name[at + 1:]
+    length = f"{size:011o}\0".encode() if size < 8 << 30 else b"\x80" + size.to_bytes(11, "big")
+    parts = [short.encode().ljust(100, b"\0"), b"0000644\0", b"0000000\0", b"0000000\0", length, b"00000000000\0",
+             b"        ", b"0", bytes(100), b"ustar\x0000", bytes(80), prefix.encode().ljust(155, b"\0"), bytes(12)]
+    parts[6] = f"{sum(b''.join(parts)):07o}\0".encode()
+    return b"".join(parts)
+
+
+def unpacked(path, target, name):
+    """Writes the files of a tar archive below a folder, each in its turn; refuses all that an export would not have written."""
+    orders = ["README.txt", "treaty.toml", "profile.toml", "policy.txt", "part.json"]
+    code = "[A-Z][A-Z0-9]{1,7}"
+    kinds = [r"amendments/\d{3}\.note", f"forks/{code}\\.txt", f"logs/{code}/keys\\.txt", f"logs/{code}/(checkpoints|receipts|records)\\.txt"]
+    names = []
+    with open(path, "rb") as file:
+        while (head := file.read(512)) != bytes(512):
+            need(len(head) == 512, "the archive is cut off")
+            said = b"/".join(part for part in (head[345:500].rstrip(b"\0"), head[:100].rstrip(b"\0")) if part)
+            root, _, inside = said.decode("ascii", "replace").partition("/")
+            fits = [inside == one for one in orders] + [bool(re.fullmatch(kind, inside, re.A)) for kind in kinds]
+            need(root == name and any(fits), "an entry that does not belong there")
+            big = head[124:136]
+            size = int.from_bytes(big[1:], "big") if big[0] == 0x80 else int(big[:-1], 8) if re.fullmatch(rb"[0-7]{11}\0", big) else -1
+            need(size >= 0 and head == ustar(said.decode(), size), "a header in another form")
+            names.append((fits.index(True), inside))
+            os.makedirs(os.path.dirname(os.path.join(target, inside)), exist_ok=True)
+            with open(os.path.join(target, inside), "xb") as out:
+                left = size
+                while left:
+                    data = file.read(min(left, 1 << 16))
+                    need(data, "the archive is cut off")
+                    out.write(data)
+                    left -= len(data)
+            need(file.read(-size % 512) == bytes(-size % 512), "bytes between its files")
+        need(file.read(512) == bytes(512) and file.read(1) == b"", "more than an export at the end of the archive")
+    return names
+
+
+def archive(path, treaty, profile):
+    with tempfile.TemporaryDirectory() as desk:
+        tar, target = os.path.join(desk, "tar"), os.path.join(desk, "export")
+        unzstd(path, tar)
+        with open(tar, "rb") as file:
+            if file.read(23) == b"c2sp.org/tlog-proof@v1\n":
+                file.seek(0)
+                return evidence(file.read(22500693), treaty, profile)
+        names = unpacked(tar, target, treaty.name)
+        result = folder(target, treaty, profile)
+        # By party in the treaty's order, those that acceded last.
+        codes = [log["party"] for log in result["logs"]]
+        place = lambda inside: codes.index(re.split("[/.]", inside)[1]) if inside[:5] in ("forks", "logs/") else inside
+        keys = [(kind, place(inside), inside) for kind, inside in names]
+        need(keys == sorted(keys), "files in another order")
+        return result
+
+
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
@@ -1515,7 +2127,14 @@ def main():
     good = True
     for path in sys.argv[3:]:
         try:
-            result = folder(path, treaty, profile) if os.path.isdir(path) else evidence(open(path, "rb").read(), treaty, profile)
+            if os.path.isdir(path):
+                result = folder(path, treaty, profile)
+            else:
+                with open(path, "rb") as file:
+                    packed = file.read(4) == b"\x28\xb5\x2f\xfd"
+                result = archive(path, treaty, profile) if packed else evidence(open(path, "rb").read(), treaty, profile)
+        except Unable as why:
+            sys.exit(f"verify.py: {why}")
         except (Refused, UnicodeDecodeError) as why:
             result = {"verified": False, "why": str(why)}
         good &= result["verified"]

@@ -253,6 +253,11 @@ impl Docket {
         self.sizes.get(log).copied().unwrap_or(0)
     }
 
+    /// The latest time at which a note that is held was sent.
+    pub(super) fn last_sent(&self) -> Option<Timestamp> {
+        self.notes.values().map(|fact| fact.sent).max()
+    }
+
     /// Notes held.
     pub fn len(&self) -> usize {
         self.notes.len()

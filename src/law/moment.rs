@@ -10,7 +10,7 @@ use super::docket::{Docket, Earlier, Fact, Place};
 use super::effect::At;
 use super::view::Step;
 use crate::ledger::calendar::{End, Event, Manner, RANGE, end, zone};
-use crate::ledger::profile::{Counting, Ends, Nth, Point, Said, Start};
+use crate::ledger::profile::{Counting, Ends, Nth, Point, Said, Start, is_date, is_zoned};
 use crate::ledger::{Role, Timestamp, Treaty};
 
 /// Something that has happened, and why; or why there is no time.
@@ -25,16 +25,17 @@ pub(super) enum Stop {
     Never(Step),
 }
 
-/// The time or day that a body's field holds.
+/// The time or day that a body's field holds, in one of the three forms that a profile's fields of time have.
 pub(super) fn event_of(value: &Value) -> Option<Event> {
     let text = value.as_str()?;
     if let Some(time) = Timestamp::parse(text) {
         return Some(Event::Moment(time));
     }
-    if let Ok(zoned) = text.parse::<jiff::ZonedDateTime>() {
+    if is_zoned(text) {
+        let zoned = text.parse::<jiff::ZonedDateTime>().ok()?;
         return Some(Event::Moment(Timestamp::from_posix(u64::try_from(zoned.timestamp().as_second()).ok()?)));
     }
-    text.parse::<Date>().ok().filter(|_| text.len() == 10).map(Event::Day)
+    text.parse::<Date>().ok().filter(|_| is_date(text)).map(Event::Day)
 }
 
 pub(super) fn is_depositary(treaty: &Treaty, party: usize) -> bool {

@@ -27,32 +27,39 @@ pub struct SilenceRules {
 pub fn silence_rules(bytes: &[u8], verdict: &Verdict, treaty: &Treaty, profile: &Profile) -> Option<SilenceRules> {
     let silence = verdict.silence.as_ref()?;
     let evidence = Evidence::parse(bytes, &treaty.hash()).ok()?;
+    let treaty = evidence.treaty(treaty, Some(profile)).ok()?;
     let (log, party) = (treaty.find(&verdict.party)?, treaty.find(&silence.party)?);
-    let mut docket = Docket::new(Arc::new(treaty.clone()), Arc::new(profile.clone()));
+    let mut docket = Docket::new(treaty.clone(), Arc::new(profile.clone()));
     take(&mut docket, log, &evidence.record.record);
     for text in evidence.silence.iter().flat_map(|part| &part.records) {
         take(&mut docket, party, text);
     }
     let covers = verdict.index + 1;
     docket.known_to(log, covers);
-    for receipt in &verdict.receipts {
-        if let Some(by) = treaty.find(&receipt.party) {
-            docket.apply_receipt(log, by, Seen { size: covers, index: 0, time: receipt.time });
-        }
-    }
-    // Of its own log the file may hold an earlier receipt than among the cosignatures; or the only one.
-    if let Some(time) = silence.received.filter(|_| verdict.receipts.iter().all(|r| r.party != silence.party)) {
-        docket.apply_receipt(log, party, Seen { size: covers, index: 0, time });
+    // The party's own receipt may stand among its records as well as on a head: the earlier one counts.
+    let others = verdict.receipts.iter().filter(|receipt| receipt.party != silence.party);
+    let receipts: Vec<_> = others
+        .filter_map(|receipt| Some((treaty.find(&receipt.party)?, receipt.time)))
+        .chain(silence.received.map(|time| (party, time)))
+        .collect();
+    for (by, time) in &receipts {
+        docket.apply_receipt(log, *by, Seen { size: covers, index: u64::MAX, time: *time });
     }
     let seen = silence.seen_by.iter().map(|seen| seen.time).max();
     let as_of = silence.as_of.or(seen);
+    // What the file holds is known, also where a clock was ahead of those of the others.
+    let known = receipts.iter().map(|(_, time)| *time).chain(as_of).chain(docket.last_sent()).max();
     let query = Query { note: Some((log, verdict.index)), ..Query::default() };
-    let mut items = docket.items(as_of.unwrap_or(verdict.logged), &query);
+    let mut items = docket.items(known.unwrap_or(verdict.logged), &query);
     items.retain(|item| {
         item.owed_by.contains(&silence.party) && silence.due.as_ref().is_none_or(|due| *due == item.rule)
     });
+    for step in items.iter_mut().flat_map(|item| &mut item.steps) {
+        // In which record a receipt stands is not known here.
+        step.records.retain(|record| docket.place(record).is_some_and(|(_, index)| index != u64::MAX));
+    }
     let mut rules = SilenceRules { as_of, items, ..SilenceRules::default() };
-    rules.tell(silence, &|code| docket.treaty().find(code).map_or(code, |at| docket.name(at)).to_owned());
+    rules.tell(silence, &docket);
     Some(rules)
 }
 
@@ -63,7 +70,8 @@ fn take(docket: &mut Docket, log: usize, text: &str) {
 }
 
 impl SilenceRules {
-    fn tell(&mut self, silence: &Silence, name: &dyn Fn(&str) -> String) {
+    fn tell(&mut self, silence: &Silence, docket: &Docket) {
+        let name = |code: &str| docket.treaty().find(code).map_or(code, |at| docket.name(at)).to_owned();
         let party = name(&silence.party);
         if self.items.is_empty() {
             self.sentences.push(match &silence.due {
@@ -73,7 +81,11 @@ impl SilenceRules {
             return;
         }
         for item in &self.items {
-            told(item, &party, self.as_of, silence.is_silent(), name, &mut self.sentences);
+            let kind = docket.profile().kind.get(&item.kind);
+            let due = kind.and_then(|kind| kind.due.iter().find(|due| due.id == item.rule));
+            let by_receipt = due.and_then(|due| due.act.as_ref()).is_some_and(|act| !act.is_its_own());
+            let limited = due.is_some_and(|due| due.limit().is_some());
+            told(item, &party, self.as_of, (silence.is_silent(), by_receipt, limited), &name, &mut self.sentences);
         }
         self.not_proven = vec![
             "That nothing in other logs, or later, moved the deadline or ended what was due: it is counted from what this \
@@ -87,20 +99,25 @@ fn told(
     item: &Item,
     party: &str,
     as_of: Option<Timestamp>,
-    silent: bool,
+    (silent, by_receipt, limited): (bool, bool, bool),
     name: &dyn Fn(&str) -> String,
     out: &mut Vec<String>,
 ) {
     let article = if item.article.is_empty() { String::new() } else { format!(", {}", item.article) };
+    if item.state == State::NotApplicable && item.steps.is_empty() {
+        out.push(format!(
+            "The rule `{}`{article} (“{}”) asks nothing of {party} here. {}",
+            item.rule, item.title, item.text
+        ));
+        return;
+    }
     out.push(format!("By the treaty's profile {party} owed: {} (rule `{}`{article}).", item.title, item.rule));
     if item.owed_by.len() > 1 {
         let all: Vec<_> = item.owed_by.iter().map(|code| name(code)).collect();
         let all = all.join(" or ");
         out.push(format!("It was enough if one of these did it: {all}. This file shows the log of {party} alone."));
     }
-    for step in &item.steps {
-        out.push(format!("Counted: {}", step.text));
-    }
+    out.extend(item.steps.iter().map(|step| step.text.clone()));
     if let Some(from) = item.from {
         out.push(format!("Not before {}, as computed.", from.display()));
     }
@@ -109,6 +126,7 @@ fn told(
             out.push("By what this file holds, its time had not begun: what starts it is not here.".into());
         }
         (None, _) if matches!(item.state, State::NoTime { .. }) => out.push(item.text.clone()),
+        (None, _) if limited => out.push("No deadline follows from what this file holds.".into()),
         (None, _) => out.push("The rule sets no last time.".into()),
         (Some(until), None) => {
             out.push(format!("Deadline: {}, as computed. No cosignature says when the log was seen.", until.display()));
@@ -130,8 +148,20 @@ fn told(
             ));
         }
     }
-    if !silent {
-        out.push(item.text.clone());
+    let has_run = item.until.zip(as_of).is_some_and(|(until, as_of)| until < as_of);
+    match (item.state, &item.act) {
+        (_, Some(_)) | (State::NotApplicable, _) => out.push(item.text.clone()),
+        (State::Deemed { deemed }, _) if silent && has_run => {
+            out.push(format!("By the profile, silence until then is deemed {}.", deemed.as_str()));
+        }
+        _ if !silent && by_receipt => out.push(
+            "Whether an answer was in time depends on when it was received, which this file does not show.".into(),
+        ),
+        _ if !silent => out.push("No answer in this file is one that this rule asks for.".into()),
+        _ => {}
+    }
+    if silent && has_run && item.state != State::NotApplicable && !item.then.is_empty() {
+        out.push(format!("When the time has run, by the profile: {}", item.then));
     }
     for other in &item.readings {
         if let Some(until) = other.until.filter(|until| Some(*until) != item.until) {

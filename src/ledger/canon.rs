@@ -3,11 +3,12 @@
 //! Only objects, arrays, strings, booleans and integers within ±2^53 exist: on these, every RFC 8785 library agrees.
 //! The reader accepts a text only if writing its value again would give the same bytes, and says at which byte it
 //! does not. Text must be in Unicode normalisation form C, without control, invisible (category Cf) or line-breaking
-//! characters, so that what a person reads is all that was signed.
+//! characters and without any that Unicode 14.0 does not know, so that what a person reads is all that was signed.
 
 use serde_json::{Map, Value};
-use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::is_nfc;
+
+use crate::note::is_visible;
 
 /// Deepest nesting accepted.
 pub const MAX_DEPTH: usize = 32;
@@ -70,8 +71,8 @@ pub enum CanonErrorKind {
     /// An escape where the character itself should stand, or in another form than the standard's.
     #[error("an escape sequence that canonical JSON does not use")]
     Escape,
-    /// A character that a reader cannot see, or that breaks the line.
-    #[error("the character U+{0:04X} is invisible or a control character")]
+    /// A character that a reader cannot see, that breaks the line, or that Unicode 14.0 does not know.
+    #[error("the character U+{0:04X} is invisible, a control character, or none of Unicode 14.0")]
     Character(u32),
     /// Not in normalisation form C.
     #[error("the string is not in Unicode normalisation form C")]
@@ -159,17 +160,8 @@ pub fn check_plain(text: &str) -> Result<(), CanonErrorKind> {
         let control = text.bytes().find(u8::is_ascii_control);
         return control.map_or(Ok(()), |control| Err(CanonErrorKind::Character(control.into())));
     }
-    for c in text.chars() {
-        let category = get_general_category(c);
-        if matches!(
-            category,
-            GeneralCategory::Control
-                | GeneralCategory::Format
-                | GeneralCategory::LineSeparator
-                | GeneralCategory::ParagraphSeparator
-        ) {
-            return Err(CanonErrorKind::Character(c as u32));
-        }
+    if let Some(c) = text.chars().find(|c| !is_visible(*c)) {
+        return Err(CanonErrorKind::Character(c as u32));
     }
     if is_nfc(text) { Ok(()) } else { Err(CanonErrorKind::NotNfc) }
 }

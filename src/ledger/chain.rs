@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::amended::Adoption;
-use super::evidence::{EvidenceError, Included, PartError, included};
+use super::evidence::{Evidence, EvidenceError, Included, PartError, included};
 use super::fields::{FieldError, Fields};
 use super::profile::Profile;
 use super::record::{Record, RecordType};
@@ -36,6 +36,14 @@ pub(super) struct Amended {
     pub treaty: Arc<Treaty>,
     /// With those that the note's log had taken up, by place.
     pub adoption: Adoption,
+}
+
+impl Evidence {
+    /// The treaty with all amendments in the file, whose places in the log [`super::verify_evidence`] checks.
+    pub fn treaty(&self, given: &Treaty, profile: Option<&Profile>) -> Result<Arc<Treaty>, EvidenceError> {
+        let stated = Record::parse(self.record.record.as_bytes()).map_err(|e| part("the record", e.into()))?;
+        Ok(self.amendments.follow(&stated, given, profile)?.treaty)
+    }
 }
 
 impl AmendmentPart {

@@ -175,12 +175,12 @@ pub fn keys_of_evidence(
     check(&evidence, treaty, profile)?;
     let stated = Record::parse(evidence.record.record.as_bytes());
     let stated = stated.map_err(|e| EvidenceError::Part { part: "the record".into(), fault: e.into() })?;
-    let amended = evidence.amendments.follow(&stated, treaty, profile)?;
-    let mut keys = carried::keyring(&evidence, &amended.treaty)?;
+    let treaty = evidence.treaty(treaty, profile)?;
+    let mut keys = carried::keyring(&evidence, &treaty)?;
     if let Some(log) = keys.log_of_origin(stated.log) {
         for item in &evidence.credentials {
             if let Ok(record) = Record::parse(item.record.as_bytes()) {
-                keys.party_mut(log).apply(&record, &amended.treaty);
+                keys.party_mut(log).apply(&record, &treaty);
             }
         }
     }

@@ -10,6 +10,8 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::characters::is_visible;
+
 /// Longest admitted key name, in bytes. The standard sets no limit; ours bounds every parser downstream.
 const MAX_NAME_BYTES: usize = 200;
 
@@ -66,13 +68,10 @@ pub fn key_id(name: &str, kind: KeyType, public: &[u8; 32]) -> [u8; 4] {
     [digest[0], digest[1], digest[2], digest[3]]
 }
 
-/// Checks a key name: non-empty, at most 200 bytes, no Unicode white space, no `+`, no control or format characters.
+/// Checks a key name: non-empty, at most 200 bytes, no Unicode white space, no `+`, and only characters that all readers
+/// see alike.
 pub fn check_key_name(name: &str) -> Result<(), KeyError> {
-    use unicode_general_category::{GeneralCategory, get_general_category};
-    let bad = |c: char| match c.is_ascii() {
-        true => !c.is_ascii_graphic() || c == '+',
-        false => c.is_whitespace() || c.is_control() || get_general_category(c) == GeneralCategory::Format,
-    };
+    let bad = |c: char| c.is_whitespace() || c == '+' || !is_visible(c);
     if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(bad) {
         return Err(KeyError::Name);
     }

@@ -6,10 +6,12 @@
 use std::fmt::Write;
 
 /// The files, each after those that it imports from.
-const FILES: [(&str, &str); 37] = [
+const FILES: [(&str, &str); 40] = [
     ("bytes", include_str!("script/bytes.js")),
+    ("clock", include_str!("script/clock.js")),
     ("hash", include_str!("script/hash.js")),
     ("ed25519", include_str!("script/ed25519.js")),
+    ("unicode", include_str!("script/unicode.js")),
     ("canon", include_str!("script/canon.js")),
     ("tree", include_str!("script/tree.js")),
     ("toml", include_str!("script/toml.js")),
@@ -30,6 +32,7 @@ const FILES: [(&str, &str); 37] = [
     ("amendment", include_str!("script/amendment.js")),
     ("validity", include_str!("script/validity.js")),
     ("verdict", include_str!("script/verdict.js")),
+    ("due", include_str!("script/due.js")),
     ("silence", include_str!("script/silence.js")),
     ("outside", include_str!("script/outside.js")),
     ("evidence", include_str!("script/evidence.js")),

@@ -15,12 +15,22 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 pub fn exported(ledger: &Ledger, by: usize, selection: Selection) -> Files {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("export");
+    job(ledger, by, selection, Form::Folder, &target);
+    read_folder(&target)
+}
+
+/// The same in one archive.
+pub fn archived(ledger: &Ledger, by: usize, selection: Selection) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("export.tar.zst");
+    job(ledger, by, selection, Form::Archive, &target);
+    fs::read(target).unwrap()
+}
+
+fn job(ledger: &Ledger, by: usize, selection: Selection, form: Form, target: &Path) {
     let (treaty, profile) = (ledger.treaty_text.as_bytes(), ledger.profile_text.as_bytes());
     let read = &ledger.nodes[by].disk;
-    Job { read, treaty, profile, selection, form: Form::Folder, target: &target, resume: false }
-        .run(&mut |_, _, _| {})
-        .unwrap();
-    read_folder(&target)
+    Job { read, treaty, profile, selection, form, target, resume: false }.run(&mut |_, _, _| {}).unwrap();
 }
 
 /// The files of a folder.

@@ -55,7 +55,9 @@ impl Browser {
             "--window-size=1000,1400",
             &data,
         ];
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": args}}}});
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": args}, "timeouts": {"script": 900_000},
+        }}});
         let made = browser.call("POST", "/session", &wanted);
         browser.session = made["sessionId"].as_str().unwrap().to_owned();
         Some(browser)

@@ -5,9 +5,12 @@
 mod common;
 mod driver;
 mod golden;
+mod mutations;
 mod page;
+mod pictures;
 mod units;
 mod write;
+mod write_fourth;
 mod write_ledger;
 mod write_second;
 mod write_second_ledger;

@@ -9,7 +9,7 @@ use verbale::page::script;
 use crate::driver::Browser;
 
 /// A page with the script's parts, and nothing that starts by itself.
-fn parts() -> Option<(Browser, tempfile::TempDir)> {
+pub fn parts() -> Option<(Browser, tempfile::TempDir)> {
     let browser = Browser::start()?;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("parts.html");

@@ -15,7 +15,7 @@ use crate::common::bend::{self, changed_line, late_hungary, with_lines as lines}
 use crate::common::files::{read_folder, write_folder};
 use crate::common::{self, CA, HU, Ledger, RU, US};
 use crate::write_ledger::{self, Folder};
-use crate::{write_second, write_second_ledger, write_third};
+use crate::{write_fourth, write_second, write_second_ledger, write_third};
 
 /// A file with what every verifier is to say of it.
 pub struct Golden {
@@ -332,6 +332,7 @@ fn write_golden_files() {
     let (treaty, profile) = (write_second::treaty_text(), write_second::PROFILE);
     keep("second", &treaty, profile, write_second::golden(), write_second_ledger::folders());
     keep("third", write_third::TREATY, common::PROFILE, write_third::golden(), Vec::new());
+    keep("fourth", &write_fourth::treaty_text(), write_fourth::profile(), write_fourth::golden(), Vec::new());
 }
 
 /// Writes what is missing, and its lines in `expected.tsv`.
@@ -363,9 +364,11 @@ fn keep(name: &str, treaty: &str, profile: &str, golden: Vec<Golden>, folders: V
 /// Written again, every file of the later folders is the one that is kept: the same keys and times give the same bytes.
 #[test]
 fn the_later_folders_are_written_again_to_the_byte() {
-    let third = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/third");
-    for golden in write_third::golden() {
-        assert!(fs::read(third.join(&golden.name)).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
+    for (name, made) in [("third", write_third::golden()), ("fourth", write_fourth::golden())] {
+        let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        for golden in made {
+            assert!(fs::read(folder.join(&golden.name)).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
+        }
     }
     let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/second");
     for golden in write_second::golden() {

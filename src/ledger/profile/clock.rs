@@ -100,6 +100,11 @@ pub enum Point {
 }
 
 impl Point {
+    /// Whether the note and its sender's log alone say when it was, without a receipt.
+    pub fn is_its_own(&self) -> bool {
+        matches!(self, Self::Sent | Self::Field(_))
+    }
+
     /// Reads its word.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -283,6 +288,14 @@ pub struct Due {
     /// What of this could not be checked against the treaty's text.
     #[serde(default)]
     pub unconfirmed: Option<String>,
+}
+
+impl Due {
+    /// The length of time by which it sets a last moment, if it does; a rule of one day sets 0 days.
+    pub fn limit(&self) -> Option<Count> {
+        let same_day = self.simultaneous.then_some(Count { n: 0, unit: Unit::Day });
+        self.before.or(same_day).or(self.window.map(|window| window[1])).or(self.within)
+    }
 }
 
 /// What a party is, over time.

@@ -123,12 +123,12 @@ impl FieldType {
 }
 
 /// A day as `2021-12-18`, in the years of [`Timestamp`].
-pub(super) fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     text.len() == 10 && Timestamp::parse(&format!("{text}T00:00:00Z")).is_some()
 }
 
 /// Whether a text is a moment with its offset and zone, in exactly the form that RFC 9557 gives it.
-pub(super) fn is_zoned(text: &str) -> bool {
+pub(crate) fn is_zoned(text: &str) -> bool {
     let Ok(zoned) = text.parse::<jiff::ZonedDateTime>() else { return false };
     let in_range = u64::try_from(zoned.timestamp().as_second()).is_ok_and(|s| Timestamp::from_posix(s).posix() == s);
     in_range && zoned.to_string() == text

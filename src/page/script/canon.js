@@ -2,14 +2,14 @@
 //
 // Objects are read as maps, whose keys stand in the order of the text, and which have no keys of their own.
 import { Refused, need, utf8 } from "./bytes.js";
+import { isVisible } from "./unicode.js";
 
 const MAX_DEPTH = 32;
 const ESCAPES = { '"': '"', "\\": "\\", b: "\b", t: "\t", n: "\n", f: "\f", r: "\r" };
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 /** Whether a text has nothing that a person would not see, and is in normalisation form C. */
 export function isPlain(text) {
-  return !INVISIBLE.test(text) && text.normalize("NFC") === text;
+  return isVisible(text) && text.normalize("NFC") === text;
 }
 
 export function write(value) {

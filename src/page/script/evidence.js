@@ -9,6 +9,7 @@ import { parseNote } from "./note.js";
 import { verifyOutside } from "./outside.js";
 import { parseRecord } from "./record.js";
 import { verifyRestarts } from "./restart.js";
+import { silenceRules } from "./due.js";
 import { verifySilence } from "./silence.js";
 import { find } from "./treaty.js";
 import { verifyInclusion } from "./tree.js";
@@ -112,9 +113,9 @@ export async function verifyEvidence(bytes, given, profile, trace) {
   const of = { log: main.log, record, receipts };
   const restarts = await verifyRestarts(bundle.get("restarts"), credentials, of, treaty, trace);
   const item = (value, type) => verifyItem(value, main, treaty, trace, type);
-  const silence = bundle.has("silence")
+  const { silence, notes } = bundle.has("silence")
     ? await within("silence", () => verifySilence(bundle.get("silence"), of, item, keys, adoption.last(), trace))
-    : null;
+    : { silence: null, notes: [] };
   const under = (path, head) => included(record, readPath(path), head, treaty.parties[main.log], trace);
   const outside = bundle.has("outside") ? await verifyOutside(bundle.get("outside"), main.log, under, keys, trace) : [];
   await verifyAmendments(part, { ...of, main, bounds, silence }, treaty, trace);
@@ -122,7 +123,8 @@ export async function verifyEvidence(bytes, given, profile, trace) {
   const judged = await judge(record, main.log, history, adoption.at(record.index), treaty, profile, trace);
   const late = lateByOthers(main.log, judged.marks, bounds, treaty);
   if (late !== null) judged.marks.push(late);
-  return weigh({ ...of, ...judged, main, heads, history, keys, bounds, fork, restarts, silence, outside, adoption }, treaty, profile);
+  const verdict = weigh({ ...of, ...judged, main, heads, history, keys, bounds, fork, restarts, silence, notes, outside, adoption }, treaty, profile);
+  return { ...verdict, rules: silenceRules(verdict, profile) };
 }
 
 const UNNEEDED_KEYS = "they are not just those that the file's heads and cosignatures need, by party and by their bytes";

@@ -19,7 +19,7 @@ const TYPES = {
 };
 
 /** RFC 9557, with the offset that the zone had at that moment. */
-function isZoned(value) {
+export function isZoned(value) {
   const pattern = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})((?:\.[0-9]{0,8}[1-9])?)([+-][0-9]{2}:[0-9]{2})\[([A-Za-z][A-Za-z0-9_+/-]*)\]$/;
   const [, local, , offset, zone] = (typeof value === "string" && pattern.exec(value)) || [];
   if (local === undefined || !isTime(`${local}Z`)) return false;

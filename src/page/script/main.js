@@ -123,7 +123,9 @@ function showVerdict(verdict, profile, trace) {
   const none = h("p", {}, "The record cannot be read as a notification. Its bytes are among the checks below.");
   put("letter", lines === null ? none : h("pre", { class: "letter", tabindex: "0", "aria-label": "the note" }, lines.join("\n")));
   put("proven", verdict.sentences.map((text) => h("li", {}, text)));
-  put("not-proven", verdict.not_proven.map((text) => h("li", {}, text)));
+  element("deadline").hidden = verdict.rules === null;
+  put("rules", (verdict.rules?.sentences ?? []).map((text) => h("li", {}, text)));
+  put("not-proven", [...verdict.not_proven, ...(verdict.rules?.not_proven ?? [])].map((text) => h("li", {}, text)));
   put("custody", timeline(verdict, treaty));
   put("receipts", receiptsTable(verdict, treaty));
   showQuorum(treaty);

@@ -2,6 +2,7 @@
 import { Refused, base64, concat, hex, need, same, textOf, unbase64, utf8, timeOf } from "./bytes.js";
 import { isAdmissible, verifies } from "./ed25519.js";
 import { sha256 } from "./hash.js";
+import { isNameLike } from "./unicode.js";
 
 /** Signs the text of a note. */
 export const ED25519 = 0x01;
@@ -11,7 +12,7 @@ const MAX_NOTE_BYTES = 65535;
 const MAX_SIGNATURES = 64;
 
 function isName(name) {
-  return name !== "" && utf8(name).length <= 200 && !/[\p{White_Space}+\p{Cc}\p{Cf}]/u.test(name);
+  return name !== "" && utf8(name).length <= 200 && isNameLike(name);
 }
 
 /** Reads a vkey: `name+hash+base64`. */

@@ -1,7 +1,5 @@
 // Whether a note is in order beside its fields: its sender, its addressees, its signatures, what it refers to (section 14).
-import { find } from "./treaty.js";
-
-const ROLES = ["state-party", "depositary", "observer"];
+import { ROLES, find } from "./treaty.js";
 
 /** The places of the parties that a name means: the members of a group, or the party with that code. */
 function members(name, treaty, profile) {
@@ -9,7 +7,7 @@ function members(name, treaty, profile) {
 }
 
 /** The places of the parties that a word of the profile means. */
-function parties(word, value, from, treaty, profile) {
+export function parties(word, value, from, treaty, profile) {
   const all = treaty.parties.map((_, at) => at);
   const [first, name] = word.split(":");
   if (word === "*") return all.filter((at) => at !== from);

@@ -7,7 +7,8 @@ const MAX_BYTES = 1 << 20;
 const MAX_NESTING = 8;
 
 /**
- * Reads a profile for a treaty, which fixes its bytes. What else it says, of deadlines and quotas, is not for this page.
+ * Reads a profile for a treaty, which fixes its bytes. What else it says, of quotas and what is due every year, is not for
+ * this page.
  */
 export async function parseProfile(bytes, treaty) {
   need(bytes.length <= MAX_BYTES, `a profile is at most ${MAX_BYTES} bytes long`);
@@ -31,18 +32,51 @@ export async function parseProfile(bytes, treaty) {
       after: texts(entry, "after", name),
       signatures: entry.get("signatures") ?? 1,
       behalf: entry.get("behalf") ?? null,
+      deemedReceived: entry.get("deemed_received"),
+      informs: entry.get("informs") === true,
+      effect: tables(entry, "effect", name).map((effect) => Object.fromEntries(effect)),
+      due: tables(entry, "due", name).map((due) => readDue(due, `kind \`${name}\`, \`due\``)),
     });
   }
   const groups = new Map();
   for (const [name, group] of file.get("group") ?? []) groups.set(name, { members: texts(group, "members", name), title: group instanceof Map ? group.get("title") : undefined });
   const message = file.get("message") instanceof Map ? Object.fromEntries(file.get("message")) : null;
-  return { bytes, title: file.get("title"), kinds, groups, message, amendment: amendmentRule(file.get("amendment")) };
+  return { bytes, title: file.get("title"), zone: file.get("zone"), kinds, groups, message, amendment: amendmentRule(file.get("amendment")) };
 }
 
 function texts(table, key, where) {
   const value = (table instanceof Map ? table.get(key) : undefined) ?? [];
   need(Array.isArray(value) && value.every((item) => typeof item === "string"), `\`${where}\`: \`${key}\` should be a list of texts`);
   return value;
+}
+
+function tables(table, key, where) {
+  const value = table.get(key) ?? [];
+  need(Array.isArray(value) && value.every((item) => item instanceof Map), `kind \`${where}\`: \`${key}\` should be a list of tables`);
+  return value;
+}
+
+/** A rule of time, with what it leaves out. */
+function readDue(table, where) {
+  need(["id", "title"].every((key) => typeof table.get(key) === "string"), `${where}: a rule without \`id\` or \`title\``);
+  const list = (key) => texts(table, key, where);
+  const when = (key) => {
+    const value = table.get(key) ?? new Map();
+    need(value instanceof Map, `${where}: \`${key}\` should be a table`);
+    return value;
+  };
+  return {
+    ...Object.fromEntries(table),
+    article: table.get("article") ?? "",
+    then: table.get("then") ?? "",
+    by: list("by"),
+    to: list("to"),
+    answer: list("answer"),
+    endedBy: list("ended_by"),
+    when: when("when"),
+    answerWhen: when("answer_when"),
+    disputed: tables(table, "disputed", where).map((reading) => Object.fromEntries(reading)),
+  };
 }
 
 /** Who has to sign an amendment of the treaty file; `null` if the profile does not say. */

@@ -33,7 +33,7 @@ export async function verifySilence(value, of, included, keys, place, trace) {
     need(since === null || same(await range.root(), since.root), "they do not lead to the root of the head that was receipted");
     return range;
   });
-  const { answers, logged } = await readRecords(value, of, party, range, keys, trace);
+  const { answers, logged, notes } = await readRecords(value, of, party, range, keys, trace);
   trace.about("silence.head");
   const head = await within("silence.head", () => verifyReceiptedHead(parseNote(utf8(string(value.get("head"), "head"))), keys, trace));
   await within("silence.head", () => need(head.log === party, `the checkpoint is not of the log of ${code}`));
@@ -42,7 +42,7 @@ export async function verifySilence(value, of, included, keys, place, trace) {
   await within("silence.records", () => need(leads, "with the roots before them they do not lead to the head's root"));
   const own = of.receipts.filter((receipt) => receipt.by === party).map((receipt) => receipt.time);
   const received = [...own, ...(logged === null ? [] : [logged])].sort()[0];
-  return {
+  const silence = {
     party: code,
     due: value.get("due") ?? null,
     from: Number(from),
@@ -51,6 +51,7 @@ export async function verifySilence(value, of, included, keys, place, trace) {
     answers,
     received: received ?? null,
   };
+  return { silence, notes };
 }
 
 async function sinceHead(item, of, party, included, keys, trace) {
@@ -61,29 +62,32 @@ async function sinceHead(item, of, party, included, keys, trace) {
   return receipt;
 }
 
-/** Appends the records to the range; gives the answers among them, and when the party first receipted the note there. */
+/** Appends the records to the range; gives the notes and the answers among them, and when the party first receipted the note. */
 async function readRecords(value, of, party, range, keys, trace) {
   const records = await within("silence.records", () => list(value.get("records"), "records", 0, MAX_RECORDS));
-  const [answers, origin] = [[], keys.treaty.parties[party].origin];
+  const [notes, origin] = [[], keys.treaty.parties[party].origin];
   let logged = null;
   for (const [at, text] of records.entries()) {
     await within(`silence.records[${at}]`, async () => {
       const record = await parseRecord(utf8(string(text, "records")));
       need(record.index === range.size && record.log === origin, "it is not the log's next record");
       await range.push(record.leaf);
-      if (record.type === "notification") answers.push(...answer(record, of.record.leaf));
+      if (record.type === "notification") notes.push(...readable(record));
       if (record.type === "receipt" && logged === null) logged = await receiptFor(record, party, of, keys, trace);
     });
   }
-  return { answers, logged };
+  // A note answers this one if it refers to its leaf hash.
+  const answers = notes
+    .filter(({ value }) => value.re.some((reference) => same(reference.leaf, of.record.leaf)))
+    .map(({ index, time, value }) => ({ index: Number(index), kind: value.kind, logged: time }));
+  return { answers, logged, notes };
 }
 
-/** What in a record answers a note: a notification that refers to its leaf hash. */
-function answer(record, leaf) {
+/** The notification in a record, if there is one. */
+function readable(record) {
   try {
     const { value } = parseNotification(record.payload);
-    const refers = value.re.some((reference) => same(reference.leaf, leaf));
-    return refers ? [{ index: Number(record.index), kind: value.kind, logged: record.time }] : [];
+    return [{ index: record.index, time: record.time, value }];
   } catch (error) {
     if (error instanceof Refused) return [];
     throw error;

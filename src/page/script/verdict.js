@@ -244,11 +244,11 @@ function outsideSentences(outside) {
 
 /** The verdict as data: what `verbale verify --json` says of it. */
 export function asData(verdict) {
-  const { parts, sentences, sound, treaty, ...data } = verdict;
+  const { parts, rules, sentences, sound, treaty, ...data } = verdict;
   if (data.silence === null) delete data.silence;
   if (data.demanded === null) delete data.demanded;
   if (data.outside.length === 0) delete data.outside;
   if (data.restarts.length === 0) delete data.restarts;
   if (data.amended === null) delete data.amended;
-  return { sound, verdict: { ...data, body: plainData(data.body) } };
+  return { sound, verdict: { ...data, body: plainData(data.body) }, ...(rules === null ? {} : { rules }) };
 }
