@@ -2084,6 +2084,7 @@ def unpacked(path, target, name):
             big = head[124:136]
             size = int.from_bytes(big[1:], "big") if big[0] == 0x80 else int(big[:-1], 8) if re.fullmatch(rb"[0-7]{11}\0", big) else -1
             need(size >= 0 and head == ustar(said.decode(), size), "a header in another form")
+            need(inside not in [other for _, other in names], "a file twice")
             names.append((fits.index(True), inside))
             os.makedirs(os.path.dirname(os.path.join(target, inside)), exist_ok=True)
             with open(os.path.join(target, inside), "xb") as out:

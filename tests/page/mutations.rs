@@ -243,7 +243,7 @@ fn bent_folders(files: &Files, random: &mut Seeded) -> Vec<(String, Files)> {
     for (name, bytes) in files.iter().filter(|(name, _)| others(name)) {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let lines: Vec<&str> = text.split('\n').collect();
-        for _ in 0..6 {
+        for _ in 0..3 {
             let at = random.below(lines.len());
             if lines[at].is_empty() {
                 continue;
