@@ -1048,16 +1048,22 @@ def who(word, code, value, treaty, profile):
     return {word} & set(treaty.by_code)
 
 
-def disorder(kind, value, code, signers, treaty, profile):
-    """The marks for the sender, the addressees, the number of signatures, and what has to come before."""
-    marks, mine = [], lambda word: code in who(word, code, value, treaty, profile)
+def may_send(kind, value, code, treaty, profile):
+    """Whether a note of the kind is for its sender to send."""
+    mine = lambda word: code in who(word, code, value, treaty, profile)
     acts_for = value["body"].get(kind.get("behalf"))
     if isinstance(acts_for, str) and not mine("field:" + kind["behalf"]):
+        return False
+    bound = treaty.by_code[code]["roles"] != ["observer"]
+    words = [word.removeprefix("any ") for word in kind.get("from", [])]
+    return not words or any(bound if word == "*" else mine(word) for word in words)
+
+
+def disorder(kind, value, code, signers, treaty, profile):
+    """The marks for the sender, the addressees, the number of signatures, and what has to come before."""
+    marks = []
+    if not may_send(kind, value, code, treaty, profile):
         marks.append("wrong-sender")
-    elif kind.get("from"):
-        bound = treaty.by_code[code]["roles"] != ["observer"]
-        if not any(bound if word == "*" else mine(word) for word in kind["from"]):
-            marks.append("wrong-sender")
     for word in kind.get("must_reach", []):
         wanted = who(word, code, value, treaty, profile) - {code}
         missing = set() if "*" in value["to"] else wanted - set(value["to"])
@@ -1226,7 +1232,11 @@ class Rules:
 
     def __init__(self, note, notes, silence, receipts, treaty, profile):
         self.note, self.silence, self.treaty, self.profile = note, silence, treaty, profile
-        self.facts = ([note] if note.value else []) + notes
+        # What a party logs once more says nothing new.
+        first = {}
+        for fact in notes:
+            first.setdefault(fact.value["id"], fact)
+        self.facts = ([note] if note.value else []) + list(first.values())
         self.party = silence["party"]
         self.receipts = {code: time for code, time in receipts.items() if code != self.party}
         if silence["received"]:
@@ -1485,9 +1495,24 @@ class Rules:
         return min(acts, default=None)
 
     def stopped(self, due):
-        ends = [fact for fact in self.behind(self.note) if fact.kind in due.get("ended_by", [])]
+        ends = [fact for fact in self.behind(self.note)
+                if any(self.ends(ender, fact) for ender in due.get("ended_by", [])) and self.stands(fact)]
         first = min(ends, key=lambda fact: (fact.sent, self.order(fact)), default=None)
         return first and f"{first.place}, “{self.title(first.kind)}”, ended it at {utc(first.sent)}."
+
+    def ends(self, ender, fact):
+        """Whether a note is of a kind that ends what is due of the note, from who may."""
+        kind, words = (ender, []) if isinstance(ender, str) else (ender["kind"], ender["from"])
+        meant = lambda word: who(word.removeprefix("any "), self.note.code, self.note.value, self.treaty, self.profile)
+        return fact.kind == kind and (not words or any(fact.code in meant(word) for word in words))
+
+    def stands(self, fact):
+        """Whether a note's kind is for its sender to send, and the sender has not taken it back."""
+        kind = self.profile["kind"].get(fact.kind)
+        if kind is not None and not may_send(kind, fact.value, fact.code, self.treaty, self.profile):
+            return False
+        revoked = lambda kind: {"*", fact.kind} & set(self.profile["kind"].get(kind, {}).get("revokes", []))
+        return not any(other.code == fact.code and revoked(other.kind) for other in self.answers(fact))
 
     def judge(self, item, act):
         _, time, _, _, answer = act

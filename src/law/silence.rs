@@ -7,7 +7,7 @@ use super::calendar::length;
 use super::docket::{Docket, Seen};
 use super::due::Query;
 use super::view::{Item, State};
-use crate::ledger::profile::Profile;
+use crate::ledger::profile::{Due, Profile};
 use crate::ledger::{Evidence, Record, Silence, Timestamp, Treaty, Verdict};
 
 /// What the profile says of an answer that a proof of silence is about.
@@ -84,7 +84,7 @@ impl SilenceRules {
             let kind = docket.profile().kind.get(&item.kind);
             let due = kind.and_then(|kind| kind.due.iter().find(|due| due.id == item.rule));
             let by_receipt = due.and_then(|due| due.act.as_ref()).is_some_and(|act| !act.is_its_own());
-            let limited = due.is_some_and(|due| due.limit().is_some());
+            let limited = due.is_some_and(Due::has_limit);
             told(item, &party, self.as_of, (silence.is_silent(), by_receipt, limited), &name, &mut self.sentences);
         }
         self.not_proven = vec![

@@ -2,7 +2,7 @@
 //! verifiers count by themselves, to the second and in the same words.
 
 use serde_json::{Value, json};
-use verbale::ledger::{RecordType, Reference, Timestamp};
+use verbale::ledger::{Record, RecordType, Reference, Timestamp};
 use verbale::node::{Read, SilenceQuery, prove, prove_silence};
 use verbale::tlog::leaf_hash;
 
@@ -36,6 +36,9 @@ informs = true
 deemed_received = "2 hours"
 [kind.cancellation]
 title = "Cancellation"
+[kind.second-thoughts]
+title = "Second thoughts"
+revokes = ["cancellation"]
 [kind.withdrawal]
 title = "Withdrawal"
 [[kind.withdrawal.effect]]
@@ -99,7 +102,7 @@ const RULES: &[(&str, &str, &str)] = &[
     (
         "months-clamped",
         "\"field:who\"",
-        "start = \"field:begins\"\nwithin = \"6 months\"\nunconfirmed = \"The month's length.\"\ndisputed = [\n\
+        "start = \"field:begins\"\noptional = [\"begins\", \"who\"]\nwithin = \"6 months\"\nunconfirmed = \"The month's length.\"\ndisputed = [\n\
          { title = \"in days\", length = \"180 days\" },\n\
          { title = \"in New York\", zone = \"America/New_York\" },\n\
          { title = \"to the hour\", ends = \"moment\" },\n\
@@ -107,24 +110,49 @@ const RULES: &[(&str, &str, &str)] = &[
          { title = \"from the sending\", start = \"sent\" },\n\
          { title = \"from an answer that is not there\", start = \"informed-by-depositary\" },\n]",
     ),
-    ("hours-before", "\"CA\"", "start = \"field:arrival\"\nbefore = \"72 hours\""),
-    ("days-before", "\"CA\"", "start = \"field:arrival\"\nbefore = \"3 days\"\ncounting = \"inclusive\""),
-    ("a-year-before", "\"CA\"", "start = \"field:begins\"\nbefore = \"1 year\"\nends = \"start-of-day\""),
+    ("hours-before", "\"CA\"", "start = \"field:arrival\"\noptional = [\"arrival\"]\nbefore = \"72 hours\""),
+    (
+        "days-before",
+        "\"CA\"",
+        "start = \"field:arrival\"\noptional = [\"arrival\"]\nbefore = \"3 days\"\ncounting = \"inclusive\"",
+    ),
+    (
+        "a-year-before",
+        "\"CA\"",
+        "start = \"field:begins\"\noptional = [\"begins\"]\nbefore = \"1 year\"\nends = \"start-of-day\"",
+    ),
     ("window", "\"CA\"", "start = \"received-by-depositary\"\nwindow = [\"10 days\", \"20 days\"]"),
     ("not-before", "\"CA\"", "start = \"received-by-each\"\nnot_before = \"1 month\"\nends = \"moment\""),
     ("same-day", "\"CA\"", "start = \"sent\"\nsimultaneous = true"),
     ("promptly", "\"CA\"", "start = \"received\"\npromptly = true"),
     ("each-depositary", "\"CA\"", "start = \"received-by-each-depositary\"\nwithin = \"36 hours\""),
     ("informed", "\"CA\"", "start = \"informed-by-depositary\"\nwithin = \"1 day\""),
-    ("clocks-forward", "\"CA\"", "start = \"field:switch\"\nwithin = \"1 day\"\nends = \"moment\""),
-    ("clocks-back", "\"CA\"", "start = \"field:switch\"\nwithin = \"218 days\"\nends = \"moment\""),
+    (
+        "clocks-forward",
+        "\"CA\"",
+        "start = \"field:switch\"\noptional = [\"switch\"]\nwithin = \"1 day\"\nends = \"moment\"",
+    ),
+    (
+        "clocks-back",
+        "\"CA\"",
+        "start = \"field:switch\"\noptional = [\"switch\"]\nwithin = \"218 days\"\nends = \"moment\"",
+    ),
     ("slow-mode", "\"CA\"", "start = \"sent\"\nwithin = \"9 days\"\nwhen = { mode = \"slow\" }"),
     ("one-of-many", "\"any depositary\"", "start = \"received\"\nwithin = \"1 day\""),
     ("everybody", "\"*\"", "start = \"sent\"\nwithin = \"1 day\""),
     ("state-parties", "\"state-party\"", "start = \"sent\"\nwithin = \"1 week\""),
     ("someone-else", "\"US\"", "start = \"sent\"\nwithin = \"1 day\""),
     ("deemed", "\"CA\"", "start = \"received\"\nwithin = \"1 day\"\ndeemed = \"accepted\""),
-    ("ended", "\"CA\"", "start = \"received\"\nwithin = \"2 days\"\nended_by = [\"cancellation\"]"),
+    (
+        "ended",
+        "\"CA\"",
+        "start = \"received\"\nwithin = \"2 days\"\nended_by = [{ kind = \"cancellation\", from = [\"addressee\"] }]",
+    ),
+    (
+        "ended-by-others",
+        "\"CA\"",
+        "start = \"received\"\nwithin = \"2 days\"\nended_by = [\"second-thoughts\", { kind = \"cancellation\", from = [\"US\"] }]",
+    ),
     ("by-receipt", "\"CA\"", "start = \"received\"\nwithin = \"1 day\"\nact = \"received\""),
     ("on-a-day", "\"CA\"", "start = \"received\"\nwithin = \"2 days\"\nact = \"field:done\""),
     ("that-agrees", "\"CA\"", "start = \"received\"\nwithin = \"1 day\"\nanswer_when = { agrees = \"yes\" }"),
@@ -134,7 +162,12 @@ const RULES: &[(&str, &str, &str)] = &[
         "start = \"received\"\nwithin = \"1 day\"\nthread = true\nanswer_when = { agrees = \"yes\" }",
     ),
     ("third-time", "\"CA\"", "start = { nth = 3, of = \"reply\" }\nwithin = \"1 day\""),
-    ("past-all-years", "\"CA\"", "start = \"sent\"\nwithin = \"9000 years\""),
+    (
+        "years",
+        "\"CA\"",
+        "start = \"sent\"
+within = \"100 years\"",
+    ),
 ];
 
 /// Rules of a request that follows another note.
@@ -247,8 +280,17 @@ pub fn golden() -> Vec<Golden> {
     let re = refer(&circulated, RU, index);
     submit(&mut circulated, CA, 3, ("circular", json!({})), re.clone());
     put("informed", "No answer in this file is one that this rule asks for", proof(&mut circulated, index, 80, None));
-    submit(&mut circulated, CA, 4, ("cancellation", json!({})), re);
+    let cancelled = submit(&mut circulated, CA, 4, ("cancellation", json!({})), re);
     put("ended", "ended it at", proof(&mut circulated, index, 80, Some("ended")));
+    put("ended-by-others", "No answer in this file", proof(&mut circulated, index, 1, Some("ended-by-others")));
+    // It takes that back, and logs the same note once more, which says nothing new.
+    let re = refer(&circulated, CA, cancelled);
+    submit(&mut circulated, CA, 5, ("second-thoughts", json!({})), re);
+    put("taken-back", "No answer in this file", proof(&mut circulated, index, 1, Some("ended")));
+    let record = circulated.nodes[CA].disk.record(CA, cancelled).unwrap().unwrap();
+    let again = Record::parse(&record).unwrap().payload.to_vec();
+    circulated.log_anyway(CA, RecordType::Notification, &again);
+    put("once-more", "No answer in this file", proof(&mut circulated, index, 1, Some("ended")));
 
     // Before the request it had written a letter, to which the request refers; Russia had not receipted it.
     let mut followed = ledger();

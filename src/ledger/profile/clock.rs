@@ -291,10 +291,9 @@ pub struct Due {
 }
 
 impl Due {
-    /// The length of time by which it sets a last moment, if it does; a rule of one day sets 0 days.
-    pub fn limit(&self) -> Option<Count> {
-        let same_day = self.simultaneous.then_some(Count { n: 0, unit: Unit::Day });
-        self.before.or(same_day).or(self.window.map(|window| window[1])).or(self.within)
+    /// Whether it sets a last time.
+    pub fn has_limit(&self) -> bool {
+        self.simultaneous || self.before.is_some() || self.window.is_some() || self.within.is_some()
     }
 }
 

@@ -5,7 +5,7 @@
 import { write } from "./canon.js";
 import { counted, endOf, eventOf, lengthOf, momentOf, parseCount, posix, ofPosix } from "./clock.js";
 import { isZoned } from "./form.js";
-import { parties } from "./order.js";
+import { maySend, parties } from "./order.js";
 import { ROLES, find } from "./treaty.js";
 import { utc } from "./verdict.js";
 
@@ -34,7 +34,10 @@ class Count {
     const { log, record, value } = verdict.parts;
     this.party = find(treaty, silence.party);
     this.note = this.fact(log, record.index, record.time, value);
-    this.facts = verdict.parts.notes.map((note) => this.fact(this.party, note.index, note.time, note.value));
+    // What a party logs once more says nothing new.
+    const ids = new Set();
+    const first = ({ value: { id } }) => !ids.has(id) && ids.add(id);
+    this.facts = verdict.parts.notes.filter(first).map((note) => this.fact(this.party, note.index, note.time, note.value));
     if (value !== null) this.facts.unshift(this.note);
     this.receipts = new Map(verdict.receipts.map((receipt) => [find(treaty, receipt.party), receipt.time]));
     this.receipts.delete(this.party);
@@ -363,9 +366,23 @@ class Count {
   }
 
   stopped(due) {
-    const ends = this.behind(this.note).filter((fact) => due.endedBy.includes(fact.kind));
+    const ends = this.behind(this.note).filter((fact) => due.endedBy.some((ender) => this.ends(ender, fact)) && this.stands(fact));
     const first = ends.sort((a, b) => (a.sent === b.sent ? a.log - b.log || Number(a.index - b.index) : a.sent < b.sent ? -1 : 1))[0];
     return first === undefined ? null : `${first.place}, “${this.titleOf(first.kind)}”, ended it at ${utc(first.sent)}.`;
+  }
+
+  /** Whether a note is of a kind that ends what is due of the note, from who may. */
+  ends({ kind, from }, fact) {
+    const meant = (word) => this.meant(word.replace(/^any /, ""), this.note.value, this.note.log);
+    return fact.kind === kind && (from.length === 0 || from.some((word) => meant(word).includes(fact.log)));
+  }
+
+  /** Whether a note's kind is for its sender to send, and the sender has not taken it back. */
+  stands(fact) {
+    const kind = this.profile.kinds.get(fact.kind);
+    if (kind !== undefined && !maySend(kind, fact.value, fact.log, this.treaty, this.profile)) return false;
+    const revokes = ({ kind }) => (this.profile.kinds.get(kind)?.revokes ?? []).some((name) => name === "*" || name === fact.kind);
+    return !this.answers(fact).some((other) => other.log === fact.log && revokes(other));
   }
 
   judge(item, act) {

@@ -34,16 +34,24 @@ function describe(text, profile) {
   return first === "field" ? `whom the note names as \`${name}\`` : word;
 }
 
+/** Whether a party may send a note of a kind, as it is said. */
+export function maySend(kind, value, from, treaty, profile) {
+  const said = kind.behalf === null ? undefined : value.body.get(kind.behalf);
+  if (typeof said === "string" && !members(said, treaty, profile).includes(from)) return false;
+  const { roles } = treaty.parties[from];
+  const mine = (word) => (word === "*" ? roles.some((role) => role !== "observer") : parties(word, value, from, treaty, profile).includes(from));
+  return kind.from.length === 0 || kind.from.some((word) => mine(word.replace(/^any /, "")));
+}
+
 /** What the profile demands of a note of this kind and does not find in it: codes, each with one sentence. */
 export function disorder(kind, value, from, officials, treaty, profile) {
   const out = [];
-  const { code, roles } = treaty.parties[from];
+  const { code } = treaty.parties[from];
   const bare = (word) => word.replace(/^any /, "");
   const said = kind.behalf === null ? undefined : value.body.get(kind.behalf);
-  const mine = (word) => (word === "*" ? roles.some((role) => role !== "observer") : parties(word, value, from, treaty, profile).includes(from));
   if (typeof said === "string" && !members(said, treaty, profile).includes(from)) {
     out.push(["wrong-sender", `It is sent for ${said}, of which ${code} is no member.`]);
-  } else if (kind.from.length > 0 && !kind.from.some((word) => mine(bare(word)))) {
+  } else if (!maySend(kind, value, from, treaty, profile)) {
     out.push(["wrong-sender", `A note of this kind is for ${kind.from.map((word) => describe(word, profile)).join(" or ")} to send, not for ${code}.`]);
   }
   for (const word of kind.mustReach) {
