@@ -7,17 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::bend::silent_canada;
 use common::files::{archived, exported, write_folder};
 use common::{CA, HU, Ledger, RU, US, key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verbale::audit::{Selection, verify_export};
 use verbale::ledger::{
-    Change, Credential, Evidence, Grant, Record, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence,
+    Change, Credential, Evidence, Grant, Record, RecordType, Role, Timestamp, Verdict, verify_evidence,
 };
-use verbale::node::{Read, Refusal, SilenceQuery, prove, prove_silence};
+use verbale::node::{Read, Refusal, prove, prove_silence};
 use verbale::note::{KeyType, SigningKey};
-use verbale::tlog::{TlogProof, leaf_hash};
+use verbale::tlog::TlogProof;
 
 /// A place for files, with the treaty file and the profile in it.
 struct Desk {
@@ -89,24 +90,11 @@ fn in_its_words(verdict: &Verdict) -> Value {
     })
 }
 
-/// Canada answers one note of Russia's and not the other; the others say three days later what they hold of its log.
+/// A proof of silence about each note, by another party each.
 fn silent() -> (Ledger, Vec<Vec<u8>>) {
-    let mut ledger = Ledger::new();
-    ledger.remark(CA, 1);
-    let (first, second) = (ledger.remark(RU, 2), ledger.remark(RU, 3));
-    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, first).unwrap().unwrap());
-    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: first, leaf }]);
-    ledger.submit(CA, answer).unwrap();
-    ledger.online(&[HU, RU, US]);
-    let third = ledger.remark(RU, 5);
-    ledger.now += 3 * 86_400_000;
-    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
-    let attested = ledger.attest(&[HU, RU, US], CA);
-    let files = [(first, HU), (second, RU), (third, US)].into_iter().map(|(index, by)| {
-        let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
-        prove_silence(&ledger.nodes[by].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
-    });
-    let files = files.collect();
+    let (ledger, places, query) = silent_canada();
+    let proof = |(index, by): (u64, usize)| prove_silence(&ledger.nodes[by].disk, &ledger.treaty, RU, index, &query);
+    let files = places.into_iter().zip([HU, RU, US]).map(|of| proof(of).unwrap().unwrap()).collect();
     (ledger, files)
 }
 

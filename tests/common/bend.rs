@@ -1,7 +1,9 @@
 //! Evidence files bent in one place and put together again as they should be.
 
-use verbale::ledger::Evidence;
+use verbale::ledger::{Evidence, Reference, Timestamp};
+use verbale::node::{Read, SilenceQuery};
 use verbale::note::SignedNote;
+use verbale::tlog::leaf_hash;
 
 use super::{CA, HU, Ledger, RU, US};
 
@@ -14,6 +16,23 @@ pub fn late_hungary() -> (Ledger, u64) {
     ledger.remark(RU, 3);
     ledger.online(&[CA, HU, RU, US]);
     (ledger, index)
+}
+
+/// Canada answers one note of Russia's, not the other, and has not heard of a third; three days later the others say what they
+/// hold of its log. The notes' places, and what is asked for.
+pub fn silent_canada() -> (Ledger, [u64; 3], SilenceQuery) {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let (asked, unanswered) = (ledger.remark(RU, 2), ledger.remark(RU, 3));
+    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap());
+    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: asked, leaf }]);
+    ledger.submit(CA, answer).unwrap();
+    ledger.online(&[HU, RU, US]);
+    let unheard = ledger.remark(RU, 5);
+    ledger.now += 3 * 86_400_000;
+    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
+    let attested = ledger.attest(&[HU, RU, US], CA);
+    (ledger, [asked, unanswered, unheard], SilenceQuery { party: CA, due: Some("answer".into()), after, attested })
 }
 
 /// The same file with another content, put together as it should be.

@@ -2,10 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::json;
+use verbale::audit::Selection;
+use verbale::node::Read;
 use verbale::page::{Carried, evidence_page, ledger_page};
 
+use crate::common::files::exported;
+use crate::common::{CA, Ledger};
 use crate::driver::Browser;
 
 const KINDS: [(&str, &str); 9] = [
@@ -50,4 +55,28 @@ fn pictures_of_every_kind() {
         }
         fs::write(Path::new(&folder).join(format!("{short}.pdf")), browser.printed()).unwrap();
     }
+}
+
+#[test]
+#[ignore = "measures how long a page of 5,000 records takes to open"]
+fn a_page_of_five_thousand_records() {
+    let Some(browser) = Browser::start() else { return };
+    let mut ledger = Ledger::new();
+    let size = |ledger: &Ledger| (0..4).map(|log| ledger.nodes[CA].disk.size(log).unwrap()).sum::<u64>();
+    while size(&ledger) < 5_000 {
+        // Sixteen notes share their receipts, as on a busy day.
+        for number in 0..16 {
+            let note = ledger.note((number % 4) as usize, size(&ledger) * 16 + number, "minister");
+            ledger.submit_only((number % 4) as usize, note);
+        }
+        ledger.settle();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("large.html");
+    let html = ledger_page(&Carried(exported(&ledger, CA, Selection::default()).into_iter().collect()));
+    fs::write(&page, &html).unwrap();
+    let start = Instant::now();
+    assert_eq!(browser.open(&page), "verified");
+    println!("{} records, {} KiB: {} ms", size(&ledger), html.len() / 1024, start.elapsed().as_millis());
+    browser.picture("large");
 }

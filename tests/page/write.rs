@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use verbale::ledger::{Evidence, OutsidePart, RecordType, Reference, Timestamp};
-use verbale::node::{Read, SilenceQuery, prove, prove_silence};
+use verbale::ledger::{Evidence, OutsidePart, RecordType};
+use verbale::node::{prove, prove_silence};
 use verbale::note::{KeyType, SignedNote, SigningKey};
-use verbale::tlog::{Cosignature, Hash, TlogProof, leaf_hash};
+use verbale::tlog::{Cosignature, Hash, TlogProof};
 
-use crate::common::bend::{self, changed_line, late_hungary, with_lines as lines};
+use crate::common::bend::{self, changed_line, late_hungary, silent_canada, with_lines as lines};
 use crate::common::files::{read_folder, write_folder};
 use crate::common::{self, CA, HU, Ledger, RU, US};
 use crate::write_ledger::{self, Folder};
@@ -97,21 +97,8 @@ fn notes(out: &mut Vec<Golden>) {
 
 /// A day on which Canada did not answer Russia, and one on which it did.
 fn silence(out: &mut Vec<Golden>) {
-    let mut ledger = Ledger::new();
-    ledger.remark(CA, 1);
-    let (asked, unanswered) = (ledger.remark(RU, 2), ledger.remark(RU, 3));
-    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap());
-    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: asked, leaf }]);
-    ledger.submit(CA, answer).unwrap();
-    ledger.online(&[HU, RU, US]);
-    let unheard = ledger.remark(RU, 5);
-    ledger.now += 3 * 86_400_000;
-    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
-    let attested = ledger.attest(&[HU, RU, US], CA);
-    let proof = |index| {
-        let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
-        prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
-    };
+    let (ledger, [asked, unanswered, unheard], query) = silent_canada();
+    let proof = |index| prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap();
     put(out, "silence/answered", "sound", "refers to this note", proof(asked));
     put(out, "silence/unheard", "sound", "No receipt by Canada", proof(unheard));
     let good = proof(unanswered);

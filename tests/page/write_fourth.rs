@@ -154,7 +154,7 @@ const RULES: &[(&str, &str, &str)] = &[
         "start = \"received\"\nwithin = \"2 days\"\nended_by = [\"second-thoughts\", { kind = \"cancellation\", from = [\"US\"] }]",
     ),
     ("by-receipt", "\"CA\"", "start = \"received\"\nwithin = \"1 day\"\nact = \"received\""),
-    ("on-a-day", "\"CA\"", "start = \"received\"\nwithin = \"2 days\"\nact = \"field:done\""),
+    ("on-a-day", "\"CA\"", "start = \"received\"\nwithin = \"2 days\"\nact = \"field:done\"\noptional = [\"done\"]"),
     ("that-agrees", "\"CA\"", "start = \"received\"\nwithin = \"1 day\"\nanswer_when = { agrees = \"yes\" }"),
     (
         "in-the-thread",
