@@ -1117,14 +1117,21 @@ def judge(record, history, treaty, profile, clock="", ids=None):
     return [title for _, title in signers], marks, value
 
 
-# Section 6a: the rule behind a proof of silence, counted from what the file holds. What is not counted here says so.
+# Section 15a: the rule behind a proof of silence, counted from what the file holds. What is not counted here says so.
+
+RANGE = "1 January 1970 to 30 December 9998"
+
 
 class Elsewhere(Exception):
     pass
 
 
 class Waits(Exception):
-    pass
+    """What has not happened; or, if `never`, why there will be no time."""
+
+    def __init__(self, text, never=False):
+        super().__init__(text)
+        self.never = never
 
 
 def utc(time):
@@ -1148,7 +1155,8 @@ def zone(name):
 
 def count(text):
     match = re.fullmatch("(0|[1-9][0-9]{0,5}) (hour|day|week|month|year)s?", text)
-    if not match or int(match[1]) > 100000:
+    most = {"hour": 876600, "day": 36525, "week": 5218, "month": 1200, "year": 100}
+    if not match or int(match[1]) > most[match[2]]:
         raise Elsewhere(f"`{text}` is not a length of time")
     return int(match[1]), match[2], f"{match[1]} {match[2]}{'' if match[1] == '1' else 's'}"
 
@@ -1260,9 +1268,10 @@ class Rules:
             if due.get("itself") or self.silence["due"] not in (None, due["id"]):
                 continue
             try:
-                for debtors in self.owing(due):
+                self.need_silence()
+                for debtors, group in self.owing(due):
                     if self.party in debtors:
-                        items.append(self.item(due, debtors))
+                        items.append(self.item(due, debtors, group))
                         told += self.tell(items[-1], due)
             except Elsewhere as why:
                 elsewhere = True
@@ -1276,67 +1285,85 @@ class Rules:
                "this file holds.")
         return {"as_of": self.as_of, "items": items, "sentences": told, "not_proven": [gap] if items else []}
 
+    def need_silence(self):
+        """Refuses to count what other notes in the file, or amendments, decide."""
+        effects = [effect for fact in self.facts for effect in self.profile["kind"].get(fact.kind, {}).get("effect", [])]
+        if self.treaty.chain or any("standing" in effect or "meanwhile" in effect for effect in effects):
+            raise Elsewhere("amendments or notes in this file say whom the treaty bound")
+        if self.answers(self.note):
+            raise Elsewhere("a note in this file refers to this one, and what that did has to be weighed")
+
     def owing(self, due):
-        lists, done = [], set()
+        """Who owes it: parties, of whom one is enough, and the title of the group that they are."""
+        lists = []
         for word in due.get("by", []):
-            debtors = self.debtors(word)
-            if word.startswith("any "):
-                lists += [debtors] if debtors else []
-                continue
-            lists += [[code] for code in debtors if code not in done]
-            done |= set(debtors)
+            lists += [debtor for debtor in self.debtors(word) if debtor[0] not in [codes for codes, _ in lists]]
         return lists
 
     def debtors(self, address):
-        word, sender = address.removeprefix("any "), self.note.code
-        found = self.sorted(who(word, sender, self.note.value, self.treaty, self.profile))
-        found = [code for code in found if self.treaty.by_code[code]["roles"] != ["observer"]]
-        if word in ("*", "state-party"):
-            effects = [effect for fact in self.facts for effect in self.profile["kind"].get(fact.kind, {}).get("effect", [])]
-            if any("standing" in effect or "meanwhile" in effect for effect in effects):
-                raise Elsewhere("a note in this file changes whom the treaty binds")
-        if len(found) > 1 and (word in ROLES or word == "addressee"):
-            found = [code for code in found if word == "depositary" or code != sender]
-        return found
+        word, sender, body = address.removeprefix("any "), self.note.code, self.note.value["body"]
+        groups = self.profile.get("group", {})
+
+        def group(name):
+            known = groups.get(name)
+            return self.sorted(known["members"] if known else [name]), known["title"] if known else None
+
+        kind, (first, _, name) = self.profile["kind"][self.note.kind], word.partition(":")
+        match first:
+            case "group":
+                found = [group(name)]
+            case "field":
+                said = body.get(name)
+                found = [group(one) for one in (said if isinstance(said, list) else [said]) if isinstance(one, str)]
+            case "sender":
+                on = body.get(kind.get("behalf"))
+                found = [group(on) if isinstance(on, str) and sender in group(on)[0] else ([sender], None)]
+            case _:
+                found = [([code], None) for code in self.sorted(who(word, sender, self.note.value, self.treaty, self.profile))]
+        leaves_out = (word in ROLES or word == "addressee") and len(found) > 1 and word != "depositary"
+        counts = lambda code: self.treaty.by_code[code]["roles"] != ["observer"] and not (leaves_out and code == sender)
+        found = [(list(filter(counts, codes)), title) for codes, title in found]
+        found = [(codes, title if len(codes) > 1 else None) for codes, title in found if codes]
+        if not address.startswith("any ") or len(found) < 2:
+            return found
+        return [(self.sorted({code for codes, _ in found for code in codes}), None)]
 
     def has(self, fact, name, value):
         return name in fact.value["body"] and write(fact.value["body"][name], False) == write(value, False)
 
-    def item(self, due, debtors):
+    def item(self, due, debtors, group):
         item = {"rule": due["id"], "owed_by": debtors, "state": "waiting", "from": None, "until": None, "act": None,
                 "text": "", "steps": [], "readings": []}
         for name, value in sorted(due.get("when", {}).items()):
             if not self.has(self.note, name, value):
                 return item | {"state": "not-applicable", "text": f"Not due: it applies where `{name}` is {write(value, False)}."}
-        start, step = self.attempt(self.start, due["start"], debtors)
+        if group:
+            item["steps"].append(f"{group} act as one: one of them is enough.")
+        start, step, never = self.attempt(self.start, due["start"], debtors)
         item["steps"].append(step)
         if start:
-            item["from"], item["until"], steps = self.bounds(start, due, {})
-            item["steps"] += steps
+            item["from"], item["until"], steps, never = self.bounds(start, due, {})
+            item["steps"] += steps + ([never] if never else [])
         for reading in due.get("disputed", []):
             other = self.attempt(self.start, reading["start"], debtors)[0] if "start" in reading else start
-            since, until, _ = self.bounds(other, due, reading) if other else (None, None, None)
+            since, until, _, _ = self.bounds(other, due, reading) if other else (None, None, None, None)
             item["readings"].append({"title": reading["title"], "from": since, "until": until})
-        act, stopped = self.act(due, debtors, item["from"]), self.stopped(due)
-        if act:
-            self.judge(item, act)
-            item["steps"].append(act[3])
-        elif stopped:
-            item |= {"state": "not-applicable", "text": "No longer due."}
-            item["steps"].append(stopped)
-        elif start:
-            run = item["until"] is not None and item["until"] < self.known
-            item["state"] = "open" if not run else "deemed" if "deemed" in due else "missed"
-            if item["state"] == "missed":
-                item["by_s"] = posix(self.known) - posix(item["until"])
+        if never and not due.get("promptly"):
+            return item | {"state": "no-time", "done": False, "text": f"No time can be computed: {never}"}
+        if not start and not never:
+            return item
+        run = item["until"] is not None and item["until"] < self.known
+        item["state"] = "open" if not run else "deemed" if "deemed" in due else "missed"
+        if item["state"] == "missed":
+            item["by_s"] = posix(self.known) - posix(item["until"])
         return item
 
     def attempt(self, find, *args):
-        """An event and the sentence for it; or none, and what it waits for."""
+        """An event and the sentence for it; or none, what it waits for, and that sentence again if there will be no time."""
         try:
-            return find(*args)
+            return (*find(*args), None)
         except Waits as why:
-            return None, str(why)
+            return None, str(why), str(why) if why.never else None
 
     def start(self, start, debtors):
         if isinstance(start, str):
@@ -1347,61 +1374,67 @@ class Rules:
         return self.point(self.before(start.get("of")), start["at"], debtors)
 
     def before(self, kind):
-        known, seen, level = {fact.place: fact for fact in self.facts}, {self.note.place}, [self.note.place]
-        while level and len(seen) < 256:
+        known, seen, level, held = {fact.place: fact for fact in self.facts}, {self.note.place}, [self.note], True
+        while level and len(seen) < 4096:
             following = []
-            for fact in [known[place] for place in level if place in known]:
-                for place in [place for place in fact.re if place not in seen]:
-                    if place in known and kind in (None, known[place].kind):
-                        return known[place]
-                    following.append(place)
-            seen |= set(following)
+            for place in [place for fact in level for place in fact.re]:
+                if place in seen:
+                    continue
+                seen.add(place)
+                if place not in known:
+                    held = False
+                elif kind in (None, known[place].kind):
+                    return known[place]
+                else:
+                    following.append(known[place])
             level = following
         what = f"a note of the kind “{self.title(kind)}”" if kind else "an earlier note"
-        raise Waits(f"{self.note.place} does not refer to {what} that is held.")
+        raise Waits(f"{self.note.place} does not refer to {what}{'' if held else ' that is held'}.", held)
 
     def point(self, fact, point, by):
         addressees = self.sorted(who("addressee", fact.code, fact.value, self.treaty, self.profile))
-        depositary = lambda code: "depositary" in self.treaty.by_code[code]["roles"]
+        roles = lambda code: self.treaty.by_code[code]["roles"]
+        depositary = lambda code: "depositary" in roles(code)
+        reached = [code for code in addressees if roles(code) != ["observer"] or code in fact.value["to"]]
         receipt = lambda code: self.receipt(fact, code)
         match point:
             case "sent":
                 return fact.sent, f"{self.name(fact.code)} sent {fact.place} at {utc(fact.sent)}."
             case "received" if by:
-                return self.several(by, False, receipt)
+                return self.several(fact, by, False, receipt)
             case "received" | "received-by-each":
-                return self.several(addressees, True, receipt)
+                return self.several(fact, reached, True, receipt)
             case "received-by-depositary" | "received-by-each-depositary":
                 among = list(filter(depositary, addressees)) + ([fact.code] if depositary(fact.code) else [])
                 if not among:
-                    raise Waits(f"{fact.place} is addressed to no depositary.")
-                return self.several(among, point == "received-by-each-depositary", receipt)
+                    raise Waits(f"{fact.place} is addressed to no depositary.", True)
+                return self.several(fact, among, point == "received-by-each-depositary", receipt)
             case "informed-by-depositary":
-                return self.several(by or addressees, not by, lambda code: self.informed(fact, code))
+                return self.several(fact, by or reached, not by, lambda code: self.informed(fact, code))
         name = point.removeprefix("field:")
         said = fact.value["body"].get(name)
         event = event_of(said)
         if event is None:
-            raise Waits(f"{fact.place} names no date or time in its field `{name}`.")
+            raise Waits(f"{fact.place} names no date or time in its field `{name}`.", True)
         fields = self.profile["kind"].get(fact.kind, {}).get("field", [])
         title = next((field["title"] for field in fields if field["name"] == name), name)
         return event, f"{fact.place} says: {title}: {said}."
 
-    def several(self, codes, each, find):
+    def several(self, fact, codes, each, find):
         """The first of several events, or the last once all are there."""
         best, missing = None, None
         for code in codes:
-            event, text = self.attempt(find, code)
+            event, text, never = self.attempt(find, code)
             if event is None:
-                missing = missing or text
+                missing = missing or Waits(text, never is not None)
                 continue
             old, now = best and moment(best[0], datetime.UTC), moment(event, datetime.UTC)
             if best is None or (now > old if each else now < old):
                 best = event, text
         if missing and (each or best is None):
-            raise Waits(missing)
+            raise missing
         if best is None:
-            raise Waits("It has no addressee.")
+            raise Waits(f"{fact.place} is addressed to nobody whom the treaty bound then.", True)
         return best
 
     def receipt(self, fact, by):
@@ -1425,7 +1458,7 @@ class Rules:
             informs = self.profile["kind"].get(circular.kind, {}).get("informs")
             told = party == circular.code or party in who("addressee", circular.code, circular.value, self.treaty, self.profile)
             if informs and told and "depositary" in self.treaty.by_code[circular.code]["roles"]:
-                event, text = self.attempt(self.receipt, circular, party)
+                event, text, _ = self.attempt(self.receipt, circular, party)
                 if event and (first is None or event < first[0]):
                     first = event, text
         if first is None:
@@ -1437,95 +1470,35 @@ class Rules:
         there, counting = zone(name), reading.get("counting", due.get("counting", "exclusive"))
         ends = reading.get("ends", due.get("ends", "end-of-day"))
         window = due.get("window", [due.get("not_before"), due.get("within")])
-        since, until, steps = None, None, []
-        if window[0]:
-            length = count(window[0])
-            end = end_of(start, length, counting, "moment" if ends == "moment" else "start-of-day", there, False)
-            if end:
-                since = end[0]
+        since, until, steps, never = None, None, [], None
+        beyond = lambda text: f"Counted: {text}: it lies outside of the years in which times are computed: {RANGE}."
+        # The day itself, from its first moment to its last.
+        day = "0 days" if due.get("simultaneous") else None
+        if first := window[0] or day:
+            length = count(first)
+            end = end_of(start, length, counting, "moment" if ends == "moment" and not day else "start-of-day", there, False)
+            since = end and end[0]
+            never = never if end else beyond(f"not before {length[2]} after")
+            if end and not day:
                 steps.append(counted(f"not before {length[2]} after", counting, name, end, length[1] == "hour"))
         back = "before" in due
-        told = reading.get("length", due["before"]) if back else "0 days" if due.get("simultaneous") else None
-        told = told or (reading.get("length", window[1]) if window[1] else None)
-        if told:
-            length = count(told)
+        last = reading.get("length", due["before"] if back else window[1]) if back or window[1] else day
+        if last:
+            length, ends = count(last), "end-of-day" if day else ends
             end = end_of(start, length, counting, ends, there, back)
+            text = "on the same day" if day else f"not later than {length[2]} {'before' if back else 'after'}"
             if end:
                 # The last second of the day is in time.
                 until = of_posix(max(posix(end[0]) - (ends == "end-of-day" and length[1] != "hour"), 0))
-                text = f"not later than {length[2]} {'before' if back else 'after'}"
-                text = "on the same day" if due.get("simultaneous") else text
                 steps.append(counted(text, counting, name, end, length[1] == "hour"))
-        return since, until, steps
+            never = never if end else beyond(text)
+        return since, until, steps, never
 
     def order(self, fact):
         return self.treaty.codes.index(fact.code), fact.index
 
     def answers(self, fact):
         return sorted((other for other in self.facts if fact.place in other.re), key=self.order)
-
-    def behind(self, fact):
-        found, seen, following = [], {fact.place}, [fact]
-        while following:
-            for answer in self.answers(following.pop()):
-                if len(found) < 256 and answer.place not in seen:
-                    seen.add(answer.place)
-                    found.append(answer)
-                    following.append(answer)
-        return found
-
-    def act(self, due, debtors, since):
-        """What did it: the first that was in time, else the first."""
-        acts, there = [], zone(self.profile.get("zone"))
-        for answer in self.behind(self.note) if due.get("thread") else self.answers(self.note):
-            if answer.code not in debtors or answer.kind not in due.get("answer", []):
-                continue
-            if not all(self.has(answer, name, value) for name, value in due.get("answer_when", {}).items()):
-                continue
-            by = []
-            if due.get("act") == "received":
-                meant = lambda word: who(word.removeprefix("any "), self.note.code, self.note.value, self.treaty, self.profile)
-                by = [code for word in due.get("to", []) for code in self.sorted(meant(word))] or [self.note.code]
-            event, text = self.attempt(self.point, answer, due.get("act", "sent"), by)
-            time = event and moment(event, there)
-            if time:
-                in_utc = moment(event, datetime.UTC)
-                early = since is not None and in_utc is not None and in_utc < since
-                acts.append((early, time, self.order(answer), text, answer))
-        return min(acts, default=None)
-
-    def stopped(self, due):
-        ends = [fact for fact in self.behind(self.note)
-                if any(self.ends(ender, fact) for ender in due.get("ended_by", [])) and self.stands(fact)]
-        first = min(ends, key=lambda fact: (fact.sent, self.order(fact)), default=None)
-        return first and f"{first.place}, “{self.title(first.kind)}”, ended it at {utc(first.sent)}."
-
-    def ends(self, ender, fact):
-        """Whether a note is of a kind that ends what is due of the note, from who may."""
-        kind, words = (ender, []) if isinstance(ender, str) else (ender["kind"], ender["from"])
-        meant = lambda word: who(word.removeprefix("any "), self.note.code, self.note.value, self.treaty, self.profile)
-        return fact.kind == kind and (not words or any(fact.code in meant(word) for word in words))
-
-    def stands(self, fact):
-        """Whether a note's kind is for its sender to send, and the sender has not taken it back."""
-        kind = self.profile["kind"].get(fact.kind)
-        if kind is not None and not may_send(kind, fact.value, fact.code, self.treaty, self.profile):
-            return False
-        revoked = lambda kind: {"*", fact.kind} & set(self.profile["kind"].get(kind, {}).get("revokes", []))
-        return not any(other.code == fact.code and revoked(other.kind) for other in self.answers(fact))
-
-    def judge(self, item, act):
-        _, time, _, _, answer = act
-        did = f"{answer.place} at {utc(time)}"
-        item["act"] = {"number": answer.place, "title": self.title(answer.kind), "time": time}
-        if item["from"] and time < item["from"]:
-            early = posix(item["from"]) - posix(time)
-            item |= {"state": "early", "by_s": early, "text": f"Early by {for_people(early)}: {did}, not before {utc(item['from'])}."}
-        elif item["until"] and item["until"] < time:
-            late = posix(time) - posix(item["until"])
-            item |= {"state": "late", "by_s": late, "text": f"Late by {for_people(late)}: {did}, as computed until {utc(item['until'])}."}
-        else:
-            item |= {"state": "met", "text": f"Met by {did}."}
 
     def tell(self, item, due):
         party, until, out = self.name(self.party), item["until"], []
@@ -1539,10 +1512,11 @@ class Rules:
         out += item["steps"]
         if item["from"]:
             out.append(f"Not before {utc(item['from'])}, as computed.")
-        silent = not self.silence["answers"]
         run = until is not None and self.as_of is not None and until < self.as_of
         if until is None and item["state"] == "waiting":
             out.append("By what this file holds, its time had not begun: what starts it is not here.")
+        elif until is None and item["state"] == "no-time":
+            out.append(item["text"])
         elif until is None:
             limited = any(due.get(key) for key in ("before", "within", "window", "simultaneous"))
             out.append("No deadline follows from what this file holds." if limited else "The rule sets no last time.")
@@ -1550,18 +1524,11 @@ class Rules:
             out.append(f"Deadline: {utc(until)}, as computed. No cosignature says when the log was seen.")
         else:
             apart = for_people(abs(posix(self.as_of) - posix(until)))
-            still = f"{apart} after it{': no answer was in it' if silent else ''}." if run else f"{apart} before it: the time had not run."
+            still = f"{apart} after it: no answer was in it." if run else f"{apart} before it: the time had not run."
             out.append(f"Deadline: {utc(until)}, as computed. This file shows the log as of {utc(self.as_of)}, {still}")
-        own = due.get("act", "sent") == "sent" or due["act"].startswith("field:")
-        if item["act"] or item["state"] == "not-applicable":
-            out.append(item["text"])
-        elif item["state"] == "deemed" and silent and run:
+        if item["state"] == "deemed" and run:
             out.append(f"By the profile, silence until then is deemed {due['deemed']}.")
-        elif not silent and not own:
-            out.append("Whether an answer was in time depends on when it was received, which this file does not show.")
-        elif not silent:
-            out.append("No answer in this file is one that this rule asks for.")
-        if silent and run and item["state"] != "not-applicable" and due.get("then"):
+        if run and due.get("then"):
             out.append(f"When the time has run, by the profile: {due['then']}")
         for other in item["readings"]:
             if other["until"] not in (None, until):

@@ -150,6 +150,8 @@ fn told(
     }
     let has_run = item.until.zip(as_of).is_some_and(|(until, as_of)| until < as_of);
     match (item.state, &item.act) {
+        // Said above.
+        (State::NoTime { .. }, _) if item.until.is_none() => {}
         (_, Some(_)) | (State::NotApplicable, _) => out.push(item.text.clone()),
         (State::Deemed { deemed }, _) if silent && has_run => {
             out.push(format!("By the profile, silence until then is deemed {}.", deemed.as_str()));

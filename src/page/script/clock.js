@@ -5,7 +5,10 @@ import { isTime } from "./bytes.js";
 
 const DAY = 86400;
 const LAST = Date.UTC(9998, 11, 31, 23, 59, 59) / 1000;
-const MAX_COUNT = 100000;
+/** Years, months, … in the longest time that a treaty may name: a hundred years. */
+const MAX_COUNT = { hour: 876600, day: 36525, week: 5218, month: 1200, year: 100 };
+/** The times that are computed, for people. */
+export const RANGE = "1 January 1970 to 30 December 9998";
 
 export const posix = (time) => Date.parse(time) / 1000;
 
@@ -17,7 +20,7 @@ export function ofPosix(seconds) {
 /** `{ n, unit, text }` of `24 hours`. */
 export function parseCount(text) {
   const [, number, unit] = /^(0|[1-9][0-9]{0,5}) (hour|day|week|month|year)s?$/.exec(text) ?? [];
-  if (unit === undefined || Number(number) > MAX_COUNT) throw new Error(`\`${text}\` is not a length of time`);
+  if (unit === undefined || Number(number) > MAX_COUNT[unit]) throw new Error(`\`${text}\` is not a length of time`);
   const n = Number(number);
   return { n, unit, text: `${n} ${unit}${n === 1 ? "" : "s"}` };
 }

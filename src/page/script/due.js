@@ -1,22 +1,28 @@
 // The rule behind a proof of silence: what the profile says was due, and by when, counted from what the file holds. The
 // same steps and sentences as `verbale verify` gives (section 6a).
 //
-// What is not counted here says so: the n-th note of a kind, and who was bound where a note in the file changes that.
+// What is not counted here says so: what an answer did, the n-th note of a kind, and whom the treaty bound where amendments or
+// notes in the file change that.
 import { write } from "./canon.js";
-import { counted, endOf, eventOf, lengthOf, momentOf, parseCount, posix, ofPosix } from "./clock.js";
+import { RANGE, counted, endOf, eventOf, lengthOf, momentOf, parseCount, posix, ofPosix } from "./clock.js";
 import { isZoned } from "./form.js";
-import { maySend, parties } from "./order.js";
+import { members, parties } from "./order.js";
 import { ROLES, find } from "./treaty.js";
 import { utc } from "./verdict.js";
 
-const MAX_THREAD = 256;
+const MAX_EARLIER = 4096;
 const OTHERS = "That nothing in other logs, or later, moved the deadline or ended what was due: it is counted from what this file holds.";
 
 /** Why a rule is not counted here. */
 class Elsewhere extends Error {}
 
-/** What has not happened, in a sentence. */
-class Waits extends Error {}
+/** What has not happened, in a sentence; or, if `never`, why there will be no time. */
+class Waits extends Error {
+  constructor(text, never = false) {
+    super(text);
+    this.never = never;
+  }
+}
 
 /** `{ as_of, items, sentences, not_proven }` for a proof of silence; `null` for other evidence. */
 export function silenceRules(verdict, profile) {
@@ -71,8 +77,9 @@ class Count {
     for (const due of this.profile.kinds.get(this.note.kind)?.due ?? []) {
       if (due.itself || !named(due)) continue;
       try {
-        for (const debtors of this.owing(due).filter((debtors) => debtors.includes(this.party))) {
-          const item = this.item(due, debtors);
+        this.needSilence();
+        for (const { parties, group } of this.owing(due).filter(({ parties }) => parties.includes(this.party))) {
+          const item = this.item(due, parties, group);
           items.push(item);
           this.tell(item, due, sentences);
         }
@@ -90,18 +97,14 @@ class Count {
     return { as_of: this.asOf, items, sentences, not_proven: items.length > 0 ? [OTHERS] : [] };
   }
 
-  /** Who owes what a rule asks for: lists of parties, of each of which one is enough. */
+  /** Who owes what a rule asks for: parties, of whom one is enough, and the title of the group that they are. */
   owing(due) {
     const [lists, told] = [[], new Set()];
     for (const address of due.by) {
-      const debtors = this.debtors(address);
-      if (address.startsWith("any ")) {
-        if (debtors.length > 0) lists.push(debtors);
-        continue;
-      }
-      for (const debtor of debtors.filter((debtor) => !told.has(debtor))) {
-        told.add(debtor);
-        lists.push([debtor]);
+      for (const debtor of this.debtors(address)) {
+        const key = debtor.parties.join(" ");
+        if (!told.has(key)) lists.push(debtor);
+        told.add(key);
       }
     }
     return lists;
@@ -110,55 +113,69 @@ class Count {
   debtors(address) {
     const word = address.replace(/^any /, "");
     const { value, log } = this.note;
-    let found = this.meant(word, value, log);
-    const observer = ({ roles }) => roles.length === 1 && roles[0] === "observer";
-    found = found.filter((at) => !observer(this.treaty.parties[at]));
-    if (word === "*" || word === "state-party") {
-      const moves = (fact) => (this.profile.kinds.get(fact.kind)?.effect ?? []).some((effect) => effect.standing !== undefined || effect.meanwhile !== undefined);
-      if (this.facts.some(moves)) throw new Elsewhere("a note in this file changes whom the treaty binds");
-    }
-    if (found.length > 1 && (ROLES.includes(word) || word === "addressee")) {
-      found = found.filter((at) => word === "depositary" || at !== log);
-    }
-    return found;
+    const [first, name] = word.split(":");
+    const group = (name) => ({ parties: members(name, this.treaty, this.profile).sort((a, b) => a - b), group: this.profile.groups.get(name)?.title });
+    const { behalf } = this.profile.kinds.get(this.note.kind);
+    const on = behalf === null ? undefined : value.body.get(behalf);
+    const own = { parties: [log] };
+    let found;
+    if (first === "group" && name !== undefined) found = [group(name)];
+    else if (first === "field" && name !== undefined) found = [value.body.get(name)].flat().filter((one) => typeof one === "string").map(group);
+    else if (word === "sender") found = [typeof on === "string" && group(on).parties.includes(log) ? group(on) : own];
+    else found = this.meant(word, value, log).map((at) => ({ parties: [at] }));
+    const several = found.length > 1;
+    const depositary = word === "depositary";
+    const counts = (at) => {
+      const { roles } = this.treaty.parties[at];
+      if (roles.length === 1 && roles[0] === "observer") return false;
+      const other = ROLES.includes(word) || word === "addressee";
+      return !(other && several && !depositary && at === log);
+    };
+    found = found.map((debtor) => ({ ...debtor, parties: debtor.parties.filter(counts) })).filter(({ parties }) => parties.length > 0);
+    for (const debtor of found) if (debtor.parties.length < 2) debtor.group = undefined;
+    if (!address.startsWith("any ") || found.length < 2) return found;
+    return [{ parties: [...new Set(found.flatMap(({ parties }) => parties))].sort((a, b) => a - b) }];
+  }
+
+  /** Refuses to count what other notes in the file, or amendments, decide. */
+  needSilence() {
+    const moves = (fact) => (this.profile.kinds.get(fact.kind)?.effect ?? []).some((effect) => effect.standing !== undefined || effect.meanwhile !== undefined);
+    if (this.treaty.taken.length > 0 || this.facts.some(moves)) throw new Elsewhere("amendments or notes in this file say whom the treaty bound");
+    if (this.answers(this.note).length > 0) throw new Elsewhere("a note in this file refers to this one, and what that did has to be weighed");
   }
 
   meant(word, value, from) {
     return [...new Set(parties(word, value, from, this.treaty, this.profile))].sort((a, b) => a - b);
   }
 
-  item(due, debtors) {
+  item(due, debtors, group) {
     const codes = debtors.map((at) => this.treaty.parties[at].code);
     const item = { rule: due.id, title: due.title, article: due.article, owed_by: codes, state: "waiting", from: null, until: null, act: null, text: "", steps: [], readings: [] };
     const fails = [...due.when].sort(([a], [b]) => (a < b ? -1 : 1)).find(([name, value]) => !this.has(this.note, name, value));
     if (fails !== undefined) {
       return { ...item, state: "not-applicable", text: `Not due: it applies where \`${fails[0]}\` is ${write(fails[1])}.` };
     }
+    if (group !== undefined) item.steps.push(`${group} act as one: one of them is enough.`);
     const start = this.attempt(() => this.start(due.start, debtors));
     item.steps.push(start.text);
+    let never = start.never ? start.text : null;
     if (start.event !== undefined) {
       const bounds = this.bounds(start.event, due, {});
       item.steps.push(...bounds.steps);
       Object.assign(item, { from: bounds.from, until: bounds.until });
+      never = bounds.beyond;
+      if (never !== null) item.steps.push(never);
     }
     item.readings = due.disputed.map((reading) => {
       const other = reading.start === undefined ? start : this.attempt(() => this.start(reading.start, debtors));
       const { from, until } = other.event === undefined ? { from: null, until: null } : this.bounds(other.event, due, reading);
       return { title: reading.title, from, until };
     });
-    const act = this.act(due, debtors, item.from);
-    const stopped = this.stopped(due);
-    if (act !== null) {
-      this.judge(item, act);
-      item.steps.push(act.text);
-    } else if (stopped !== null) {
-      Object.assign(item, { state: "not-applicable", text: "No longer due." });
-      item.steps.push(stopped);
-    } else if (start.event !== undefined) {
-      const run = item.until !== null && item.until < this.known;
-      item.state = !run ? "open" : due.deemed === undefined ? "missed" : "deemed";
-      if (item.state === "missed") item.by_s = posix(this.known) - posix(item.until);
-    }
+    const run = item.until !== null && item.until < this.known;
+    if (never !== null && due.promptly !== true) Object.assign(item, { state: "no-time", done: false, text: `No time can be computed: ${never}` });
+    else if (start.event === undefined && never === null) item.state = "waiting";
+    else item.state = !run ? "open" : due.deemed === undefined ? "missed" : "deemed";
+    if (item.state === "missed") item.by_s = posix(this.known) - posix(item.until);
     return item;
   }
 
@@ -167,7 +184,7 @@ class Count {
     try {
       return find();
     } catch (error) {
-      if (error instanceof Waits) return { text: error.message };
+      if (error instanceof Waits) return { text: error.message, never: error.never };
       throw error;
     }
   }
@@ -185,19 +202,21 @@ class Count {
   before(kind) {
     const known = new Map(this.facts.map((fact) => [fact.place, fact]));
     const seen = new Set([this.note.place]);
-    for (let level = [this.note.place]; level.length > 0 && seen.size < MAX_THREAD; ) {
+    let held = true;
+    for (let level = [this.note]; level.length > 0 && seen.size < MAX_EARLIER; ) {
       const next = [];
-      for (const fact of level.map((place) => known.get(place)).filter((fact) => fact !== undefined)) {
-        for (const place of fact.re.filter((place) => !seen.has(place))) {
-          const found = known.get(place);
-          if (found !== undefined && (kind === undefined || found.kind === kind)) return found;
-          next.push(place);
-        }
+      for (const place of level.flatMap((fact) => fact.re)) {
+        if (seen.has(place)) continue;
+        seen.add(place);
+        const found = known.get(place);
+        if (found === undefined) held = false;
+        else if (kind === undefined || found.kind === kind) return found;
+        else next.push(found);
       }
-      next.forEach((place) => seen.add(place));
       level = next;
     }
     const what = kind === undefined ? "an earlier note" : `a note of the kind “${this.titleOf(kind)}”`;
+    if (held) throw new Waits(`${this.note.place} does not refer to ${what}.`, true);
     throw new Waits(`${this.note.place} does not refer to ${what} that is held.`);
   }
 
@@ -205,40 +224,42 @@ class Count {
   point(fact, point, by) {
     const { place, log, value } = fact;
     const addressees = this.meant("addressee", value, log);
+    const named = ({ code, roles }) => roles.length !== 1 || roles[0] !== "observer" || value.to.includes(code);
+    const reached = addressees.filter((at) => named(this.treaty.parties[at]));
     if (point === "sent") return { event: { time: fact.sent }, text: `${this.name(log)} sent ${place} at ${utc(fact.sent)}.` };
-    if (point === "received" && by.length > 0) return this.several(by, false, (at) => this.receipt(fact, at));
-    if (point === "received" || point === "received-by-each") return this.several(addressees, true, (at) => this.receipt(fact, at));
+    if (point === "received" && by.length > 0) return this.several(fact, by, false, (at) => this.receipt(fact, at));
+    if (point === "received" || point === "received-by-each") return this.several(fact, reached, true, (at) => this.receipt(fact, at));
     if (point === "received-by-depositary" || point === "received-by-each-depositary") {
       const isDepositary = (at) => this.treaty.parties[at].roles.includes("depositary");
       const depositaries = [...addressees.filter(isDepositary), ...(isDepositary(log) ? [log] : [])];
-      if (depositaries.length === 0) throw new Waits(`${place} is addressed to no depositary.`);
-      return this.several(depositaries, point === "received-by-each-depositary", (at) => this.receipt(fact, at));
+      if (depositaries.length === 0) throw new Waits(`${place} is addressed to no depositary.`, true);
+      return this.several(fact, depositaries, point === "received-by-each-depositary", (at) => this.receipt(fact, at));
     }
     if (point === "informed-by-depositary") {
       const each = by.length === 0;
-      return this.several(each ? addressees : by, each, (at) => this.informed(fact, at));
+      return this.several(fact, each ? reached : by, each, (at) => this.informed(fact, at));
     }
     const name = point.replace(/^field:/, "");
     const event = eventOf(value.body.get(name), isZoned);
-    if (event === null) throw new Waits(`${place} names no date or time in its field \`${name}\`.`);
+    if (event === null) throw new Waits(`${place} names no date or time in its field \`${name}\`.`, true);
     const title = this.profile.kinds.get(fact.kind)?.fields.find((field) => field.name === name)?.title ?? name;
     return { event, text: `${place} says: ${title}: ${value.body.get(name)}.` };
   }
 
   /** The first of several events, or the last once all are there. */
-  several(all, each, event) {
+  several({ place }, all, each, event) {
     let [best, missing] = [null, null];
     for (const at of all) {
       const found = this.attempt(() => event(at));
       if (found.event === undefined) {
-        missing ??= found.text;
+        missing ??= found;
         continue;
       }
       const [now, old] = [momentOf(found.event, "UTC"), best === null ? null : momentOf(best.event, "UTC")];
       if (best === null || (each ? now > old : now < old)) best = found;
     }
-    if (missing !== null && (each || best === null)) throw new Waits(missing);
-    if (best === null) throw new Waits("It has no addressee.");
+    if (missing !== null && (each || best === null)) throw new Waits(missing.text, missing.never);
+    if (best === null) throw new Waits(`${place} is addressed to nobody whom the treaty bound then.`, true);
     return best;
   }
 
@@ -273,30 +294,34 @@ class Count {
     const zone = this.zone(reading.zone ?? due.zone ?? this.profile.zone);
     const counting = reading.counting ?? due.counting ?? "exclusive";
     const ends = reading.ends ?? due.ends ?? "end-of-day";
-    const out = { from: null, until: null, steps: [] };
+    const out = { from: null, until: null, steps: [], beyond: null };
     const length = (text) => (text === undefined ? null : this.length(text));
-    const first = length(due.window?.[0] ?? due.not_before);
+    // The day itself, from its first moment to its last.
+    const day = due.simultaneous === true ? this.length("0 days") : null;
+    const first = length(due.window?.[0] ?? due.not_before) ?? day;
     const last = length(due.window?.[1] ?? due.within);
     const other = length(reading.length);
     const isHours = (count) => count.unit === "hour";
+    const beyond = (text) => `Counted: ${text}: it lies outside of the years in which times are computed: ${RANGE}.`;
     if (first !== null) {
-      const manner = { counting, ends: ends === "moment" ? "moment" : "start-of-day", zone, back: false };
+      const manner = { counting, ends: ends === "moment" && day === null ? "moment" : "start-of-day", zone, back: false };
       const found = endOf(start, first, manner);
-      if (found !== null) {
-        out.from = found.at;
-        out.steps.push(counted(`not before ${first.text} after`, manner, found, isHours(first)));
-      }
+      const text = `not before ${first.text} after`;
+      if (found === null) out.beyond = beyond(text);
+      else out.from = found.at;
+      if (found !== null && day === null) out.steps.push(counted(text, manner, found, isHours(first)));
     }
     const back = due.before !== undefined;
-    const count = back ? (other ?? length(due.before)) : due.simultaneous ? this.length("0 days") : last === null ? null : (other ?? last);
+    const count = back ? (other ?? length(due.before)) : last === null ? day : (other ?? last);
     if (count === null) return out;
-    const manner = { counting, ends, zone, back };
+    const until = day === null ? ends : "end-of-day";
+    const manner = { counting, ends: until, zone, back };
     const found = endOf(start, count, manner);
-    if (found === null) return out;
+    const text = due.simultaneous === true ? "on the same day" : back ? `not later than ${count.text} before` : `not later than ${count.text} after`;
+    if (found === null) return { ...out, beyond: beyond(text) };
     // The last second of the day is in time.
-    const inside = ends === "end-of-day" && !isHours(count) ? 1 : 0;
+    const inside = until === "end-of-day" && !isHours(count) ? 1 : 0;
     out.until = ofPosix(Math.max(posix(found.at) - inside, 0));
-    const text = due.simultaneous ? "on the same day" : back ? `not later than ${count.text} before` : `not later than ${count.text} after`;
     out.steps.push(counted(text, manner, found, isHours(count)));
     return out;
   }
@@ -330,75 +355,6 @@ class Count {
     return refer.sort((a, b) => a.log - b.log || Number(a.index - b.index));
   }
 
-  /** Those, and notes that refer to one of them, and so on. */
-  behind(fact) {
-    const [found, seen, next] = [[], new Set([fact.place]), [fact]];
-    while (next.length > 0) {
-      for (const answer of this.answers(next.pop())) {
-        if (found.length >= MAX_THREAD || seen.has(answer.place)) continue;
-        seen.add(answer.place);
-        found.push(answer);
-        next.push(answer);
-      }
-    }
-    return found;
-  }
-
-  /** What did it: the first that was in time, else the first. */
-  act(due, debtors, from) {
-    const acts = [];
-    for (const answer of due.thread ? this.behind(this.note) : this.answers(this.note)) {
-      if (!debtors.includes(answer.log) || !due.answer.includes(answer.kind)) continue;
-      if (![...due.answerWhen].every(([name, value]) => this.has(answer, name, value))) continue;
-      const by = due.act === "received" ? this.creditors(due) : [];
-      const { event, text } = this.attempt(() => this.point(answer, due.act ?? "sent", by));
-      const time = event === undefined ? null : momentOf(event, this.zone(this.profile.zone));
-      if (time === null) continue;
-      const early = from !== null && momentOf(event, "UTC") !== null && momentOf(event, "UTC") < from;
-      acts.push({ early, time, answer, text });
-    }
-    const order = (a, b) => Number(a.early) - Number(b.early) || (a.time === b.time ? a.answer.log - b.answer.log || Number(a.answer.index - b.answer.index) : a.time < b.time ? -1 : 1);
-    return acts.sort(order)[0] ?? null;
-  }
-
-  creditors(due) {
-    return due.to.length === 0 ? [this.note.log] : due.to.flatMap((word) => this.meant(word.replace(/^any /, ""), this.note.value, this.note.log));
-  }
-
-  stopped(due) {
-    const ends = this.behind(this.note).filter((fact) => due.endedBy.some((ender) => this.ends(ender, fact)) && this.stands(fact));
-    const first = ends.sort((a, b) => (a.sent === b.sent ? a.log - b.log || Number(a.index - b.index) : a.sent < b.sent ? -1 : 1))[0];
-    return first === undefined ? null : `${first.place}, “${this.titleOf(first.kind)}”, ended it at ${utc(first.sent)}.`;
-  }
-
-  /** Whether a note is of a kind that ends what is due of the note, from who may. */
-  ends({ kind, from }, fact) {
-    const meant = (word) => this.meant(word.replace(/^any /, ""), this.note.value, this.note.log);
-    return fact.kind === kind && (from.length === 0 || from.some((word) => meant(word).includes(fact.log)));
-  }
-
-  /** Whether a note's kind is for its sender to send, and the sender has not taken it back. */
-  stands(fact) {
-    const kind = this.profile.kinds.get(fact.kind);
-    if (kind !== undefined && !maySend(kind, fact.value, fact.log, this.treaty, this.profile)) return false;
-    const revokes = ({ kind }) => (this.profile.kinds.get(kind)?.revokes ?? []).some((name) => name === "*" || name === fact.kind);
-    return !this.answers(fact).some((other) => other.log === fact.log && revokes(other));
-  }
-
-  judge(item, act) {
-    const did = `${act.answer.place} at ${utc(act.time)}`;
-    item.act = { number: act.answer.place, title: this.titleOf(act.answer.kind), time: act.time };
-    if (item.from !== null && act.time < item.from) {
-      const by_s = posix(item.from) - posix(act.time);
-      Object.assign(item, { state: "early", by_s, text: `Early by ${lengthOf(by_s)}: ${did}, not before ${utc(item.from)}.` });
-    } else if (item.until !== null && item.until < act.time) {
-      const by_s = posix(act.time) - posix(item.until);
-      Object.assign(item, { state: "late", by_s, text: `Late by ${lengthOf(by_s)}: ${did}, as computed until ${utc(item.until)}.` });
-    } else {
-      Object.assign(item, { state: "met", text: `Met by ${did}.` });
-    }
-  }
-
   tell(item, due, out) {
     const party = this.name(this.party);
     const article = item.article === "" ? "" : `, ${item.article}`;
@@ -413,12 +369,12 @@ class Count {
     }
     out.push(...item.steps);
     if (item.from !== null) out.push(`Not before ${utc(item.from)}, as computed.`);
-    const silent = this.silence.answers.length === 0;
     const { until } = item;
     const hasRun = until !== null && this.asOf !== null && until < this.asOf;
     if (until === null) {
       const limited = [due.before, due.within, due.window, due.simultaneous].some((rule) => rule !== undefined && rule !== false);
       if (item.state === "waiting") out.push("By what this file holds, its time had not begun: what starts it is not here.");
+      else if (item.state === "no-time") out.push(item.text);
       else out.push(limited ? "No deadline follows from what this file holds." : "The rule sets no last time.");
     } else if (this.asOf === null) {
       out.push(`Deadline: ${utc(until)}, as computed. No cosignature says when the log was seen.`);
@@ -427,14 +383,10 @@ class Count {
       out.push(`Deadline: ${utc(until)}, as computed. This file shows the log as of ${utc(this.asOf)}, ${left} before it: the time had not run.`);
     } else {
       const after = lengthOf(posix(this.asOf) - posix(until));
-      out.push(`Deadline: ${utc(until)}, as computed. This file shows the log as of ${utc(this.asOf)}, ${after} after it${silent ? ": no answer was in it" : ""}.`);
+      out.push(`Deadline: ${utc(until)}, as computed. This file shows the log as of ${utc(this.asOf)}, ${after} after it: no answer was in it.`);
     }
-    const own = due.act === undefined || due.act === "sent" || due.act.startsWith("field:");
-    if (item.act !== null || item.state === "not-applicable") out.push(item.text);
-    else if (item.state === "deemed" && silent && hasRun) out.push(`By the profile, silence until then is deemed ${due.deemed}.`);
-    else if (!silent && !own) out.push("Whether an answer was in time depends on when it was received, which this file does not show.");
-    else if (!silent) out.push("No answer in this file is one that this rule asks for.");
-    if (silent && hasRun && item.state !== "not-applicable" && due.then !== "") out.push(`When the time has run, by the profile: ${due.then}`);
+    if (item.state === "deemed" && hasRun) out.push(`By the profile, silence until then is deemed ${due.deemed}.`);
+    if (hasRun && due.then !== "") out.push(`When the time has run, by the profile: ${due.then}`);
     for (const other of item.readings) {
       if (other.until !== null && other.until !== until) out.push(`Another reading, ${other.title}: ${utc(other.until)}.`);
     }

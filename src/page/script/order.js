@@ -2,7 +2,7 @@
 import { ROLES, find } from "./treaty.js";
 
 /** The places of the parties that a name means: the members of a group, or the party with that code. */
-function members(name, treaty, profile) {
+export function members(name, treaty, profile) {
   return (profile.groups.get(name)?.members ?? [name]).map((code) => find(treaty, code)).filter((at) => at >= 0);
 }
 
@@ -35,7 +35,7 @@ function describe(text, profile) {
 }
 
 /** Whether a party may send a note of a kind, as it is said. */
-export function maySend(kind, value, from, treaty, profile) {
+function maySend(kind, value, from, treaty, profile) {
   const said = kind.behalf === null ? undefined : value.body.get(kind.behalf);
   if (typeof said === "string" && !members(said, treaty, profile).includes(from)) return false;
   const { roles } = treaty.parties[from];

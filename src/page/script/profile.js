@@ -34,7 +34,6 @@ export async function parseProfile(bytes, treaty) {
       behalf: entry.get("behalf") ?? null,
       deemedReceived: entry.get("deemed_received"),
       informs: entry.get("informs") === true,
-      revokes: texts(entry, "revokes", name),
       effect: tables(entry, "effect", name).map((effect) => Object.fromEntries(effect)),
       due: tables(entry, "due", name).map((due) => readDue(due, `kind \`${name}\`, \`due\``)),
     });
@@ -71,23 +70,9 @@ function readDue(table, where) {
     article: table.get("article") ?? "",
     then: table.get("then") ?? "",
     by: list("by"),
-    to: list("to"),
-    answer: list("answer"),
-    endedBy: readEnders(table.get("ended_by") ?? [], where),
     when: when("when"),
-    answerWhen: when("answer_when"),
     disputed: tables(table, "disputed", where).map((reading) => Object.fromEntries(reading)),
   };
-}
-
-/** Kinds of notes that end something, each with who may send it: anybody, if nobody is named. */
-function readEnders(value, where) {
-  need(Array.isArray(value), `${where}: \`ended_by\` should be a list`);
-  return value.map((item) => {
-    if (typeof item === "string") return { kind: item, from: [] };
-    need(item instanceof Map && typeof item.get("kind") === "string", `${where}: \`ended_by\` should name kinds`);
-    return { kind: item.get("kind"), from: texts(item, "from", where) };
-  });
 }
 
 /** Who has to sign an amendment of the treaty file; `null` if the profile does not say. */
