@@ -347,7 +347,7 @@ pub(super) fn party_name(treaty: &Treaty, code: &str) -> String {
 /// A value of a note's body, for people.
 fn said(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => Timestamp::parse(text).map_or_else(|| text.clone(), utc),
         Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join("; "),
         other => canon::write(other),
     }

@@ -22,7 +22,7 @@ export function ledgerSentences(report) {
     if (amendments > 0) what.push(counted(amendments, "amendment"));
     if (redacted > 0) what.push(`${counted(redacted, "note")} withheld`);
     if (omitted > 0) what.push(`${counted(omitted, "record")} left out`);
-    return `${log.party.code}: ${counted(records, "record")}${last}; ${what.join(", ")}; the first ${log.final ?? 0n} are final.`;
+    return `${log.party.name}: ${counted(records, "record")}${last}; ${what.join(", ")}; the first ${log.final ?? 0n} are final.`;
   });
   out.unshift(...report.asked);
   for (const { party, stretches, counts } of report.logs) {

@@ -124,7 +124,7 @@ function showVerdict(verdict, profile, trace) {
   put("letter", lines === null ? none : h("pre", { class: "letter", tabindex: "0", "aria-label": "the note" }, lines.join("\n")));
   put("proven", verdict.sentences.map((text) => h("li", {}, text)));
   element("deadline").hidden = verdict.rules === null;
-  put("rules", (verdict.rules?.sentences ?? []).map((text) => h("li", {}, text)));
+  put("rules", (verdict.rules?.sentences ?? []).map((text) => h("li", { class: /^(By the treaty's profile|The rule `)/.test(text) ? "rule" : "step" }, text)));
   put("not-proven", [...verdict.not_proven, ...(verdict.rules?.not_proven ?? [])].map((text) => h("li", {}, text)));
   put("custody", timeline(verdict, treaty));
   put("receipts", receiptsTable(verdict, treaty));

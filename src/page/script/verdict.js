@@ -1,6 +1,6 @@
 // The verdict on evidence, in the words of `verbale verify`: what is proven, by whom, and what is not.
 import { isQuorum } from "./amendment.js";
-import { hex } from "./bytes.js";
+import { hex, isTime } from "./bytes.js";
 import { write } from "./canon.js";
 import { restartSentence } from "./restart.js";
 import { nameOf } from "./treaty.js";
@@ -17,7 +17,7 @@ export function listed(items, last) {
 
 /** A value of a note's body, for people. */
 export function said(value) {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return isTime(value) ? utc(value) : value;
   return Array.isArray(value) ? value.map(said).join("; ") : write(value);
 }
 
