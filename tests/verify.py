@@ -2317,6 +2317,136 @@ def archive(path, treaty, profile):
         return result
 
 
+# Section 17: archives
+
+class Unable(Exception):
+    """This machine lacks something that is needed: nothing was verified."""
+
+
+def unzstd(path, target):
+    """Decompresses one Zstandard frame with a small window; what is no such file, or more than that, is refused."""
+    with open(path, "rb") as file:
+        one_frame(file, os.path.getsize(path))
+    most = min(2048 * os.path.getsize(path) + (1 << 20), 1 << 40)
+    with open(path, "rb") as file, open(target, "wb") as out:
+        if importlib.util.find_spec("zstandard"):
+            import zstandard
+            try:
+                parts = zstandard.ZstdDecompressor(max_window_size=1 << 23).read_to_iter(file)
+                copied(parts, out, most)
+            except zstandard.ZstdError as why:
+                raise Refused(f"the compression: {why}")
+        elif command := shutil.which("zstd"):
+            with subprocess.Popen([command, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+                try:
+                    copied(iter(lambda: run.stdout.read(1 << 16), b""), out, most)
+                except Refused:
+                    run.kill()
+                    raise
+            need(run.returncode == 0, "the compression is damaged")
+        else:
+            raise Unable(f"{path} is compressed: install Python's package zstandard or the command zstd "
+                         "(Debian: apt install zstd), or unpack it elsewhere and name the folder")
+
+
+def copied(parts, out, most):
+    size = 0
+    for part in parts:
+        size += len(part)
+        need(size <= most, "it unpacks to more than 2,048 times its size")
+        out.write(part)
+
+
+def one_frame(file, size):
+    """RFC 8878, section 3.1.1: the frame's header, then its blocks by their lengths, up to the end of the file."""
+    def number(length):
+        data = file.read(length)
+        need(len(data) == length, "the compression is cut off")
+        return int.from_bytes(data, "little")
+
+    need(number(4) == 0xFD2FB528, "not Zstandard")
+    flags = number(1)
+    single, window = flags & 0x20, 0
+    if not single:
+        bits = number(1)
+        window = (1 << 10 + (bits >> 3)) * (8 + (bits & 7)) // 8
+    need(flags & 0x0B == 0, "a reserved bit, or a dictionary")
+    content = {0: 1 if single else 0, 1: 2, 2: 4, 3: 8}[flags >> 6]
+    known = number(content) + (256 if content == 2 else 0)
+    need((known if single else window) <= 1 << 23, "a window of more than 8 MiB")
+    last = False
+    while not last:
+        head = number(3)
+        last, kind = head & 1, head >> 1 & 3
+        need(kind != 3, "a block of a reserved type")
+        file.seek(1 if kind == 1 else head >> 3, 1)
+        need(file.tell() <= size, "the compression is cut off")
+    number(4 if flags & 4 else 0)
+    need(file.tell() == size, "bytes after the end")
+
+
+def ustar(name, size):
+    """The header that a file of an archive has."""
+    prefix, short = "", name
+    if len(name) > 100:
+        at = name.rfind("/", 0, 156)
+        prefix, short = name[:at], name[at + 1:]
+    length = f"{size:011o}\0".encode() if size < 8 << 30 else b"\x80" + size.to_bytes(11, "big")
+    parts = [short.encode().ljust(100, b"\0"), b"0000644\0", b"0000000\0", b"0000000\0", length, b"00000000000\0",
+             b"        ", b"0", bytes(100), b"ustar\x0000", bytes(80), prefix.encode().ljust(155, b"\0"), bytes(12)]
+    parts[6] = f"{sum(b''.join(parts)):07o}\0".encode()
+    return b"".join(parts)
+
+
+def unpacked(path, target, name):
+    """Writes the files of a tar archive below a folder, each in its turn; refuses all that an export would not have written."""
+    orders = ["README.txt", "treaty.toml", "profile.toml", "policy.txt", "part.json"]
+    code = "[A-Z][A-Z0-9]{1,7}"
+    kinds = [r"amendments/\d{3}\.note", f"forks/{code}\\.txt", f"logs/{code}/keys\\.txt", f"logs/{code}/(checkpoints|receipts|records)\\.txt"]
+    names = []
+    with open(path, "rb") as file:
+        while (head := file.read(512)) != bytes(512):
+            need(len(head) == 512, "the archive is cut off")
+            said = b"/".join(part for part in (head[345:500].rstrip(b"\0"), head[:100].rstrip(b"\0")) if part)
+            root, _, inside = said.decode("ascii", "replace").partition("/")
+            fits = [inside == one for one in orders] + [bool(re.fullmatch(kind, inside, re.A)) for kind in kinds]
+            need(root == name and any(fits), "an entry that does not belong there")
+            big = head[124:136]
+            size = int.from_bytes(big[1:], "big") if big[0] == 0x80 else int(big[:-1], 8) if re.fullmatch(rb"[0-7]{11}\0", big) else -1
+            need(size >= 0 and head == ustar(said.decode(), size), "a header in another form")
+            need(inside not in [other for _, other in names], "a file twice")
+            names.append((fits.index(True), inside))
+            os.makedirs(os.path.dirname(os.path.join(target, inside)), exist_ok=True)
+            with open(os.path.join(target, inside), "xb") as out:
+                left = size
+                while left:
+                    data = file.read(min(left, 1 << 16))
+                    need(data, "the archive is cut off")
+                    out.write(data)
+                    left -= len(data)
+            need(file.read(-size % 512) == bytes(-size % 512), "bytes between its files")
+        need(file.read(512) == bytes(512) and file.read(1) == b"", "more than an export at the end of the archive")
+    return names
+
+
+def archive(path, treaty, profile):
+    with tempfile.TemporaryDirectory() as desk:
+        tar, target = os.path.join(desk, "tar"), os.path.join(desk, "export")
+        unzstd(path, tar)
+        with open(tar, "rb") as file:
+            if file.read(23) == b"c2sp.org/tlog-proof@v1\n":
+                file.seek(0)
+                return evidence(file.read(22500693), treaty, profile)
+        names = unpacked(tar, target, treaty.name)
+        result = folder(target, treaty, profile)
+        # By party in the treaty's order, those that acceded last.
+        codes = [log["party"] for log in result["logs"]]
+        place = lambda inside: codes.index(re.split("[/.]", inside)[1]) if inside[:5] in ("forks", "logs/") else inside
+        keys = [(kind, place(inside), inside) for kind, inside in names]
+        need(keys == sorted(keys), "files in another order")
+        return result
+
+
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
