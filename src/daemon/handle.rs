@@ -96,14 +96,15 @@ impl Handle {
                 }
             }
         });
-        let (own, others) = futures::future::join(self.attest(log), futures::future::join_all(asked)).await;
+        let (own, others) = futures::future::join(self.attest(log, true), futures::future::join_all(asked)).await;
         own.into_iter().chain(others.into_iter().flatten()).collect()
     }
 
     /// This party's own cosignature, as of now, on the head of another party's log: a checkpoint with that one line.
-    pub async fn attest(&self, log: LogId) -> Option<Vec<u8>> {
+    /// Unless `grown`, only on the head that it has cosigned before.
+    pub async fn attest(&self, log: LogId, grown: bool) -> Option<Vec<u8>> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job::Attest { log, answer }).await.ok()?;
+        self.jobs.send(Job::Attest { log, grown, answer }).await.ok()?;
         answered.await.ok().flatten()
     }
 

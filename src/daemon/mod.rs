@@ -260,7 +260,7 @@ fn answerer(store: Arc<Store>, jobs: mpsc::Sender<Job>) -> crate::net::Serve {
 /// Waits for the engine's signature; this is on a thread that may wait.
 fn attested(log: LogId, jobs: &mpsc::Sender<Job>) -> Option<Vec<u8>> {
     let (answer, answered) = oneshot::channel();
-    jobs.blocking_send(Job::Attest { log, answer }).ok()?;
+    jobs.blocking_send(Job::Attest { log, grown: true, answer }).ok()?;
     answered.blocking_recv().ok().flatten()
 }
 

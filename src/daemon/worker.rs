@@ -23,7 +23,7 @@ pub(super) enum Job {
     /// A note was handed in.
     Submit { note: Vec<u8>, answer: oneshot::Sender<Result<Accepted, Refusal>> },
     /// A log's head is to be cosigned again as of now.
-    Attest { log: LogId, answer: oneshot::Sender<Option<Vec<u8>>> },
+    Attest { log: LogId, grown: bool, answer: oneshot::Sender<Option<Vec<u8>>> },
     /// The node is to stop.
     Stop,
 }
@@ -119,10 +119,10 @@ impl Worker {
                 self.answers.insert(self.next_ticket, answer);
                 Input::Submit { ticket: self.next_ticket, note }
             }
-            Job::Attest { log, answer } => {
+            Job::Attest { log, grown, answer } => {
                 self.next_ticket += 1;
                 self.attests.insert(self.next_ticket, answer);
-                Input::Attest { ticket: self.next_ticket, log }
+                Input::Attest { ticket: self.next_ticket, log, grown }
             }
             Job::Stop => return Ok(false),
         };

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::attest::Attest;
 use super::branch::BranchTree;
 use super::branches::Incoming;
 use super::fetch::Fetches;
@@ -67,6 +68,8 @@ pub enum Input {
         ticket: u64,
         /// Which log.
         log: LogId,
+        /// Also if the log has grown since, by records that ask for no receipt.
+        grown: bool,
     },
     /// A connection to a party's node is up.
     Connected(LogId),
@@ -218,9 +221,7 @@ pub struct Engine {
     /// When the first of them did.
     pub(super) first_answer_ms: Option<u64>,
     /// Who asked for heads to be cosigned again, in this step.
-    pub(super) attests: Vec<(u64, LogId)>,
-    /// By log: when it was receipted last only because somebody had asked.
-    pub(super) forced: BTreeMap<LogId, u64>,
+    pub(super) attests: Vec<Attest>,
     next_heads_ms: u64,
     next_asked: LogId,
     /// When to look again for who holds what is missing, and how long to wait after that.
@@ -282,7 +283,6 @@ impl Engine {
             answered: BTreeSet::new(),
             first_answer_ms: None,
             attests: Vec::new(),
-            forced: BTreeMap::new(),
             next_heads_ms: 0,
             next_asked: 0,
             next_search_ms: 0,
@@ -297,7 +297,7 @@ impl Engine {
         self.now_ms = now_ms;
         match input {
             Input::Submit { ticket, note } => self.submit(ticket, note, read)?,
-            Input::Attest { ticket, log } => self.attest(ticket, log),
+            Input::Attest { ticket, log, grown } => self.attests.push(Attest { ticket, log, grown }),
             Input::Connected(peer) => self.connect(peer),
             Input::Disconnected(peer) => {
                 self.connected.remove(&peer);
@@ -324,7 +324,7 @@ impl Engine {
             self.log_amendments();
             self.issue_receipts(read)?;
         }
-        self.answer_attests();
+        self.answer_attests(read)?;
         self.sign_own_head();
         self.unsigned = None;
         for replica in &mut self.logs {
@@ -418,7 +418,7 @@ impl Engine {
     /// Cosigns and logs the head of every log that has something new to be receipted.
     fn issue_receipts(&mut self, read: &dyn Read) -> Result<(), ReadError> {
         for log in 0..self.logs.len() {
-            let replica = &mut self.logs[log];
+            let replica = &self.logs[log];
             let before = replica.cosigned;
             let due = log != self.config.me
                 && log < self.config.treaty.settled_parties()
@@ -426,10 +426,8 @@ impl Engine {
                 && replica.head_size() == replica.size()
                 && replica.wants_until > before.map_or(0, |c| c.size);
             let Some(head) = replica.head.clone().filter(|_| due) else { continue };
-            // A witness never contradicts itself: what it cosigned before must be a prefix of what it cosigns now.
             if let Some(before) = before
-                && replica.root_at(before.size, &self.batch, read)? != Some(before.root)
-                && !self.is_other(log, before.size, &before.root, read)?
+                && !self.extends(log, Some(before), read)?
             {
                 self.contradicts_own_receipt(log, before, read)?;
                 continue;

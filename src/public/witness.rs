@@ -38,8 +38,8 @@ pub enum WitnessError {
     /// By the standard's rules.
     #[error(transparent)]
     Refused(#[from] NotWitnessed),
-    /// 503: a log of the ledger, whose records up to there are not held, or the node does not sign.
-    #[error("this node does not hold the records up to there, or does not sign now; try again")]
+    /// 503: a log of the ledger of which another head was cosigned last, or the node does not sign.
+    #[error("this node has not receipted just this head yet, or does not sign now; try again")]
     NotHeld,
     /// 500: nothing was cosigned.
     #[error("{}: {error}", path.display())]
@@ -137,12 +137,13 @@ pub(super) async fn add_checkpoint(body: &[u8], witness: Option<&Witness>, handl
     }
 }
 
-/// A log of the ledger: the engine's cosignature, if it holds just this head.
+/// A log of the ledger: the engine's cosignature, if it has cosigned just this head before, and holds nothing beyond it.
+/// Whoever asks from outside makes no log grow, and no promise new.
 async fn of_treaty(request: &AddCheckpoint, log: LogId, handle: &Handle) -> Result<Vec<u8>, WitnessError> {
     let keys = load_keyring(&handle.treaty, &*handle.store)?;
     let last = handle.store.cosigned(log)?.map(|cosigned| (cosigned.size, cosigned.root));
     let head = request.check(handle.treaty.origin(log), keys.party(log).log_key(u64::MAX), last)?;
-    let attested = handle.attest(log).await.and_then(|note| SignedNote::parse(&note).ok());
+    let attested = handle.attest(log, false).await.and_then(|note| SignedNote::parse(&note).ok());
     let note = attested.ok_or(WitnessError::NotHeld)?;
     match Checkpoint::parse(note.text()) {
         Ok(held) if held == head => Ok(lines(&note, keys.party(handle.me).witness_key(u64::MAX))),
@@ -160,7 +161,8 @@ pub(super) fn last_of(
     let log = logs.into_iter().find(|log| Hash::digest(handle.treaty.origin(*log).as_bytes()) == *origin);
     if let Some(log) = log.filter(|log| *log != handle.me) {
         let Some(cosigned) = handle.store.cosigned(log)? else { return Ok(None) };
-        let Some(entry) = handle.store.receipt_from(log, handle.me, cosigned.size)? else { return Ok(None) };
+        // What was cosigned beyond it, on demand, stands in no record.
+        let Some(entry) = handle.store.receipt_up_to(log, handle.me, cosigned.size)? else { return Ok(None) };
         let Some(record) = handle.store.record(handle.me, entry.index)? else { return Ok(None) };
         return Ok(crate::ledger::Record::parse(&record).ok().map(|record| record.payload.to_vec()));
     }

@@ -205,7 +205,7 @@ impl Ledger {
     pub fn attest(&mut self, parties: &[usize], log: usize) -> Vec<Vec<u8>> {
         self.attested.clear();
         for party in parties {
-            self.queue.push_back((*party, Input::Attest { ticket: 0, log }));
+            self.queue.push_back((*party, Input::Attest { ticket: 0, log, grown: true }));
         }
         self.settle();
         self.attested.clone()

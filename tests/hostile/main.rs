@@ -6,6 +6,7 @@ mod common;
 #[path = "../simulation/fixture.rs"]
 mod fixture;
 mod keys;
+mod limits;
 #[allow(dead_code, reason = "each attack uses its own part of it")]
 mod rig;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use verbale::note::{KeyType, SignedNote, SigningKey};
-use verbale::tlog::{AddCheckpoint, Appender, Checkpoint, Cosignature, Hash};
+use verbale::tlog::{AddCheckpoint, Appender, Checkpoint, Cosignature, Hash, Tiles, consistency_proof};
 
 use crate::http::{address, configure};
 use crate::ledger::{Ledger, said};
@@ -103,7 +103,7 @@ fn a_node_witnesses_other_logs_with_the_standards_status_codes() {
     assert_eq!(about(0, 0).status, 404);
     ledger.until_settled();
     let answered = about(1, 0);
-    // It was receipted already, or is now: the size of the last receipt tells.
+    // Nothing is receipted because a stranger asks: the size of the last receipt tells what it was.
     let answered = match answered.status {
         409 => about(1, String::from_utf8(answered.body).unwrap().trim().parse().unwrap()),
         _ => answered,
@@ -111,6 +111,70 @@ fn a_node_witnesses_other_logs_with_the_standards_status_codes() {
     assert!([200, 503].contains(&answered.status), "{}", answered.status);
     ledger.nobody_forked();
     ledger.all_sound();
+}
+
+#[test]
+fn whoever_asks_for_cosignatures_from_outside_makes_no_log_grow() {
+    let mut ledger = Ledger::new(3);
+    (0..3).for_each(|party| configure(&ledger, party, "[public]\nlisten = \"127.0.0.1:0\"\n"));
+    (0..3).for_each(|party| ledger.start(party, &[]));
+    ledger.until_signing();
+    ledger.submit(0, ledger.trial.grant(0)).unwrap();
+    ledger.submit(1, ledger.trial.grant(1)).unwrap();
+    ledger.submit(0, ledger.trial.note(0, 1)).unwrap();
+    ledger.until_settled();
+    let bases: Vec<_> = (0..3).map(|party| address(&ledger, party)).collect();
+    let held = || -> Vec<u64> { ledger.status(0).unwrap().logs.iter().map(|log| log.records).collect() };
+    let before = held();
+    // As the attack goes: each node is asked for each other log's newest head, as a stranger reads it.
+    let mut cosigned = 0;
+    for _ in 0..20 {
+        for (at, base) in bases.iter().enumerate() {
+            for log in (0..3).filter(|log| *log != at) {
+                let head = get(&format!("{base}/bench/P{log}/latest"));
+                if head.status != 200 {
+                    continue;
+                }
+                let checkpoint = SignedNote::parse(&head.body).unwrap();
+                let size = Checkpoint::parse(checkpoint.text()).unwrap().size;
+                // The right old size is in the answer; a stranger has the proof from the tiles. A head of just that size
+                // needs none.
+                let ask = |old| AddCheckpoint { old, proof: vec![], checkpoint: checkpoint.clone() };
+                let mut answer = post(base, &ask(0).to_bytes());
+                if answer.status == 409 {
+                    let last: u64 = String::from_utf8(answer.body).unwrap().trim().parse().unwrap();
+                    let proof = if last < size { proof(base, log, last, size) } else { Vec::new() };
+                    answer = post(base, &AddCheckpoint { old: last, proof, ..ask(0) }.to_bytes());
+                }
+                assert!([200, 503].contains(&answer.status), "{}", answer.status);
+                cosigned += usize::from(answer.status == 200);
+            }
+        }
+    }
+    assert!(cosigned > 0, "what is receipted already is cosigned");
+    ledger.until_settled();
+    assert_eq!(held(), before, "an idle ledger has grown because strangers asked");
+    ledger.nobody_forked();
+    ledger.all_sound();
+}
+
+/// The proof that the tree of a log at a size extends that at a smaller one, from the published leaves.
+fn proof(base: &str, log: usize, old: u64, size: u64) -> Vec<Hash> {
+    let leaves = get(&format!("{base}/bench/P{log}/tile/0/000.p/{size}")).body;
+    let tiles = |level: u8, n: u64| -> Vec<Hash> {
+        assert_eq!((level, n), (0, 0), "a small log");
+        leaves.chunks(32).map(|leaf| Hash(leaf.try_into().unwrap())).collect()
+    };
+    consistency_proof(&Leaves(tiles), old, size).unwrap().unwrap()
+}
+
+struct Leaves<F>(F);
+
+impl<F: Fn(u8, u64) -> Vec<Hash>> Tiles for Leaves<F> {
+    type Error = std::convert::Infallible;
+    fn tile(&self, level: u8, n: u64) -> Result<Vec<Hash>, Self::Error> {
+        Ok((self.0)(level, n))
+    }
 }
 
 #[test]

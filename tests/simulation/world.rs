@@ -222,7 +222,7 @@ impl World {
             }
             Happening::Attest { node, log } => {
                 self.next_ticket += 1;
-                self.input(node, Input::Attest { ticket: self.next_ticket, log });
+                self.input(node, Input::Attest { ticket: self.next_ticket, log, grown: true });
             }
             Happening::Amend { node } => {
                 let Some(engine) = &self.nodes[node].engine else { return };

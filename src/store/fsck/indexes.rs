@@ -3,13 +3,13 @@
 
 use super::Check;
 use crate::ledger::{ForkProof, Receipt, Record, RecordType};
-use crate::node::{LogId, Read};
+use crate::node::{Cosigned, LogId, LogTiles, Read};
 use crate::note::SignedNote;
 use crate::store::StoreError;
 use crate::store::columns::{Column, Fields, after, cosigned_key, log_bytes, receipt_key, record_key};
 use crate::store::index::entries;
 use crate::store::read::{parse_cosigned, parse_receipt};
-use crate::tlog::{Checkpoint, Hash};
+use crate::tlog::{Checkpoint, Hash, root_at};
 
 const INDEXES: [Column; 5] = [Column::Ids, Column::Receipts, Column::Credentials, Column::Amendments, Column::Replies];
 
@@ -160,8 +160,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The last cosigned heads are those of this party's own receipts. Which party this is, the heads themselves tell:
-    /// it is the one whose receipts fit them best.
+    /// The last cosigned heads are those of this party's own receipts, or, where it cosigned on demand since, larger
+    /// heads of the records held. Which party this is, the heads themselves tell: it is the one whose receipts fit best.
     fn cosigned(&mut self) -> Result<(), StoreError> {
         let mut stored = Vec::new();
         for log in 0..self.store.logs() {
@@ -171,32 +171,43 @@ impl Check<'_> {
         if stored.iter().all(Option::is_none) {
             return Ok(());
         }
-        let mut best: Option<Vec<LogId>> = None;
+        let mut best: Option<(usize, Vec<LogId>)> = None;
         for by in 0..stored.len() {
-            let mut wrong = Vec::new();
+            let (mut misfits, mut wrong) = (0, Vec::new());
             for (log, stored) in stored.iter().enumerate() {
                 let receipted = self.last_receipted(log, by)?;
                 // Of a receipt that was altered only its size is known, by the index.
-                let agrees = match (stored, receipted) {
+                let fits = match (stored, receipted) {
                     (Some(Some(stored)), Some((size, root))) => {
                         stored.size == size && root.is_none_or(|root| root == stored.root)
                     }
                     (None, None) => true,
                     _ => false,
                 };
-                if !agrees {
+                misfits += usize::from(!fits);
+                let beyond = receipted.map_or(0, |(size, _)| size);
+                if !fits && !matches!(stored, Some(Some(stored)) if self.was_held(log, stored, beyond)?) {
                     wrong.push(log);
                 }
             }
-            if best.as_ref().is_none_or(|best| wrong.len() < best.len()) {
-                best = Some(wrong);
+            if best.as_ref().is_none_or(|(most, _)| misfits < *most) {
+                best = Some((misfits, wrong));
             }
         }
-        for log in best.unwrap_or_default() {
-            let what = "the last head that this party cosigned is not that of its last receipt";
+        for log in best.map(|(_, wrong)| wrong).unwrap_or_default() {
+            let what = "the last head that this party cosigned is neither that of its last receipt nor a later one";
             self.report.fault(format!("cosigned {}", self.code(log)), what);
         }
         Ok(())
+    }
+
+    /// Whether a head is one of the records held, beyond a size.
+    fn was_held(&self, log: LogId, head: &Cosigned, beyond: u64) -> Result<bool, StoreError> {
+        if head.size <= beyond || head.size > self.store.size(log).map_err(|e| StoreError::damaged(e.0))? {
+            return Ok(false);
+        }
+        let tiles = LogTiles { read: self.store, log };
+        Ok(root_at(&tiles, head.size).map_err(|e| StoreError::damaged(e.0))? == Some(head.root))
     }
 
     /// Size of the head of a party's last receipt for a log, and its root if the receipt is as it was logged.
