@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use verbale::ledger::Profile;
-use verbale::node::{Config, Effect, Engine, Input, Read, serve};
+use verbale::node::{Budget, Config, Effect, Engine, Input, Read, serve};
 use verbale::note::SignedNote;
 use verbale::store::Store;
 
@@ -170,6 +170,7 @@ fn fill(trial: &Trial, notes: u64, shape: Shape) -> u64 {
                 settle_ms: 0,
                 request_timeout_ms: 10_000,
                 sign_without_peers: true,
+                budget: Budget::default(),
             };
             (Engine::load(config, &store).unwrap(), store)
         })

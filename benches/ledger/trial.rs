@@ -11,7 +11,7 @@ use verbale::cli::online::loopback::free_port;
 use verbale::daemon::{Daemon, Settings, now_ms};
 use verbale::keys::{self, TransportKey};
 use verbale::ledger::{Grant, NoteId, Notification, Profile, Timestamp, Treaty};
-use verbale::node::{Config, Effect, Engine, Input};
+use verbale::node::{Budget, Config, Effect, Engine, Input};
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::store::Store;
 use verbale::tlog::Hash;
@@ -136,6 +136,8 @@ impl Trial {
             head_interval_ms: 60_000,
             settle_ms: 2_000,
             sign_without_peers: false,
+            budget: Budget::default(),
+            disk_reserve: 0,
         }
     }
 
@@ -214,6 +216,7 @@ impl Trial {
             settle_ms: 0,
             request_timeout_ms: 10_000,
             sign_without_peers: true,
+            budget: Budget::default(),
         };
         let mut engine = Engine::load(config, &store).unwrap();
         engine.handle(Input::Tick, now_ms(), &store).unwrap();

@@ -152,6 +152,8 @@ async fn status(State(handle): State<Handle>) -> Json<StatusView> {
         amendments: view.amendments,
         former: view.former,
         forked: view.forked,
+        not_fetched: view.not_fetched.map(|why| why.as_str().to_owned()),
+        not_fetched_text: view.not_fetched.map(|why| why.to_string()),
         receipts: (0..view.receipted.len())
             .filter(|by| *by != log)
             .map(|by| ReceiptedView { party: handle.treaty.party(by).code.clone(), records: view.receipted[by] })

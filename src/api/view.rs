@@ -73,6 +73,12 @@ pub struct LogView {
     pub former: bool,
     /// Two contradictory heads of it exist.
     pub forked: bool,
+    /// Why nothing more of it is fetched for the time being, although there is more: `budget`, or `disk`.
+    #[serde(default)]
+    pub not_fetched: Option<String>,
+    /// The same in words.
+    #[serde(default)]
+    pub not_fetched_text: Option<String>,
     /// Up to how many records each other party has receipted.
     pub receipts: Vec<ReceiptedView>,
 }

@@ -12,6 +12,8 @@ use crate::ledger::is_party_code;
 /// Longest `verbale.toml`, in bytes.
 const MAX_BYTES: usize = 65_536;
 const FILE: &str = "verbale.toml";
+/// Largest amount of disk that a field may name, in MiB: 1 TiB.
+const MAX_MIB: u64 = 1 << 20;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -54,6 +56,15 @@ pub struct NodeConfig {
     /// Default: 10.
     #[serde(default = "default_settle")]
     pub recovery_settle_seconds: u64,
+    /// How much each other party's log may take of the disk at once, in MiB, 1 to 1,048,576. Default: 2,048.
+    #[serde(default = "default_at_once")]
+    pub log_mib_at_once: u64,
+    /// How much it may take a day in the long run, in MiB, 1 to 1,048,576. Default: 64.
+    #[serde(default = "default_a_day")]
+    pub log_mib_a_day: u64,
+    /// While less is free on the disk, in MiB, nothing of other parties is fetched; 0 to 1,048,576. Default: 1,024.
+    #[serde(default = "default_reserve")]
+    pub disk_reserve_mib: u64,
     /// File whose first line is the passphrase of the key files; mode 0600. Default: none.
     #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
@@ -92,6 +103,18 @@ fn default_head_interval() -> u64 {
 
 fn default_settle() -> u64 {
     10
+}
+
+fn default_at_once() -> u64 {
+    2_048
+}
+
+fn default_a_day() -> u64 {
+    64
+}
+
+fn default_reserve() -> u64 {
+    1_024
 }
 
 impl NodeConfig {
@@ -143,6 +166,15 @@ impl NodeConfig {
         if config.recovery_settle_seconds > 3_600 {
             return Err("field `recovery_settle_seconds`: 0 to 3600 seconds".into());
         }
+        for (field, mib, least) in [
+            ("log_mib_at_once", config.log_mib_at_once, 1),
+            ("log_mib_a_day", config.log_mib_a_day, 1),
+            ("disk_reserve_mib", config.disk_reserve_mib, 0),
+        ] {
+            if !(least..=MAX_MIB).contains(&mib) {
+                return Err(format!("field `{field}`: {least} to {MAX_MIB} MiB"));
+            }
+        }
         if let Some(public) = &config.public {
             public.check()?;
         }
@@ -175,6 +207,7 @@ mod tests {
         assert_eq!(config.data, home.path().join("data"));
         assert_eq!(config.passphrase_file, Some("/run/pass".into()));
         assert_eq!((config.head_interval_seconds, config.log_format), (60, LogFormat::Text));
+        assert_eq!((config.log_mib_at_once, config.log_mib_a_day, config.disk_reserve_mib), (2_048, 64, 1_024));
         assert!(!NodeConfig::create(home.path(), "HU").unwrap());
     }
 
@@ -196,6 +229,8 @@ mod tests {
             ("party = \"CA\"\nlog_format = \"xml\"\n", "line 2, field `log_format`"),
             ("party = \"CA\"\nhead_interval_seconds = 0\n", "`head_interval_seconds`"),
             ("party = \"CA\"\nhead_interval_seconds = -1\n", "line 2, field `head_interval_seconds`"),
+            ("party = \"CA\"\nlog_mib_a_day = 0\n", "`log_mib_a_day`: 1 to 1048576 MiB"),
+            ("party = \"CA\"\ndisk_reserve_mib = 1048577\n", "`disk_reserve_mib`"),
             ("party = \n", "line 1"),
             ("party = \"CA\"\n[public]\nlisten = \"localhost\"\n", "line 3, field `listen`"),
             ("party = \"CA\"\n[public]\nprefix = \"a/\"\n", "field `public.prefix`"),

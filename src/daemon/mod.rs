@@ -8,6 +8,7 @@ mod asks;
 mod clock;
 mod handle;
 mod law;
+mod room;
 mod status;
 mod worker;
 
@@ -28,7 +29,7 @@ use crate::keys::TransportKey;
 use crate::ledger::{Profile, Treaty};
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent};
 use crate::node::message::{Request, Response};
-use crate::node::{Config, Engine, Input, LogId, ReadError, serve};
+use crate::node::{Budget, Config, Engine, Input, LogId, ReadError, serve};
 use crate::note::SigningKey;
 use crate::store::high_water::{HighWater, HighWaterError};
 use crate::store::{Store, StoreError};
@@ -72,6 +73,10 @@ pub struct Settings {
     pub settle_ms: u64,
     /// The operator says by name that the node may sign without having heard from any peer.
     pub sign_without_peers: bool,
+    /// What each other party's log may take of the disk.
+    pub budget: Budget,
+    /// While fewer bytes than this are free on the file system of `data`, nothing of other parties is fetched.
+    pub disk_reserve: u64,
 }
 
 /// Why a node did not start. Nothing was changed.
@@ -105,6 +110,7 @@ pub struct Daemon {
     jobs: mpsc::Sender<Job>,
     pump: JoinHandle<()>,
     forward: JoinHandle<()>,
+    room: JoinHandle<()>,
     to_net: mpsc::Sender<NetCommand>,
     net: JoinHandle<()>,
     law: std::thread::JoinHandle<()>,
@@ -128,6 +134,7 @@ impl Daemon {
             settle_ms: settings.settle_ms,
             request_timeout_ms: REQUEST_TIMEOUT_MS,
             sign_without_peers: settings.sign_without_peers,
+            budget: settings.budget,
         };
         let engine = Engine::load(config, &*store)?;
         // By the logs it may have more amendments than by the settings.
@@ -183,6 +190,7 @@ impl Daemon {
                 }
             }
         });
+        let room = tokio::spawn(room::watch(settings.data, settings.disk_reserve, jobs.clone()));
         let started_ms = now_ms();
         let handle = Handle {
             treaty,
@@ -197,7 +205,7 @@ impl Daemon {
             events,
             started_ms,
         };
-        Ok(Self { handle, listening, engine, jobs, pump, forward, to_net: commands, net, law: law_thread })
+        Ok(Self { handle, listening, engine, jobs, pump, forward, room, to_net: commands, net, law: law_thread })
     }
 
     /// Waits until the engine stops by itself, which it only does when the disk fails.
@@ -212,6 +220,7 @@ impl Daemon {
     /// Stops cleanly: what was accepted is on disk, connections are closed.
     pub async fn stop(self) -> Result<(), WorkerError> {
         self.pump.abort();
+        self.room.abort();
         let _ = self.jobs.send(Job::Stop).await;
         let ended = match self.engine.await {
             Ok(ended) => ended,

@@ -1,6 +1,6 @@
 //! What the engine knows, published after each step for whoever asks.
 
-use crate::node::{Engine, LogId, Mode};
+use crate::node::{Engine, LogId, Mode, NoRoom};
 
 /// One log, as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct LogStatus {
     pub former: bool,
     /// It was proved to have forked.
     pub forked: bool,
+    /// Why nothing more of it is fetched for the time being, although there is more.
+    pub not_fetched: Option<NoRoom>,
     /// Whether the party's node is connected, and by how many milliseconds its clock is ahead.
     pub peer: Option<Option<i64>>,
 }
@@ -42,6 +44,7 @@ impl Status {
             final_size: engine.final_size(log),
             receipted: engine.receipted(log).to_vec(),
             forked: engine.fork(log).is_some(),
+            not_fetched: engine.not_fetched(log),
             peer: engine.peer(log),
         };
         Self { mode: engine.mode(), logs: (0..engine.treaty().parties().len()).map(log).collect() }

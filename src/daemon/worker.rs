@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::clock::now_ms;
 use super::law::Committed;
 use super::status::Status;
+use crate::ledger::Treaty;
 use crate::net::NetCommand;
 use crate::node::{Accepted, Effect, Engine, Event, Input, LogId, ReadError, Refusal, Step};
 use crate::store::high_water::{HighWater, HighWaterError};
@@ -47,6 +48,20 @@ pub enum WorkerError {
     /// A bug.
     #[error("the engine's thread panicked: {0}")]
     Panicked(String),
+}
+
+/// Tells the operator's log what is not fetched any more, and what is again.
+fn tell_of_room(before: &Status, now: &Status, treaty: &Treaty) {
+    for (log, now) in now.logs.iter().enumerate() {
+        let party = &treaty.party(log).code;
+        match (before.logs.get(log).and_then(|before| before.not_fetched), now.not_fetched) {
+            (before, Some(why)) if before != Some(why) => {
+                tracing::warn!(party, %why, "nothing more of a party's log is fetched for the time being");
+            }
+            (Some(_), None) => tracing::info!(party, "a party's log is fetched again"),
+            _ => {}
+        }
+    }
 }
 
 pub(super) struct Worker {
@@ -154,6 +169,7 @@ impl Worker {
         self.status.send_if_modified(|before| {
             let changed = **before != status;
             if changed {
+                tell_of_room(before, &status, treaty);
                 *before = Arc::new(status);
             }
             changed

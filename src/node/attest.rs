@@ -60,12 +60,7 @@ impl Engine {
     }
 
     /// A witness never contradicts itself: what it cosigned before is a prefix of what it holds now.
-    pub(super) fn extends(
-        &mut self,
-        log: LogId,
-        before: Option<Cosigned>,
-        read: &dyn Read,
-    ) -> Result<bool, ReadError> {
+    pub(super) fn extends(&mut self, log: LogId, before: Option<Cosigned>, read: &dyn Read) -> Result<bool, ReadError> {
         let Some(before) = before else { return Ok(true) };
         Ok(self.logs[log].root_at(before.size, &self.batch, read)? == Some(before.root)
             || self.is_other(log, before.size, &before.root, read)?)

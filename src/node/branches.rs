@@ -5,6 +5,7 @@
 use super::branch::BranchTree;
 use super::engine::Engine;
 use super::message::{MAX_PAGE_RECORDS, Request};
+use super::replica::Replica;
 use super::storage::{LogId, NewRecord, Read, ReadError};
 use crate::ledger::{Record, Restart};
 use crate::tlog::{Appender, Hash, leaf_hash};
@@ -24,7 +25,8 @@ impl Engine {
     /// Asks for a page of each branch that is not held, of one peer after the other.
     pub(super) fn fetch_branches(&mut self, peer: LogId) {
         let mut wanted = Vec::new();
-        for replica in self.logs.iter().filter(|replica| replica.fork.is_none() && !replica.turned) {
+        let fetched = |replica: &&Replica| replica.fork.is_none() && !replica.turned && self.has_room(replica.log);
+        for replica in self.logs.iter().filter(fetched) {
             for (restart, _) in &replica.restarts {
                 let kept = restart.kept_head().size;
                 let key = (replica.log, kept);
@@ -108,6 +110,7 @@ impl Engine {
                 self.request(peer, Request::Branch { log, kept, from: next, count: MAX_PAGE_RECORDS });
             }
         } else if incoming.edge.root() == end.root {
+            self.spend(log, incoming.bytes);
             self.batch.branches.extend(incoming.records.into_iter().map(|record| (kept, record)));
             self.held_branches.insert(key);
         } else {

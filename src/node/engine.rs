@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::attest::Attest;
 use super::branch::BranchTree;
 use super::branches::Incoming;
+use super::budget::{Budget, Left};
 use super::fetch::Fetches;
 use super::message::{Gossip, HeadUpdate, Request, Response};
 use super::own::{Accepted, Refusal, Unsigned};
@@ -50,6 +51,8 @@ pub struct Config {
     pub request_timeout_ms: u64,
     /// The operator says by name that this node may sign without having heard from any peer.
     pub sign_without_peers: bool,
+    /// What each other party's log may take of the disk.
+    pub budget: Budget,
 }
 
 /// What happens to the node.
@@ -89,6 +92,8 @@ pub enum Input {
         /// What was answered.
         response: Option<Response>,
     },
+    /// Whether the disk has room for more of others' logs; it has until this is said.
+    Room(bool),
     /// Time has passed.
     Tick,
 }
@@ -222,10 +227,13 @@ pub struct Engine {
     pub(super) first_answer_ms: Option<u64>,
     /// Who asked for heads to be cosigned again, in this step.
     pub(super) attests: Vec<Attest>,
+    /// By log: what is left of its budget, since it first used some.
+    pub(super) budgets: BTreeMap<LogId, Left>,
+    pub(super) disk_has_room: bool,
     next_heads_ms: u64,
     next_asked: LogId,
     /// When to look again for who holds what is missing, and how long to wait after that.
-    next_search_ms: u64,
+    pub(super) next_search_ms: u64,
     pub(super) search_wait_ms: u64,
     /// Own log's size up to which others were told.
     pub(super) published: u64,
@@ -283,6 +291,8 @@ impl Engine {
             answered: BTreeSet::new(),
             first_answer_ms: None,
             attests: Vec::new(),
+            budgets: BTreeMap::new(),
+            disk_has_room: true,
             next_heads_ms: 0,
             next_asked: 0,
             next_search_ms: 0,
@@ -307,6 +317,7 @@ impl Engine {
                 self.observe_updates(from, message.heads, read)?;
             }
             Input::Response { id, response } => self.respond(id, response, read)?,
+            Input::Room(has_room) => self.disk_has_room = has_room,
             Input::Tick => self.tick(read)?,
         }
         self.schedule_fetches();
@@ -400,19 +411,6 @@ impl Engine {
             self.fetch_branches(peer);
         }
         Ok(())
-    }
-
-    /// A head is known whose records nobody that is connected is known to hold: all are asked again what they hold, at
-    /// once and then at growing intervals.
-    fn search(&mut self) {
-        if self.passed_ms < self.next_search_ms || !self.misses_a_holder() {
-            return;
-        }
-        self.next_search_ms = self.passed_ms.saturating_add(self.search_wait_ms);
-        self.search_wait_ms = (2 * self.search_wait_ms).min(self.config.head_interval_ms.max(FIRST_SEARCH_MS));
-        for state in self.connected.values_mut() {
-            state.ask_heads = true;
-        }
     }
 
     /// Cosigns and logs the head of every log that has something new to be receipted.

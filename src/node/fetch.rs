@@ -168,12 +168,26 @@ impl Fetches {
 }
 
 impl Engine {
+    /// A head is known whose records nobody that is connected is known to hold: all are asked again what they hold, at
+    /// once and then at growing intervals.
+    pub(super) fn search(&mut self) {
+        if self.passed_ms < self.next_search_ms || !self.misses_a_holder() {
+            return;
+        }
+        self.next_search_ms = self.passed_ms.saturating_add(self.search_wait_ms);
+        self.search_wait_ms = (2 * self.search_wait_ms).min(self.config.head_interval_ms.max(FIRST_SEARCH_MS));
+        for state in self.connected.values_mut() {
+            state.ask_heads = true;
+        }
+    }
+
     /// Asks for what is missing, as far as the limits allow and somebody is there who has it.
     pub(super) fn schedule_fetches(&mut self) {
         for log in 0..self.logs.len() {
             let replica = &self.logs[log];
             let (size, target) = (replica.size(), replica.known_size());
-            if target <= size || replica.fork.is_some() || log >= self.config.treaty.settled_parties() {
+            let stays = replica.fork.is_some() || log >= self.config.treaty.settled_parties();
+            if target <= size || stays || !self.has_room(log) {
                 continue;
             }
             while let Some((from, count)) = self.fetches.next_range(log, size, target) {
@@ -196,6 +210,7 @@ impl Engine {
             let replica = &self.logs[log];
             replica.known_size() > replica.size()
                 && replica.fork.is_none()
+                && self.has_room(log)
                 && !self.fetches.is_fetching(log)
                 && self.who_has(log, replica.size()).is_none()
         })

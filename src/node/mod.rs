@@ -4,6 +4,7 @@ mod amend;
 mod attest;
 mod branch;
 mod branches;
+mod budget;
 mod engine;
 mod fetch;
 mod memory;
@@ -22,6 +23,7 @@ mod storage;
 
 pub use amend::{adoption, load as load_amendments};
 pub use branch::BranchRead;
+pub use budget::{Budget, NoRoom};
 pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size, load_keyring};
 pub use memory::{Memory, note_id};
 pub use own::{Accepted, Refusal};

@@ -66,7 +66,7 @@ impl Engine {
         self.yield_to(log, &head);
         let size = self.logs[log].size();
         let end = update.from.saturating_add(update.records.len() as u64);
-        if update.from <= size && size < end && end == head.checkpoint.size {
+        if update.from <= size && size < end && end == head.checkpoint.size && self.has_room(log) {
             let page =
                 Arrived { peer: from, records: update.records, checkpoint: update.checkpoint, proof: Vec::new() };
             if self.take_page(log, update.from, page, read)? {
@@ -225,6 +225,11 @@ impl Engine {
         let treaty = self.config.treaty.clone();
         let origin = treaty.origin(log);
         let lacks = Request::Records { log, from: size, count: 1 };
+        if self.is_of_other(log, size, &records) {
+            // Whoever gave it has not heard of the certificate yet.
+            self.peer_lacks(peer, &lacks);
+            return Ok(false);
+        }
         let end = size + records.len() as u64;
         let checked = self.logs[log].check(origin, &records);
         // The keys as they are if this page holds: a rotation in it says who signs the head over it.
@@ -273,6 +278,7 @@ impl Engine {
         self.fetches.trust(peer, log);
         let times = page.times.clone();
         self.take_keys(log, rekeyed, to);
+        self.spend(log, records.iter().map(Vec::len).sum());
         let replica = &mut self.logs[log];
         replica.adopt(page, records, &mut self.batch);
         replica.cover(head, &mut self.batch);

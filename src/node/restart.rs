@@ -433,6 +433,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether records that should continue a log are those of a branch that was left.
+    pub(super) fn is_of_other(&self, log: LogId, from: u64, records: &[Vec<u8>]) -> bool {
+        let at = |index: u64| index.checked_sub(from).and_then(|at| records.get(usize::try_from(at).ok()?));
+        let leaves = |restart: &Restart| at(restart.common).is_some_and(|bytes| leaf_hash(bytes) != restart.kept_leaf);
+        self.logs[log].restarts.iter().any(|(restart, _)| leaves(restart))
+    }
+
     /// The place in a page where the certificate with which the log goes on should stand, and something else does.
     pub(super) fn lacks_certificate(&self, log: LogId, from: u64, records: &[Vec<u8>]) -> Option<u64> {
         let at = |index: u64| index.checked_sub(from).and_then(|at| records.get(usize::try_from(at).ok()?));

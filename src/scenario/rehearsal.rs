@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ledger::{Profile, Treaty};
-use crate::node::{Accepted, Batch, Config, Cosigned, Effect, Engine, Input, LogId, Memory, ReadError, Refusal, serve};
+use crate::node::{
+    Accepted, Batch, Budget, Config, Cosigned, Effect, Engine, Input, LogId, Memory, ReadError, Refusal, serve,
+};
 use crate::note::SigningKey;
 
 /// How long a message is under way, in milliseconds.
@@ -66,6 +68,7 @@ impl Rehearsal {
                 request_timeout_ms: 60_000,
                 // Nobody has signed anything before the first step.
                 sign_without_peers: true,
+                budget: Budget::default(),
             };
             let disk = Memory::default();
             nodes.push(Node { engine: Engine::load(config, &disk)?, disk, away: true });

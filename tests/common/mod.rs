@@ -17,7 +17,7 @@ use verbale::ledger::{
 };
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
 use verbale::node::{
-    Accepted, Batch, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
+    Accepted, Batch, Budget, Config, Effect, Engine, Input, LogTiles, Memory, NewRecord, Read, Refusal, serve,
 };
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::{Appender, Checkpoint, Hash, leaf_hash};
@@ -542,6 +542,7 @@ fn node(party: usize, treaty: &Arc<Treaty>, profile: &Arc<Profile>, disk: Memory
         settle_ms: 0,
         request_timeout_ms: 3_000,
         sign_without_peers: true,
+        budget: Budget::default(),
     };
     let engine = Engine::load(config, &disk).unwrap();
     Node { disk, engine, online: true }

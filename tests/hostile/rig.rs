@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use verbale::ledger::{Record, RecordType, Timestamp};
 use verbale::node::message::{Gossip, HeadUpdate, Request};
-use verbale::node::{Config, Effect, Engine, Event, Input, Memory};
+use verbale::node::{Budget, Config, Effect, Engine, Event, Input, Memory};
 use verbale::note::SignedNote;
 use verbale::tlog::{Appender, Checkpoint, Cosignature, Hash, TileWrite, Tiles, consistency_proof, leaf_hash};
 
@@ -13,6 +13,8 @@ use crate::fixture::{Fixture, key};
 
 pub const START_MS: u64 = 1_700_000_000_000;
 pub const INTERVAL_MS: u64 = 5_000;
+/// What each other log may take: far more than the tests of anything else need.
+pub const BUDGET: Budget = Budget { at_once: 1 << 20, a_day: 1 << 20 };
 
 /// The node of party 0.
 pub struct Rig {
@@ -90,6 +92,7 @@ fn load(fixture: &Fixture, disk: &Memory, signs: bool) -> Engine {
         settle_ms: 2_000,
         request_timeout_ms: 3_000,
         sign_without_peers: signs,
+        budget: BUDGET,
     };
     Engine::load(config, disk).unwrap()
 }

@@ -1,6 +1,8 @@
 //! What goes wrong around a node: one clear sentence each, its own exit code, and nothing lost.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use verbale::cli::Code;
@@ -28,29 +30,89 @@ fn alone_a_node_signs_only_if_it_is_told_to_by_name() {
     assert!(text.contains("logged and sent, but not all receipts"), "{text}");
 }
 
+/// A small file system, while it lasts.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn mount(folder: &Path, options: &str) -> bool {
+    let mut command = Command::new("mount");
+    command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder).status().is_ok_and(|status| status.success())
+}
+
+fn configure(ledger: &Ledger, party: usize, text: &str) {
+    let path = ledger.trial.home(party).join("verbale.toml");
+    OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_party_that_fills_the_disks_of_others_stops_nobody() {
+    let mut ledger = Ledger::new(3);
+    let data = ledger.trial.home(0).join("data");
+    fs::create_dir(&data).unwrap();
+    if !mount(&data, "size=160m") {
+        eprintln!("skipped: a small file system cannot be mounted here");
+        return;
+    }
+    let mounted = Mounted(data.clone());
+    configure(&ledger, 0, "disk_reserve_mib = 100\nlog_mib_at_once = 1024\n");
+    configure(&ledger, 1, "log_mib_at_once = 4\nlog_mib_a_day = 1\n");
+    (0..3).for_each(|party| ledger.start(party, &[]));
+    ledger.until_signing();
+    (0..3).for_each(|party| drop(ledger.submit(party, ledger.trial.grant(party)).unwrap()));
+    let not_fetched =
+        |ledger: &Ledger, at: usize| ledger.status(at).and_then(|status| status.logs[2].not_fetched.clone());
+    let mut number = 0;
+    while not_fetched(&ledger, 0).is_none() || not_fetched(&ledger, 1).is_none() {
+        ledger.submit(2, ledger.trial.large_note(2, number)).unwrap();
+        number += 1;
+        assert!(number < 4_000, "the disk is filled to its end");
+    }
+    assert_eq!(
+        (not_fetched(&ledger, 0).as_deref(), not_fetched(&ledger, 1).as_deref()),
+        (Some("disk"), Some("budget"))
+    );
+    // Both say so to people, go on, and log their own notes; the one with room also has those of others.
+    for (at, why) in [(0, "this disk is nearly full"), (1, "it has grown by more than its budget")] {
+        let (code, text) = said(&ledger.run(at, &["status", "--json"]));
+        assert_eq!(code, 0, "{text}");
+        let text = String::from_utf8(ledger.run(at, &["status"]).stdout).unwrap();
+        assert!(text.contains("Nothing more of the log of Party 2 is fetched") && text.contains(why), "{text}");
+    }
+    let accepted = ledger.submit(0, ledger.trial.note(0, 9_000)).unwrap();
+    ledger.until("the other has it", || ledger.status(1).is_some_and(|s| s.logs[0].records > accepted.index));
+    ledger.submit(1, ledger.trial.note(1, 9_001)).unwrap();
+    // With room again, and a budget that was raised, all have everything.
+    assert!(mount(&data, "remount,size=1g"), "no more room");
+    assert_eq!(ledger.stop(1), 0, "{}", ledger.log(1));
+    let config = ledger.trial.home(1).join("verbale.toml");
+    let text = fs::read_to_string(&config).unwrap().replace("log_mib_at_once = 4\n", "log_mib_at_once = 1024\n");
+    fs::write(&config, text).unwrap();
+    ledger.start(1, &[]);
+    ledger.until_signing();
+    ledger.until_settled();
+    assert_eq!((not_fetched(&ledger, 0), not_fetched(&ledger, 1)), (None, None));
+    ledger.nobody_forked();
+    ledger.all_sound();
+    drop(mounted);
+}
+
 #[test]
 fn a_full_disk_stops_the_node_plainly_and_loses_nothing_acknowledged() {
     let mut ledger = Ledger::new(2);
     let data = ledger.trial.home(0).join("data");
     fs::create_dir(&data).unwrap();
-    let mount = |options: &str| {
-        Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&data)
-            .status()
-            .is_ok_and(|s| s.success())
-    };
+    let mount = |options: &str| mount(&data, options);
     if !mount("size=24m") {
         eprintln!("skipped: a small file system cannot be mounted here");
         return;
     }
-    struct Mounted(std::path::PathBuf);
-    impl Drop for Mounted {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-        }
-    }
     let mounted = Mounted(data.clone());
+    configure(&ledger, 0, "disk_reserve_mib = 0\n");
     for party in 0..2 {
         ledger.start(party, &[]);
     }

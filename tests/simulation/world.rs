@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use verbale::ledger::{ForkProof, Restart, Timestamp};
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::node::{
-    Accepted, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step, load_keyring, serve,
+    Accepted, Budget, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step, load_keyring,
+    serve,
 };
 use verbale::note::SignedNote;
 use verbale::tlog::{Checkpoint, Cosignature, Hash, Tiles, consistency_proof, leaf_hash, root_at};
@@ -332,6 +333,8 @@ impl World {
             settle_ms: 2_000,
             request_timeout_ms: 3_000,
             sign_without_peers: it.evil,
+            // So little that nodes run into it, and soon may fetch on.
+            budget: Budget { at_once: 4_000, a_day: 86_400 * 50_000 },
         };
         it.start += 1;
         let engine = Engine::load(config, &it.disk).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use verbale::node::message::{Gossip, HeadUpdate, Request, Response};
-use verbale::node::{Batch, Config, Effect, Engine, Input, Memory, Read, serve};
+use verbale::node::{Batch, Budget, Config, Effect, Engine, Input, Memory, Read, serve};
 use verbale::store::Store;
 use verbale::tlog::{Checkpoint, Hash};
 
@@ -31,6 +31,7 @@ pub fn config(fixture: &Fixture, me: usize) -> Config {
         settle_ms: 0,
         request_timeout_ms: 10_000,
         sign_without_peers: false,
+        budget: Budget::default(),
     }
 }
 

@@ -16,8 +16,10 @@ use crate::daemon::{Daemon, Handle, Settings, StartError, WorkerError};
 use crate::keys::{self, Passphrase};
 use crate::ledger::Job;
 use crate::net::NetError;
-use crate::node::Event;
+use crate::node::{Budget, Event};
 use crate::note::{SigningKey, VerifierKey};
+
+const MIB: u64 = 1 << 20;
 
 /// Run this party's node: keep its log, exchange notes and receipts with the other parties
 #[derive(Debug, clap::Args)]
@@ -86,6 +88,11 @@ fn settings(config: &NodeConfig, sign_without_peers: bool, ctx: &Context) -> Res
         head_interval_ms: config.head_interval_seconds.saturating_mul(1000),
         settle_ms: config.recovery_settle_seconds.saturating_mul(1000),
         sign_without_peers,
+        budget: Budget {
+            at_once: config.log_mib_at_once.saturating_mul(MIB),
+            a_day: config.log_mib_a_day.saturating_mul(MIB),
+        },
+        disk_reserve: config.disk_reserve_mib.saturating_mul(MIB),
     })
 }
 

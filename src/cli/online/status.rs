@@ -46,6 +46,17 @@ pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
         );
         out.line(out.bad(&text));
     }
+    for log in &status.logs {
+        if let Some(why) = &log.not_fetched_text {
+            let text = format!(
+                "Nothing more of the log of {} is fetched for the time being: {why}. {} of its records are not here yet. \
+                 This party's own log goes on.",
+                log.party.name,
+                log.known - log.records
+            );
+            out.line(out.bad(&text));
+        }
+    }
     print_law(ctx)
 }
 
