@@ -54,12 +54,12 @@ fn a_party_that_fills_the_disks_of_others_stops_nobody() {
     let mut ledger = Ledger::new(3);
     let data = ledger.trial.home(0).join("data");
     fs::create_dir(&data).unwrap();
-    if !mount(&data, "size=160m") {
+    if !mount(&data, "size=100m") {
         eprintln!("skipped: a small file system cannot be mounted here");
         return;
     }
     let mounted = Mounted(data.clone());
-    configure(&ledger, 0, "disk_reserve_mib = 100\nlog_mib_at_once = 1024\n");
+    configure(&ledger, 0, "disk_reserve_mib = 60\nlog_mib_at_once = 1024\n");
     configure(&ledger, 1, "log_mib_at_once = 4\nlog_mib_a_day = 1\n");
     (0..3).for_each(|party| ledger.start(party, &[]));
     ledger.until_signing();
