@@ -234,6 +234,11 @@ impl Engine {
         let treaty = self.config.treaty.clone();
         let origin = treaty.origin(log);
         let lacks = Request::Records { log, from: size, count: 1 };
+        if self.is_of_other(log, size, &records) {
+            // Whoever gave it has not heard of the certificate yet.
+            self.peer_lacks(peer, &lacks);
+            return Ok(false);
+        }
         let end = size + records.len() as u64;
         let checked = self.logs[log].check(origin, &records);
         // The keys as they are if this page holds: a rotation in it says who signs the head over it.
