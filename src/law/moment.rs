@@ -10,7 +10,7 @@ use super::docket::{Docket, Earlier, Fact, Place};
 use super::effect::At;
 use super::view::Step;
 use crate::ledger::calendar::{End, Event, Manner, RANGE, end, zone};
-use crate::ledger::profile::{Counting, Ends, Nth, Point, Said, Start, is_date, is_zoned};
+use crate::ledger::profile::{Counting, Ends, Nth, Point, Said, Start, is_zoned};
 use crate::ledger::{Role, Timestamp, Treaty};
 
 /// Something that has happened, and why; or why there is no time.
@@ -35,7 +35,8 @@ pub(super) fn event_of(value: &Value) -> Option<Event> {
         let zoned = text.parse::<jiff::ZonedDateTime>().ok()?;
         return Some(Event::Moment(Timestamp::from_posix(u64::try_from(zoned.timestamp().as_second()).ok()?)));
     }
-    text.parse::<Date>().ok().filter(|_| is_date(text)).map(Event::Day)
+    // Also a day beyond the years that are computed: why there is no time is said where it is counted.
+    text.parse::<Date>().ok().filter(|date| date.to_string() == text).map(Event::Day)
 }
 
 pub(super) fn is_depositary(treaty: &Treaty, party: usize) -> bool {

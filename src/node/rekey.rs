@@ -104,7 +104,7 @@ impl Engine {
     /// Whether a fork's proof cannot be judged yet: a key that signed one of its heads is the log's by its root's word, and
     /// from which record on it is in force, records tell that are still to come. Then one of the heads may be by a key
     /// that had been replaced. They are in doubt until then.
-    pub(super) fn awaits_keys(&mut self, proof: &ForkProof, seen: Option<Place>) -> bool {
+    pub(super) fn waits_for_keys(&mut self, proof: &ForkProof, seen: Option<Place>) -> bool {
         let (log, treaty) = (proof.log(), self.config.treaty.clone());
         for note in proof.carried_keys() {
             // What a proof carries was verified with it.
@@ -112,14 +112,14 @@ impl Engine {
         }
         let history = self.keys.party(log);
         let keys: Vec<_> = proof.signed_by(history).cloned().collect();
-        let awaits = keys.first() != keys.last() && keys.iter().any(|key| history.is_unplaced(key));
-        if awaits {
+        let waits = keys.first() != keys.last() && keys.iter().any(|key| history.is_unplaced(key));
+        if waits {
             let (notes, heads) = (proof.heads(), proof.checkpoints());
             for (note, checkpoint) in [notes.0, notes.1].into_iter().zip(heads) {
                 self.logs[log].doubt(Head { checkpoint: checkpoint.clone(), note: note.clone() }, seen);
             }
         }
-        awaits
+        waits
     }
 
     /// Whether a head is signed with a key of which it is not known from which record on it is in force.

@@ -206,7 +206,7 @@ impl Engine {
             Some(target) if target.checkpoint.size == size && target.checkpoint.root != head.checkpoint.root => {
                 let (a, b, root) = (target.note.clone(), head.note.clone(), head.checkpoint.root);
                 if let Ok(proof) = ForkProof::new(&self.keys, &a, &b, root, Vec::new())
-                    && self.awaits_keys(&proof, from.1)
+                    && self.waits_for_keys(&proof, from.1)
                 {
                     // Whichever it is, the log goes on under the key that its root has put in force last.
                     if self.is_by_unplaced(log, &head) {
@@ -234,11 +234,6 @@ impl Engine {
         let treaty = self.config.treaty.clone();
         let origin = treaty.origin(log);
         let lacks = Request::Records { log, from: size, count: 1 };
-        if self.is_of_other(log, size, &records) {
-            // Whoever gave it has not heard of the certificate yet.
-            self.peer_lacks(peer, &lacks);
-            return Ok(false);
-        }
         let end = size + records.len() as u64;
         let checked = self.logs[log].check(origin, &records);
         // The keys as they are if this page holds: a rotation in it says who signs the head over it.
@@ -314,7 +309,7 @@ impl Engine {
                 RecordType::Evidence => {
                     if let Ok(proof) = ForkProof::parse(record.payload, &self.config.treaty)
                         && !self.is_late_proof(&proof, (log, index), read)?
-                        && !self.awaits_keys(&proof, Some((log, index)))
+                        && !self.waits_for_keys(&proof, Some((log, index)))
                         && self.is_unexplained(&proof, Some((log, index)), read)?
                     {
                         let forked = proof.log();

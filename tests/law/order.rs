@@ -30,17 +30,15 @@ fn history(seed: &[u8]) -> World {
     let steps = seed.len() / 3;
     for (at_step, step) in seed.chunks_exact(3).enumerate() {
         clock += u64::from(step[0]) * 60;
-        let now = Timestamp::from_posix(clock);
         // By its own clock a party's note may be of a time that has not come.
         let at = Timestamp::from_posix(clock + if step[2] % 16 == 3 { 40 * 86_400 } else { 0 }).to_string();
+        // No amendment is dated after the day from which it speaks, nor before the one that it builds on.
+        let issued = Timestamp::from_posix(clock.min(time("2020-01-19T00:00:00Z").posix())).to_string();
         if at_step == steps / 3 {
-            w.amend(vec![accession()], &now.to_string());
+            w.amend(vec![accession()], &issued);
         }
         if at_step == steps * 2 / 3 {
-            w.amend(
-                vec![departure(HU, "2020-01-20T00:00:00Z")],
-                &Timestamp::from_posix(clock.min(time("2020-01-19T00:00:00Z").posix())).to_string(),
-            );
+            w.amend(vec![departure(HU, "2020-01-20T00:00:00Z")], &issued);
         }
         let parties = if at_step < steps / 3 { 6 } else { 7 };
         let party = usize::from(step[1]) % parties;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use verbale::ledger::{ForkProof, Restart, Timestamp};
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::node::{
-    Accepted, Budget, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step, load_keyring,
-    serve,
+    Accepted, Budget, Config, Cosigned, Effect, Engine, Event, Input, LogTiles, Memory, Mode, Read, Step,
 };
+use verbale::node::{load_keyring, serve};
 use verbale::note::SignedNote;
 use verbale::tlog::{Checkpoint, Cosignature, Hash, Tiles, consistency_proof, leaf_hash, root_at};
 
@@ -31,6 +31,7 @@ enum Happening {
 }
 
 /// One running node. An equivocating party has two of them, with the same keys.
+#[derive(Default)]
 pub struct Node {
     pub party: usize,
     pub disk: Memory,
@@ -333,7 +334,7 @@ impl World {
             settle_ms: 2_000,
             request_timeout_ms: 3_000,
             sign_without_peers: it.evil,
-            // So little that nodes run into it, and soon may fetch on.
+            // Nodes run into it, and soon may fetch on.
             budget: Budget { at_once: 4_000, a_day: 86_400 * 50_000 },
         };
         it.start += 1;
@@ -564,12 +565,11 @@ impl World {
         for node in twins {
             self.nodes[node].evil = false;
         }
-        // Power fails at any moment of what follows; disks are not replaced.
         self.nodes.iter_mut().for_each(|node| node.backups.clear());
         self.nodes[other].engine = None;
         self.retired = Some(other);
         self.relink();
-        // It starts again, as an honest node would, and hears from the others what they hold.
+        // It starts again; power fails at any moment of what follows, and disks are not replaced.
         self.nodes[kept].engine = None;
         self.relink();
         self.happen(Happening::Start(kept));
@@ -587,17 +587,6 @@ impl World {
 
 impl Node {
     fn new(party: usize) -> Self {
-        Self {
-            party,
-            disk: Memory::default(),
-            engine: None,
-            backups: Vec::new(),
-            high_water: None,
-            start: 0,
-            connected: BTreeSet::new(),
-            evil: false,
-            miserly: false,
-            skew_ms: 0,
-        }
+        Self { party, ..Self::default() }
     }
 }

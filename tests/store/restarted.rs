@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use verbale::node::{Config, Engine, Read};
+use verbale::node::{Budget, Config, Engine, Read};
 use verbale::store::Store;
 use verbale::store::fsck::fsck;
 
@@ -55,6 +55,7 @@ fn wherever_a_node_stops_while_it_sets_a_branch_aside_its_data_is_whole_and_it_s
             log_keys: vec![key(US, "log")],
             witness_keys: vec![key(US, "witness")],
             high_water: None,
+            budget: Budget::default(),
             head_interval_ms: 5_000,
             settle_ms: 0,
             request_timeout_ms: 3_000,

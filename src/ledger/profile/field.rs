@@ -123,7 +123,7 @@ impl FieldType {
 }
 
 /// A day as `2021-12-18`, in the years of [`Timestamp`].
-pub(crate) fn is_date(text: &str) -> bool {
+fn is_date(text: &str) -> bool {
     text.len() == 10 && Timestamp::parse(&format!("{text}T00:00:00Z")).is_some()
 }
 

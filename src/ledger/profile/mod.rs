@@ -44,8 +44,8 @@ pub use clock::{
 };
 pub use ender::Ender;
 pub use explain::Explained;
+pub(crate) use field::is_zoned;
 pub use field::{Field, FieldType};
-pub(crate) use field::{is_date, is_zoned};
 pub use kind::{Kind, OneOf};
 pub use locate::Fault;
 pub use number::{Numbered, Pattern};
