@@ -1281,7 +1281,7 @@ class Rules:
         self.receipts = {code: time for code, time in receipts.items() if code != self.party}
         if silence["received"]:
             self.receipts[self.party] = silence["received"]
-        self.as_of = silence["as_of"] or max((time for _, time, _ in silence["seen_by"]), default=None)
+        self.as_of = silence["as_of"]
         known = [*self.receipts.values(), *(fact.sent for fact in self.facts)] + ([self.as_of] if self.as_of else [])
         self.known = max(known, default=note.sent)
 
@@ -1553,7 +1553,7 @@ class Rules:
             limited = any(due.get(key) for key in ("before", "within", "window", "simultaneous"))
             out.append("No deadline follows from what this file holds." if limited else "The rule sets no last time.")
         elif self.as_of is None:
-            out.append(f"Deadline: {utc(until)}, as computed. No cosignature says when the log was seen.")
+            out.append(f"Deadline: {utc(until)}, as computed. No quorum says when the log was seen.")
         else:
             apart = for_people(abs(posix(self.as_of) - posix(until)))
             still = f"{apart} after it: no answer was in it." if run else f"{apart} before it: the time had not run."

@@ -249,11 +249,8 @@ fn evidence(bytes: Vec<u8>, args: &Args, context: &Context) -> Result<(), Failur
         }
     };
     let rules = profile.as_ref().and_then(|profile| silence_rules(&evidence, &verdict, &treaty, profile));
-    // A rule is applied where the file names one: without it, the silence is shown and no deadline claimed.
-    let named = verdict.silence.as_ref().is_some_and(|silence| silence.due.is_some());
-    let unmet = rules.as_ref().filter(|_| named).and_then(SilenceRules::against);
     if out.json {
-        let mut value = serde_json::json!({"sound": verdict.is_sound() && unmet.is_none(), "verdict": verdict});
+        let mut value = serde_json::json!({"sound": verdict.is_sound(), "verdict": verdict});
         if let Some(rules) = &rules {
             value["rules"] = serde_json::json!(rules);
         }
@@ -262,8 +259,7 @@ fn evidence(bytes: Vec<u8>, args: &Args, context: &Context) -> Result<(), Failur
         }
         out.value(&value);
     } else {
-        let sound = verdict.is_sound() && unmet.is_none();
-        print(&verdict, sound, (&treaty, profile.as_ref()), rules.as_ref(), &args.witnesses, context);
+        print(&verdict, (&treaty, profile.as_ref()), rules.as_ref(), &args.witnesses, context);
         page.inspect(|page| of_page(*page, context));
     }
     let unseen = args.witnesses.iter().find(|key| verdict.outside.iter().all(|witness| witness.key != **key));
@@ -272,7 +268,7 @@ fn evidence(bytes: Vec<u8>, args: &Args, context: &Context) -> Result<(), Failur
         (None, false, _) => "its receipts do not make the treaty's quorum",
         (None, true, false) => "the note is not in order",
         (None, true, true) if unseen.is_some() => "an outside witness that you named has not cosigned it",
-        (None, true, true) => match verdict.silence.as_ref().and_then(Silence::against).or(unmet) {
+        (None, true, true) => match verdict.silence.as_ref().and_then(Silence::against) {
             Some(against) => against,
             None => return Ok(()),
         },
@@ -299,14 +295,13 @@ fn explain(explanation: &Explanation, treaty: &Treaty, profile: Option<&Profile>
 
 fn print(
     verdict: &Verdict,
-    sound: bool,
     (treaty, profile): (&Treaty, Option<&Profile>),
     rules: Option<&SilenceRules>,
     witnesses: &[VerifierKey],
     context: &Context,
 ) {
     let out = context.out;
-    let head = if sound { out.good("VERIFIED") } else { out.bad("VERIFIED, WITH RESERVATIONS") };
+    let head = if verdict.is_sound() { out.good("VERIFIED") } else { out.bad("VERIFIED, WITH RESERVATIONS") };
     out.line(format!("{head}  {}", out.bold(&treaty.file().title)));
     for sentence in verdict.sentences(treaty, profile) {
         out.line(format!("  {}", shown(&sentence)));

@@ -69,16 +69,6 @@ fn take(docket: &mut Docket, log: usize, text: &str) {
 }
 
 impl SilenceRules {
-    /// Why nothing was missed by the rules; `None` if the time of one had run when the log was last seen.
-    pub fn against(&self) -> Option<&'static str> {
-        let ran = |item: &Item| item.until.zip(self.as_of).is_some_and(|(until, as_of)| until < as_of);
-        match self.items.iter().any(ran) {
-            true => None,
-            false if self.items.is_empty() => Some("the profile has no such rule by which an answer was owed"),
-            false => Some("no deadline had passed when the log was last seen"),
-        }
-    }
-
     fn tell(&mut self, silence: &Silence, docket: &Docket) {
         let name = |code: &str| docket.treaty().find(code).map_or(code, |at| docket.name(at)).to_owned();
         let party = name(&silence.party);

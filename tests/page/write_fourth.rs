@@ -236,7 +236,22 @@ fn proof(ledger: &mut Ledger, index: u64, hours: u64, due: Option<&str>) -> Vec<
 
 pub fn golden() -> Vec<Golden> {
     let mut out = Vec::new();
-    let mut put = |name: &str, words, bytes| put(&mut out, &format!("deadline/{name}"), "sound", words, bytes);
+    // What has an answer, or nobody's word, is no proof that there was none.
+    let reserved = [
+        "seen-by-nobody",
+        "answered-with-no",
+        "answered-late",
+        "answered-and-ended",
+        "informed",
+        "ended",
+        "ended-by-others",
+        "taken-back",
+        "once-more",
+    ];
+    let mut put = |name: &str, words, bytes| {
+        let outcome = if reserved.contains(&name) { "reserved" } else { "sound" };
+        put(&mut out, &format!("deadline/{name}"), outcome, words, bytes);
+    };
 
     let mut silent = ledger();
     let index = request(&mut silent, 2);
@@ -259,7 +274,7 @@ pub fn golden() -> Vec<Golden> {
         let part = e.silence.as_mut().unwrap();
         part.head = common::bend::with_lines(&part.head, |at| at == 0);
     });
-    put("seen-by-nobody", "No cosignature says when the log was seen", few);
+    put("seen-by-nobody", "No quorum says when the log was seen", few);
 
     // Canada says something: that it agrees to nothing, then that it agrees, and then that all is off.
     let mut answered = ledger();

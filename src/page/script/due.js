@@ -48,7 +48,7 @@ class Count {
     this.receipts = new Map(verdict.receipts.map((receipt) => [find(treaty, receipt.party), receipt.time]));
     this.receipts.delete(this.party);
     if (silence.received !== null) this.receipts.set(this.party, silence.received);
-    this.asOf = silence.as_of ?? latest(silence.seen_by.map((seen) => seen.time));
+    this.asOf = silence.as_of;
     this.known = latest([...this.receipts.values(), this.asOf, ...this.facts.map((fact) => fact.sent)]) ?? verdict.logged;
   }
 
@@ -377,7 +377,7 @@ class Count {
       else if (item.state === "no-time") out.push(item.text);
       else out.push(limited ? "No deadline follows from what this file holds." : "The rule sets no last time.");
     } else if (this.asOf === null) {
-      out.push(`Deadline: ${utc(until)}, as computed. No cosignature says when the log was seen.`);
+      out.push(`Deadline: ${utc(until)}, as computed. No quorum says when the log was seen.`);
     } else if (!hasRun) {
       const left = lengthOf(posix(until) - posix(this.asOf));
       out.push(`Deadline: ${utc(until)}, as computed. This file shows the log as of ${utc(this.asOf)}, ${left} before it: the time had not run.`);
