@@ -91,7 +91,7 @@ mod tests {
             let mut under_way = std::collections::VecDeque::new();
             let mut next = 0u64;
             for number in 0..1000u64 {
-                under_way.push_back(crew.give(move || (0..number % 97).fold(number, |sum, n| sum ^ (n & 0))));
+                under_way.push_back(crew.give(move || (0..2 * (number % 97)).fold(number, |sum, _| !sum)));
                 while under_way.len() > crew.most() {
                     assert_eq!(under_way.pop_front().unwrap().take(), next);
                     next += 1;

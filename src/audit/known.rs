@@ -68,11 +68,12 @@ mod tests {
             let witness = key(party, "witness", KeyType::Cosignature);
             text += &format!(
                 "[[party]]\ncode = \"{party}\"\nname = \"{party}\"\nroles = [\"state-party\"]\nroot = \"{}\"\nlog = \"{}\"\n\
-                 witness = \"{}\"\npeer = \"{}\"\naddresses = []\n",
+                 witness = \"{}\"\npeer = \"12D3KooWTriedOut{}{}\"\naddresses = []\n",
                 root.public(),
                 log.public(),
                 witness.public(),
-                format!("12D3KooWTriedOut{}{}", "x".repeat(28), if party == "AA" { "11" } else { "22" })
+                "x".repeat(28),
+                if party == "AA" { "11" } else { "22" }
             );
         }
         Treaty::parse(text.as_bytes()).unwrap()

@@ -213,7 +213,11 @@ impl Layout<'_> {
         }
         layout.list("", report);
         for name in std::mem::take(&mut layout.due) {
-            report.file_fault(&name, "this file", "none", "Without it the export is not whole.");
+            let means = match name.starts_with(LOGS) {
+                true => "Without it the export is not whole, and nothing of this log was looked at.",
+                false => "Without it the export is not whole.",
+            };
+            report.file_fault(&name, "this file", "none", means);
         }
         layout.total
     }

@@ -63,7 +63,7 @@ impl Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.decoder.read(buffer)?;
+        let length = self.decoder.read(buffer).map_err(|e| bad(format!("the archive is cut off or damaged ({e})")))?;
         self.out += length as u64;
         let most = self.decoder.get_ref().get_ref().read.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES);
         if self.out > most.min(MAX_ARCHIVE_BYTES) {
@@ -108,7 +108,10 @@ impl Lane {
             return Ok(block);
         }
         let mut block = [0; BLOCK];
-        self.stream.read_exact(&mut block).map_err(|e| bad(format!("it is cut off or damaged: {e}")))?;
+        self.stream.read_exact(&mut block).map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => bad("the archive is cut off"),
+            _ => e,
+        })?;
         Ok(block)
     }
 
