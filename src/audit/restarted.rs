@@ -21,11 +21,14 @@ use crate::tlog::{CompactRange, Hash, Tiles, leaf_hash, subtrees};
 /// Roots of a log or of a branch, by size.
 type Roots = BTreeMap<u64, Hash>;
 
+/// Takes a file of the export: its name and a piece of it.
+pub(super) type Put<'a> = dyn FnMut(&str, &[u8]) -> Result<(), ExportError> + 'a;
+
 /// Writes the branches of a log that are held, below a folder. How many there are.
 pub(super) fn write_branches(
     (read, treaty): (&dyn Read, &Treaty),
     log: usize,
-    put: &mut dyn FnMut(&str, &[u8]) -> Result<(), ExportError>,
+    put: &mut Put<'_>,
 ) -> Result<(), ExportError> {
     let fail = |source| ExportError::Io { path: Path::new(&treaty.party(log).code).to_owned(), source };
     let certificates = read.restarts(log)?;

@@ -126,10 +126,7 @@ impl ForkProof {
         mut receipted: Option<&mut dyn FnMut(u64) -> Result<bool, E>>,
     ) -> Result<bool, E> {
         for (note, head) in [&self.smaller, &self.larger].into_iter().zip(&self.checkpoints) {
-            let at = match &mut receipted {
-                Some(receipted) => Some(&mut **receipted as &mut dyn FnMut(u64) -> Result<bool, E>),
-                None => None,
-            };
+            let at = receipted.as_mut().map(|receipted| &mut **receipted as &mut dyn FnMut(u64) -> Result<bool, E>);
             if history.is_late(signer(note, head.size, history).ok(), at)? {
                 return Ok(true);
             }
