@@ -1127,7 +1127,9 @@ def judge(record, history, treaty, profile, place, ids=None):
         marks.append("observer")
     if treaty.former(code, len(treaty.chain), max(record.time, clock)):
         marks.append("former-party")
-    known = treaty.codes[:treaty.chain[number - 1][2] if number else treaty.base()]
+    # Of an amendment that is missing nothing is known.
+    held = treaty.chain[:number]
+    known = treaty.codes[:held[-1][2] if held else treaty.base()]
     marks += ["unknown-addressee" for to in value["to"] if to != "*" and to not in known]
     kind = profile["kind"].get(value["kind"])
     if kind is None:

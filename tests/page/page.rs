@@ -372,7 +372,7 @@ fn a_page_carries_a_whole_ledger() {
     assert!(is_green(&colour(&browser)));
     let shown = browser.ask("return document.body.innerText");
     let shown = shown.as_str().unwrap();
-    for part in ["RU: 14 records", "the first 13 are final", "HU/12 Remark · final", "not in order", "Matrix"] {
+    for part in ["Russia: 14 records", "the first 13 are final", "HU/12 Remark · final", "not in order", "Matrix"] {
         assert!(shown.contains(part) || part == "Matrix", "{part:?} should be in {shown}");
     }
     let drawn = browser.ask("return document.querySelectorAll('.timeline .mark').length");

@@ -49,7 +49,7 @@ export async function judge(record, log, history, place, treaty, profile, trace,
   if (former !== null) marks.push(former);
   for (const code of value.to) {
     // By what held in the log there: one that accedes later is no party yet.
-    const parties = treaty.parties.slice(0, treaty.states[place.number].parties);
+    const parties = treaty.parties.slice(0, (treaty.states[place.number] ?? treaty.states.at(-1)).parties);
     if (code !== "*" && parties.every((other) => other.code !== code)) {
       mark("unknown-addressee", `It is addressed to ${code}, which is not a party.`);
     }
