@@ -121,7 +121,9 @@ fn both_verifiers_say_the_same_of_silence_and_take_nothing_bent() {
         paths.push(desk.put(&format!("bent-{bit}.tlog-proof"), &bytes));
         expected.push(json!(false));
     }
-    for (path, (theirs, ours)) in paths.iter().zip(desk.ask(&paths).into_iter().zip(expected)) {
+    for (path, (mut theirs, ours)) in paths.iter().zip(desk.ask(&paths).into_iter().zip(expected)) {
+        // What the profile makes of it is compared word for word on the golden files.
+        theirs.as_object_mut().unwrap().remove("rules");
         if ours == false {
             assert_eq!(theirs["verified"], false, "{}", path.display());
         } else {
