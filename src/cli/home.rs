@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Code, Context, Failure, NodeConfig, files};
 use crate::keys::{self, Public, PublicKey};
 use crate::ledger::{
-    MAX_AMENDMENTS, MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Party, Profile, Treaty, is_ledger_name, is_party_code,
+    MAX_AMENDMENTS, MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Party, Profile, ProfileError, Treaty, is_ledger_name,
+    is_party_code,
 };
 use crate::note::MAX_NOTE_BYTES;
 use crate::tlog::Hash;
@@ -32,10 +33,19 @@ pub fn read_treaty(path: &Path) -> Result<Treaty, Failure> {
         .map_err(|e| Failure::new(Code::Input, format!("{}: {e}", path.display())))
 }
 
-/// Reads and checks a profile, and the SHA-256 of its file.
+/// Reads a profile under which something may have been signed, and the SHA-256 of its file.
 pub fn read_profile(path: &Path) -> Result<(Profile, Hash), Failure> {
+    opened(path, Profile::parse)
+}
+
+/// Reads a profile that its author still can mend, with the SHA-256 of its file: it must not contradict itself.
+pub fn check_profile(path: &Path) -> Result<(Profile, Hash), Failure> {
+    opened(path, Profile::check)
+}
+
+fn opened(path: &Path, read: fn(&[u8]) -> Result<Profile, ProfileError>) -> Result<(Profile, Hash), Failure> {
     let bytes = files::read(path, MAX_PROFILE_BYTES)?;
-    let profile = Profile::parse(&bytes).map_err(|e| Failure::new(Code::Input, format!("{}: {e}", path.display())))?;
+    let profile = read(&bytes).map_err(|e| Failure::new(Code::Input, format!("{}: {e}", path.display())))?;
     Ok((profile, Hash::digest(&bytes)))
 }
 

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 pub use address::check_address;
 pub use config::{LogFormat, NodeConfig};
 pub use failure::{Code, Failure};
-pub use home::{Identity, entry, read_profile, read_treaty};
+pub use home::{Identity, check_profile, entry, read_profile, read_treaty};
 pub use output::Output;
 pub use public_config::{OutsideWitness, PublicConfig, WitnessedLog};
 

@@ -9,7 +9,7 @@ use super::fixture::{profile, treaty};
 const HEAD: &str = "version = 1\ntitle = \"T\"\nacknowledgement = \"ack\"\n[kind.ack]\ntitle = \"A\"\n";
 
 fn faults(rest: &str) -> Vec<String> {
-    match Profile::parse(format!("{HEAD}{rest}").as_bytes()) {
+    match Profile::check(format!("{HEAD}{rest}").as_bytes()) {
         Ok(_) => Vec::new(),
         Err(ProfileError::Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
         Err(error) => panic!("{error}"),
@@ -86,7 +86,7 @@ fn all_faults_are_told_at_once_in_the_files_order() {
     let lines = found.iter().map(|fault| fault.split(':').next().unwrap());
     assert_eq!(lines.collect::<Vec<_>>(), ["line 8", "line 9", "line 12"]);
     // What reads as something else is told by the reader, with its line.
-    let error = Profile::parse(format!("{HEAD}[kind.a]\ntitle = \"A\"\nto = [\"somebody\"]\n").as_bytes()).unwrap_err();
+    let error = Profile::check(format!("{HEAD}[kind.a]\ntitle = \"A\"\nto = [\"somebody\"]\n").as_bytes()).unwrap_err();
     assert!(error.to_string().contains("line 8") && error.to_string().contains("`somebody` says nobody"), "{error}");
 }
 

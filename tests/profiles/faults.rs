@@ -1,14 +1,52 @@
 //! What a profile may not say: each fault is refused with its line and the reason, and what is nearest to it is taken.
 
+use std::sync::Arc;
+
+use verbale::law::{Docket, Query};
+use verbale::ledger::Timestamp;
 use verbale::ledger::profile::{Count, Profile, ProfileError};
+
+use super::{OPEN_SKIES, treaty};
 
 /// Five lines: what is tried begins at line 6.
 const HEAD: &str = "version = 1\ntitle = \"T\"\nacknowledgement = \"ack\"\n[kind.ack]\ntitle = \"Ack\"\n";
 
 fn told(rest: &str) -> String {
-    match Profile::parse(format!("{HEAD}{rest}").as_bytes()) {
+    let text = format!("{HEAD}{rest}");
+    match Profile::check(text.as_bytes()) {
         Ok(_) => String::new(),
-        Err(error) => error.to_string(),
+        Err(error) => {
+            is_read_all_the_same(&text, &error);
+            error.to_string()
+        }
+    }
+}
+
+/// What contradicts itself is a fault of its author. What was signed under it is still read and counted, by this version and
+/// by later ones, unless it cannot be: it is over a limit, names an unknown time zone, or has what is no schema.
+fn is_read_all_the_same(text: &str, error: &ProfileError) {
+    let ProfileError::Faults(faults) = error else { return };
+    let limits = [
+        "is not an IANA time zone",
+        "nested more than 4 deep",
+        "JSON Schema",
+        "a `schema` here has no",
+        "there are at most",
+        "it has over",
+    ];
+    if faults.iter().any(|fault| limits.iter().any(|limit| fault.what.contains(limit))) {
+        return assert!(Profile::parse(text.as_bytes()).is_err(), "{text}");
+    }
+    let profile = Profile::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}\nis not read: {error}"));
+    for kind in profile.kind.keys() {
+        assert!(profile.explain(kind).is_some() && profile.schema(kind).is_some(), "{text}");
+    }
+    let docket = Docket::new(Arc::new(treaty(OPEN_SKIES)), Arc::new(profile));
+    for time in [0, 1_800_000_000, u64::MAX] {
+        let as_of = Timestamp::from_posix(time);
+        docket.items(as_of, &Query::default());
+        docket.effects(as_of, None);
+        docket.quotas(1992, as_of);
     }
 }
 
@@ -207,7 +245,7 @@ fn titles_are_words_on_one_line() {
             8,
             "not one line of words",
         );
-        let head = Profile::parse(HEAD.replace("\"T\"", empty).as_bytes()).unwrap_err().to_string();
+        let head = Profile::check(HEAD.replace("\"T\"", empty).as_bytes()).unwrap_err().to_string();
         assert!(head.starts_with("line 2: ") && head.contains(why), "{head}");
     }
     let same = "[kind.a]\ntitle = \"ACK\"\n";
@@ -336,17 +374,17 @@ fn quota_is_for_who_may_and_nobody_counts_twice() {
 fn what_is_no_text_or_nested_too_deep_is_refused_with_its_line() {
     let mut bytes = HEAD.as_bytes().to_vec();
     bytes.extend(b"[kind.a]\ntitle = \"\xff\"\n");
-    let error = Profile::parse(&bytes).unwrap_err().to_string();
+    let error = Profile::check(&bytes).unwrap_err().to_string();
     assert!(error.starts_with("line 7: ") && error.contains("UTF-8"), "{error}");
     for (open, close) in [("[", "]"), ("{ a = ", "}")] {
         let deep = format!("{HEAD}[kind.a]\ntitle = \"A\"\nschema = {}1{}\n", open.repeat(500), close.repeat(500));
-        let error = Profile::parse(deep.as_bytes()).unwrap_err();
+        let error = Profile::check(deep.as_bytes()).unwrap_err();
         assert!(error.to_string().len() < 200, "{error}");
         assert!(!matches!(error, ProfileError::Faults(_)) && error.to_string().contains("line 8"), "{error}");
     }
     let dotted = format!("{HEAD}[kind.a]\ntitle = \"A\"\nschema.{} = 1\n", "a.".repeat(500).trim_end_matches('.'));
-    let error = Profile::parse(dotted.as_bytes()).unwrap_err().to_string();
+    let error = Profile::check(dotted.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("line 8"), "{error}");
-    let later = Profile::parse(HEAD.replace("version = 1", "\nversion = 2").as_bytes()).unwrap_err().to_string();
+    let later = Profile::check(HEAD.replace("version = 1", "\nversion = 2").as_bytes()).unwrap_err().to_string();
     assert!(later.starts_with("line 2: `version` 2 is not known"), "{later}");
 }

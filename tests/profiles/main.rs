@@ -51,7 +51,7 @@ fn folder() -> PathBuf {
 
 fn profile(name: &str) -> Profile {
     let path = folder().join("config").join(name).join("profile.toml");
-    Profile::parse(&std::fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    Profile::check(&std::fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn examples(name: &str) -> Map<String, Value> {
@@ -365,9 +365,9 @@ fn the_page_for_authors_is_true() {
         of.unwrap_or_else(|| panic!("the page shows no {with}"))
     };
     let first = starting("version = 1\n");
-    assert!(Profile::parse(first.as_bytes()).is_ok());
+    assert!(Profile::check(first.as_bytes()).is_ok());
     let wrong = first.replace("answer = [\"inspection-reply\"]", "answer = [\"inspection-replay\"]");
-    let fault = Profile::parse(wrong.as_bytes()).unwrap_err().to_string();
+    let fault = Profile::check(wrong.as_bytes()).unwrap_err().to_string();
     assert!(page.contains(&format!("profile.toml, {fault}\n")), "{fault}");
 
     // Whatever else the page shows fits into one profile.
@@ -385,19 +385,19 @@ fn the_page_for_authors_is_true() {
         starting("[message]\n"),
         starting("[[periodic]]\n"),
     );
-    Profile::parse(whole.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{whole}"));
+    Profile::check(whole.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{whole}"));
 
     // What ends a rule, and a window that shuts.
     let ended = starting("ended_by = [").trim().to_owned();
     let ended = first.replace("within = \"24 hours\"", &format!("within = \"24 hours\"\n{ended}"))
         + "[kind.refusal]\ntitle = \"Refusal\"\n[kind.cancellation]\ntitle = \"Cancellation\"\n";
-    Profile::parse(ended.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{ended}"));
+    Profile::check(ended.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{ended}"));
     let shut = format!(
         "{first}[kind.conference-request]\ntitle = \"Request for a conference\"\n[[kind.conference-request.due]]\n\
          id = \"conference\"\ntitle = \"Conference\"\nby = [\"any depositary\"]\nanswer = [\"acknowledgement\"]\n\
          start = \"sent\"\nwindow = [\"30 days\", \"1 month\"]\n"
     );
-    let fault = Profile::parse(shut.as_bytes()).unwrap_err().to_string();
+    let fault = Profile::check(shut.as_bytes()).unwrap_err().to_string();
     assert!(page.contains(&format!("    error: profile.toml, {fault}\n")), "{fault}");
 
     // Quoted sentences, where the page has not cut them short.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::super::{Code, Context, Failure, display, files, read_profile};
+use super::super::{Code, Context, Failure, check_profile, display, files};
 use super::add_party::check_party;
 use crate::ledger::{MAX_TREATY_BYTES, Party, Treaty, TreatyError, TreatyFile};
 use crate::tlog::PolicyError;
@@ -32,7 +32,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         file_faults(&text).into_iter().map(|fault| format!("{}, {fault}", path.display())).collect();
     let treaty = Treaty::parse(text.as_bytes()).ok();
     let mut strangers = BTreeMap::new();
-    match read_profile(&profile) {
+    match check_profile(&profile) {
         Err(failure) => faults.push(by_line(&profile, &failure.message)),
         Ok((read, hash)) => {
             strangers = treaty.as_ref().map_or(BTreeMap::new(), |treaty| read.strangers(treaty));
@@ -57,7 +57,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 
 /// A profile by itself, as somebody writes it.
 fn alone(path: &Path, context: &Context) -> Result<(), Failure> {
-    let (profile, hash) = read_profile(path).map_err(|failure| {
+    let (profile, hash) = check_profile(path).map_err(|failure| {
         let message = by_line(path, &failure.message);
         Failure { message, ..failure }
     })?;

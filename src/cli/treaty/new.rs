@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::super::{Code, Context, Failure, files, read_profile};
+use super::super::{Code, Context, Failure, check_profile, files};
 use super::quorum;
 use crate::ledger::{MAX_PROFILE_BYTES, canon, is_ledger_name};
 
@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     if !(1..=200).contains(&args.title.len()) || canon::check_plain(&args.title).is_err() {
         return Err(fail("the treaty's title is empty, longer than 200 bytes, or has invisible characters"));
     }
-    let (_, hash) = read_profile(&args.profile)?;
+    let (_, hash) = check_profile(&args.profile)?;
     let quorum = match &args.quorum {
         None => quorum::default(&[]),
         Some(text) if Path::new(text).is_file() => files::read_text(Path::new(text), MAX_QUORUM_BYTES)?,

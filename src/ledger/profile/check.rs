@@ -1,18 +1,19 @@
-//! A profile that contradicts itself is refused, with all its faults at once.
+//! What contradicts itself in a profile: its author is told all of it at once. It may become stricter from one version of
+//! the program to the next, and so nobody is refused by it who reads what was signed under a profile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::Profile;
 use super::address::{Address, Who};
 use super::clock::{Point, Reading};
-use super::field::{Field, FieldType, MAX_NESTING};
+use super::field::{Field, FieldType};
 use super::kind::Kind;
 use super::locate::Way;
 use super::number::Pattern;
 use super::start::Start;
 use super::window::{Bounds, Shut};
-use super::{MAX_PROFILE_ITEMS, Profile};
 use crate::ledger::notification::is_kind_name;
 use crate::ledger::treaty::is_party_code;
 
@@ -47,10 +48,6 @@ pub(super) fn contradictions(profile: &Profile) -> Vec<(Way, String)> {
     let (rests_on, windows) = (BTreeSet::new(), BTreeMap::new());
     let mut check = Check { profile, faults: Vec::new(), rests_on, windows, after };
     check.head();
-    if profile.kind.len() > MAX_PROFILE_ITEMS {
-        // What follows compares kinds with kinds.
-        return check.faults;
-    }
     for (name, kind) in &profile.kind {
         check.kind(name, kind);
         check.rules(name, kind);
@@ -75,14 +72,6 @@ impl Check<'_> {
             self.fault(way(&["acknowledgement"]), what);
         }
         self.words(&profile.title, way(&["title"]), "the profile's `title`");
-        self.zone(&profile.zone, way(&["zone"]), "the profile");
-        let count = profile.kind.len().max(profile.group.len()).max(profile.periodic.len());
-        if count > MAX_PROFILE_ITEMS {
-            self.fault(
-                way(&["kind"]),
-                format!("there are at most {MAX_PROFILE_ITEMS} kinds, groups and periodic rules"),
-            );
-        }
         for (name, group) in &profile.group {
             let here = || way(&["group", name, "members"]);
             if !is_kind_name(name) {
@@ -150,7 +139,7 @@ impl Check<'_> {
         if let Some(field) = &kind.behalf {
             self.party_field(kind, field, here("behalf"), &format!("kind `{name}`: `behalf`"));
         }
-        self.fields(&format!("kind `{name}`"), &kind.fields, &way(&["kind", name, "field"]), 1);
+        self.fields(&format!("kind `{name}`"), &kind.fields, &way(&["kind", name, "field"]));
         for (key, addresses) in [("from", &kind.from), ("to", &kind.to), ("must_reach", &kind.must_reach)] {
             for (at, address) in addresses.iter().enumerate() {
                 let here = way(&["kind", name, key, &at.to_string()]);
@@ -171,7 +160,7 @@ impl Check<'_> {
         }
     }
 
-    fn fields(&mut self, owner: &str, fields: &[Field], here: &[String], depth: usize) {
+    fn fields(&mut self, owner: &str, fields: &[Field], here: &[String]) {
         for (at, field) in fields.iter().enumerate() {
             let place = [here, &way(&[&at.to_string()])].concat();
             let name = &field.name;
@@ -207,11 +196,7 @@ impl Check<'_> {
             if field.at_most.is_some() && !field.repeatable && field.kind != FieldType::List {
                 fault("has `at_most`, and is neither repeatable nor a list");
             }
-            if depth > MAX_NESTING {
-                fault("is nested more than 4 deep");
-                return;
-            }
-            self.fields(owner, &field.fields, &[&place[..], &way(&["field"])].concat(), depth + 1);
+            self.fields(owner, &field.fields, &[&place[..], &way(&["field"])].concat());
         }
     }
 
@@ -221,12 +206,6 @@ impl Check<'_> {
             self.fault(here, format!("{what} is empty"));
         } else if text.contains(char::is_control) {
             self.fault(here, format!("{what} is not one line: it has a line break, or another control character"));
-        }
-    }
-
-    pub fn zone(&mut self, zone: &Option<String>, here: Way, owner: &str) {
-        if let Some(zone) = zone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
-            self.fault(here, format!("{owner}: `{zone}` is not an IANA time zone, as `Europe/Vienna` or `UTC`"));
         }
     }
 
@@ -378,9 +357,8 @@ impl Check<'_> {
             }
             let says = reading.start.is_some() || reading.counting.is_some() || reading.ends.is_some();
             if !says && reading.length.is_none() && reading.zone.is_none() {
-                self.fault(here.clone(), format!("{what}: it does not say what it counts in another way"));
+                self.fault(here, format!("{what}: it does not say what it counts in another way"));
             }
-            self.zone(&reading.zone, here, &what);
         }
     }
 

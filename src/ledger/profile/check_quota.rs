@@ -41,7 +41,6 @@ impl Check<'_> {
                 self.fault(here("answer"), format!("{what}: it names no kind that answers it"));
             }
             self.answers(&rule.answer, here("answer"), &what);
-            self.zone(&rule.zone, here("zone"), &what);
             if rule.holders && profile.quota.as_ref().is_none_or(|quota| quota.allocation.is_none()) {
                 let text = format!("{what}: `holders`, but no `quota.allocation` says who holds active quota");
                 self.fault(here("holders"), text);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Address;
 use super::address::Who;
 use super::check::{Check, way};
 use super::clock::{Due, Effect, Ends, Point, Reading};
@@ -10,7 +11,6 @@ use super::kind::Kind;
 use super::locate::Way;
 use super::start::Start;
 use super::window::Bounds;
-use super::{Address, MAX_PROFILE_ITEMS};
 use crate::ledger::notification::is_kind_name;
 use crate::ledger::treaty::Role;
 
@@ -29,9 +29,6 @@ impl Check<'_> {
             } else if !ids.insert(id) {
                 self.fault(here, format!("kind `{name}`: two rules have the id `{id}`"));
             }
-        }
-        if kind.due.len() + kind.effect.len() > MAX_PROFILE_ITEMS {
-            self.fault(way(&["kind", name]), format!("kind `{name}`: it has over {MAX_PROFILE_ITEMS} rules"));
         }
         for (at, due) in kind.due.iter().enumerate() {
             let what = format!("kind `{name}`, rule `{}`", due.id);
@@ -71,7 +68,6 @@ impl Check<'_> {
         self.start(kind, &due.start, &due.optional, at("start"), what);
         self.conditions(kind, &due.when, at("when"), what);
         self.readings(kind, &due.disputed, &due.optional, due.has_length(), &at("disputed"), what);
-        self.zone(&due.zone, at("zone"), what);
         self.answers(&due.answer, at("answer"), what);
         self.answerable((name, kind), due, &at, what);
         self.enders(&due.ended_by, &[(name, kind)], at("ended_by"), what);
@@ -287,7 +283,6 @@ impl Check<'_> {
         self.start(kind, &effect.start, &effect.optional, at("start"), what);
         self.conditions(kind, &effect.when, at("when"), what);
         self.readings(kind, &effect.disputed, &effect.optional, effect.after.is_some(), &at("disputed"), what);
-        self.zone(&effect.zone, at("zone"), what);
         if let Some(field) = &effect.claimed {
             self.event_field(kind, field, at("claimed"), what);
         }

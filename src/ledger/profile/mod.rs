@@ -9,7 +9,8 @@
 //! - `ender`: what ends it, from whom
 //! - `quota`: groups of parties, and what is counted by year
 //! - `order`: what a note's addressees, sender, signatures and references have to be
-//! - `check`, `check_rules`, `check_quota`: a profile that contradicts itself
+//! - `limits`: what a profile has to keep to so that it can be read at all
+//! - `check`, `check_rules`, `check_quota`: a profile that contradicts itself, as its author is told
 //! - `window`: whether there is time between two bounds, from whatever day they are counted
 //! - `number`: how messages are numbered
 //! - `explain`: a kind in plain sentences
@@ -25,6 +26,7 @@ mod ender;
 mod explain;
 mod field;
 mod kind;
+mod limits;
 mod locate;
 mod number;
 mod order;
@@ -70,12 +72,12 @@ pub enum ProfileError {
     /// Not TOML, or with unknown or missing fields; the message has line and column.
     #[error("{0}")]
     Toml(String),
-    /// It contradicts itself: every fault, with its line.
+    /// It is over a limit, or (for its author) contradicts itself: every fault, with its line.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
 }
 
-/// A checked profile.
+/// A profile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -111,8 +113,27 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads and checks a profile.
+    /// Reads a profile, as it is read wherever something was signed under it: it is refused only if it cannot be read or
+    /// counted with. What contradicts itself in it is for its author: [`Self::check`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ProfileError> {
+        let (text, mut profile) = Self::open(bytes)?;
+        let faults = profile.compile();
+        if faults.is_empty() { Ok(profile) } else { Err(ProfileError::Faults(locate::locate(text, faults))) }
+    }
+
+    /// Reads a profile before parties agree on it: whatever contradicts itself in it is told, at most a hundred faults.
+    /// That may become stricter with each version of the program.
+    pub fn check(bytes: &[u8]) -> Result<Self, ProfileError> {
+        let (text, mut profile) = Self::open(bytes)?;
+        let mut faults = check::contradictions(&profile);
+        if faults.is_empty() {
+            faults = profile.compile();
+        }
+        if faults.is_empty() { Ok(profile) } else { Err(ProfileError::Faults(locate::locate(text, faults))) }
+    }
+
+    /// The text and what it says, within all limits; the schemas are not ready yet.
+    fn open(bytes: &[u8]) -> Result<(&str, Self), ProfileError> {
         if bytes.len() > MAX_PROFILE_BYTES {
             return Err(ProfileError::TooLong);
         }
@@ -121,17 +142,15 @@ impl Profile {
             let what = "here is a byte that is not UTF-8 text: save the file as UTF-8".to_owned();
             ProfileError::Faults(vec![locate::at(&String::from_utf8_lossy(good), good.len(), what)])
         })?;
-        let mut profile: Self =
-            toml::from_str(text).map_err(|error| ProfileError::Toml(locate::sentence(text, &error)))?;
-        if profile.version != 1 {
-            let what = format!("`version` {} is not known: this program reads version 1", profile.version);
-            return Err(ProfileError::Faults(locate::locate(text, vec![(check::way(&["version"]), what)])));
-        }
-        let mut faults = check::contradictions(&profile);
-        if faults.is_empty() {
-            faults = profile.compile();
-        }
-        if faults.is_empty() { Ok(profile) } else { Err(ProfileError::Faults(locate::locate(text, faults))) }
+        let profile: Self = toml::from_str(text).map_err(|error| ProfileError::Toml(locate::sentence(text, &error)))?;
+        let faults = match profile.version {
+            1 => limits::exceeded(&profile),
+            other => {
+                let what = format!("`version` {other} is not known: this program reads version 1");
+                vec![(check::way(&["version"]), what)]
+            }
+        };
+        if faults.is_empty() { Ok((text, profile)) } else { Err(ProfileError::Faults(locate::locate(text, faults))) }
     }
 
     /// Makes the schemas of the kinds ready; says which are none.
