@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use verbale::law::{Docket, Query, Seen};
+use verbale::law::{Docket, Filing, Query, Seen};
 use verbale::ledger::profile::Profile;
 use verbale::ledger::{NoteId, Notification, Record, RecordType, Reference, Timestamp, Treaty};
 use verbale::note::{KeyType, SignedNote, SigningKey};
-use verbale::tlog::Hash;
+use verbale::tlog::{Hash, leaf_hash};
 
 const PROFILE: &str = "version = 1\ntitle = \"T\"\nacknowledgement = \"ack\"\n[kind.ack]\ntitle = \"A\"\n\
     [kind.ask]\ntitle = \"Ask\"\nfield = [{ name = \"day\", title = \"D\", type = \"date\" }]\n\
@@ -62,16 +62,16 @@ fn exchange(treaty: &Treaty, n: u64) -> (Vec<u8>, Option<Vec<u8>>, Seen) {
     };
     let ask = record(0, note(0, "ask", Vec::new(), at), n, at);
     let later = Timestamp::from_posix(at.posix() + 900);
-    let re = vec![Reference { index: n, leaf: Hash([1; 32]), log: "P0".into() }];
+    let re = vec![Reference { index: n, leaf: leaf_hash(&ask), log: "P0".into() }];
     let answer = (!n.is_multiple_of(100)).then(|| record(1, note(1, "ack", re, later), n, later));
     (ask, answer, Seen { size: n + 1, index: n, time: Timestamp::from_posix(at.posix() + 60) })
 }
 
 fn apply(docket: &mut Docket, n: u64, (ask, answer, seen): &(Vec<u8>, Option<Vec<u8>>, Seen)) {
-    docket.apply_note(0, n, &Record::parse(ask).unwrap());
+    docket.enter(Filing::vouched(0, n, ask));
     docket.apply_receipt(0, 1, *seen);
     if let Some(answer) = answer {
-        docket.apply_note(1, n, &Record::parse(answer).unwrap());
+        docket.enter(Filing::vouched(1, n, answer));
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use verbale::law::{Docket, Query, Seen};
+use verbale::law::{Docket, Filing, Query, Seen};
 use verbale::ledger::canon::{self, Text};
 use verbale::ledger::{
     Adoption, Amendment, Credential, Credentials, Evidence, ForkProof, Keyring, Lies, NoteId, Notification, Party,
@@ -14,7 +14,8 @@ use verbale::ledger::{
 use verbale::node::message::{Gossip, Request, Response};
 use verbale::note::{KeyType, SignedNote, SigningKey, VerifierKey};
 use verbale::tlog::{
-    AddCheckpoint, Checkpoint, Cosignature, Policy, TilePath, TlogProof, empty_root, read_bundle, write_bundle,
+    AddCheckpoint, Checkpoint, Cosignature, Policy, TilePath, TlogProof, empty_root, leaf_hash, read_bundle,
+    write_bundle,
 };
 
 /// The name of a decoder's fuzz target, and what drives it.
@@ -232,12 +233,9 @@ pub fn profile(bytes: &[u8]) -> bool {
     // Whatever it says, it can be applied: to each kind a note and an answer, asked about at the ends of time.
     let kinds: Vec<String> = profile.kind.keys().take(8).cloned().collect();
     let mut docket = Docket::new(Arc::new(treaty().clone()), Arc::new(profile));
+    let mut leaf = treaty().hash();
     for (index, kind) in (0..).zip(kinds.iter().chain(&kinds)) {
-        let re = (index > 0).then(|| Reference {
-            index: index - 1,
-            leaf: treaty().hash(),
-            log: treaty().party(0).code.clone(),
-        });
+        let re = (index > 0).then(|| Reference { index: index - 1, leaf, log: treaty().party(0).code.clone() });
         let note = Notification {
             attachments: Vec::new(),
             body: Default::default(),
@@ -253,7 +251,10 @@ pub fn profile(bytes: &[u8]) -> bool {
         signed.sign(&SigningKey::from_seed("somebody", KeyType::Ed25519, &[7; 32]).expect("a key"));
         let (log, prev, payload) = (treaty().origin(0), treaty().hash(), signed.to_bytes());
         let (time, of) = (Timestamp::from_posix(index * 1_000_000), RecordType::Notification);
-        docket.apply_note(0, index, &Record { index, log, prev, time, kind: of, payload: &payload });
+        let record = Record { index, log, prev, time, kind: of, payload: &payload };
+        let bytes = record.to_bytes().expect("a record");
+        leaf = leaf_hash(&bytes);
+        docket.enter(Filing::vouched(0, index, &bytes));
         docket.apply_receipt(0, 1, Seen { size: index + 1, index, time });
     }
     for as_of in [0, 1_700_000_000, u64::MAX] {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use verbale::law::{Docket, Query, Seen};
+use verbale::law::{Docket, Filing, Query, Seen};
 use verbale::ledger::{NoteId, Notification, Profile, Record, RecordType, Timestamp, Treaty};
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::Hash;
@@ -50,7 +50,7 @@ impl Case {
     fn record(&mut self, log: usize, index: u64, at: &str, kind: RecordType, payload: &[u8]) {
         let origin = self.docket.treaty().origin(log).to_owned();
         let record = Record { index, log: &origin, prev: Hash([0; 32]), time: time(at), kind, payload };
-        self.docket.apply_note(log, index, &record);
+        self.docket.enter(Filing::vouched(log, index, &record.to_bytes().unwrap()));
     }
 
     /// The first party's note to all, received by the two others at these times.

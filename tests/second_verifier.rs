@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use verbale::audit::{Selection, verify_export};
 use verbale::ledger::{
-    Change, Credential, Evidence, Grant, Record, RecordType, Role, Timestamp, Verdict, verify_evidence,
+    Change, Credential, Evidence, Grant, Record, RecordType, Reference, Role, Timestamp, Verdict, verify_evidence,
 };
 use verbale::node::{Read, Refusal, prove, prove_silence};
 use verbale::note::{KeyType, SigningKey};
-use verbale::tlog::TlogProof;
+use verbale::tlog::{Hash, TlogProof, leaf_hash};
 
 /// A place for files, with the treaty file and the profile in it.
 struct Desk {
@@ -382,6 +382,15 @@ fn both_verifiers_say_the_same_of_a_folder() {
         let note = ledger.note_of(US, number, ("remark", body), &["*"], Vec::new(), &[key(US, "envoy"), alias]);
         ledger.log_anyway(US, RecordType::Notification, &note);
     }
+    // A right reference, and wrong ones to a log that comes earlier and to one that comes later in the folder.
+    let leaf = |log: usize| leaf_hash(&ledger.nodes[log].disk.record(log, 1).unwrap().unwrap());
+    let to = |log: usize, leaf| vec![Reference { index: 1, leaf, log: common::PARTIES[log].0.into() }];
+    let (right, wrong) = (leaf(CA), Hash([0; 32]));
+    for (from, number, re) in [(US, 9, to(CA, right)), (US, 10, to(CA, wrong)), (CA, 11, to(US, wrong))] {
+        let official = if from == US { "envoy" } else { "minister" };
+        let note = ledger.reply(from, number, official, re);
+        ledger.log_anyway(from, RecordType::Notification, &note);
+    }
     let good = desk.export(&ledger, HU, "good");
     let forked = desk.export(&eventful(), RU, "forked");
     let mut paths = vec![good.clone(), forked];
@@ -413,7 +422,9 @@ fn both_verifiers_say_the_same_of_a_folder() {
         assert_eq!(*theirs, ours);
     }
     let codes: Vec<_> = report.marked.iter().map(|note| note.marks[0].code.as_str()).collect();
-    assert_eq!(codes, ["unauthorised", "repeated", "unauthorised", "unauthorised", "unauthorised"]);
+    let unauthorised = ["unauthorised"; 3];
+    assert_eq!(codes[..3], ["reference", "unauthorised", "repeated"]);
+    assert_eq!((&codes[3..6], &codes[6..]), (&unauthorised[..], &["reference"][..]));
     assert_eq!(answers[1]["forks"], json!(["HU"]));
 }
 

@@ -16,7 +16,7 @@ use parquet::record::Field;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use verbale::audit::{Form, Job, Reading, Scope, Selection, verify_export};
-use verbale::law::{Docket, Query};
+use verbale::law::{Docket, Query, Registrar};
 use verbale::ledger::{NoteId, Notification, RecordType, Timestamp};
 use verbale::node::Memory;
 use verbale::note::SignedNote;
@@ -310,11 +310,12 @@ fn deadlines_are_those_that_the_law_computes() {
     let desk = story();
     let (written, folder) = desk.tables(Selection::default(), "tables");
     let reading = desk.stored(Selection::default());
+    let mut registrar = Registrar::new(reading.treaty.clone(), reading.profile.clone());
     let mut docket = Docket::new(reading.treaty.clone(), reading.profile.clone());
     reading
         .each(Scope::All, &mut |log, index, item| {
             let verbale::audit::Item::Record(bytes) = item else { panic!("something is withheld") };
-            docket.apply(log, index, &bytes);
+            registrar.apply(&mut docket, log, index, &bytes);
             Ok::<_, TablesError>(())
         })
         .unwrap();

@@ -1938,6 +1938,8 @@ def folder(path, treaty, profile):
     suspicions += [(code, heads) for code, heads, signers in shown_forks if not keys.of[code].is_late(signers)]
     due, roots, out, adoptions = {code: [] for code in treaty.codes}, {}, [], {}
     shown = set()
+    # Which record stands where, where its log parted, and what notes refer to: a note may refer to a log that comes later.
+    leaves, parted, referring = {}, {}, []
     for code in treaty.codes:
         tree, last, history, marked, ids = Tree(), treaty.hash, History(code, treaty), 0, {}
         adoption, given = Adoption(treaty), {}
@@ -1949,25 +1951,29 @@ def folder(path, treaty, profile):
                     tree.append(root, width)
                     roots[code] += [None] * (width - 1) + [tree.root()]
                 last = hashes[0][1] if data == b"redacted" else None
+                leaves |= {(code, number): last} if last else {}
                 shown |= {(code, number)} if data == b"redacted" else set()
                 continue
             record = Record(data)
             need((number, record.index, record.log) == (tree.size, tree.size, treaty.origin(code))
                  and last in (None, record.prev), f"record {tree.size} of {code} does not belong there")
-            last = record.leaf
+            last = leaves[code, number] = record.leaf
             shown |= {(code, number)} if part and part["ranges"] else set()
             tree.append(last)
             adoption.passes(number, record.time)
             roots[code].append(tree.root())
             try:
                 if record.type == "notification":
-                    marked += bool(judge(record, history, treaty, profile, adoption.last(), ids)[1])
+                    _, marks, value = judge(record, history, treaty, profile, adoption.last(), ids)
+                    marked += bool(marks)
+                    referring += [(len(out), value["re"])] if value and not marks else []
                 elif record.type == "amendment":
                     adoption.take(number, record.time, record.payload)
                 elif record.type == "credential" and record.payload.startswith(b'{"action":"restart"'):
                     branch = restart(record.payload, code, treaty)
                     if branch["kept"] == (number, roots[code][number]):
                         restarts.append((code, branch))
+                        parted[code] = min(branch["common"], parted.get(code, 2**64))
                 elif record.type == "credential":
                     history.take(number, record.payload, record.leaf)
                 elif record.type == "receipt":
@@ -1997,6 +2003,9 @@ def folder(path, treaty, profile):
         adoptions[code] = adoption
     for code, first, last in part["ranges"] if part else []:
         need(all((code, at) in shown for at in range(first, last + 1)), f"some of the records {code}/{first}..{last}")
+    known = lambda re: leaves.get((re["log"], re["index"])) if re["index"] < parted.get(re["log"], 2**64) else None
+    for log, references in referring:
+        out[log]["marked"] += any(known(re) not in (None, unhex(re["leaf"])) for re in references)
     certificates = {}
     for code in treaty.codes:
         named = [branch for of, branch in restarts if of == code][:16]

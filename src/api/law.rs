@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
 use super::thread::Threads;
 use super::view::PartyView;
-use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query};
+use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, Registrar};
 use crate::ledger::{Profile, Timestamp, Treaty};
 use crate::node::{LogId, Read, ReadError};
 
 /// Records read in one go.
 const PAGE_RECORDS: u64 = 4096;
+/// Most notes that count for nothing and are told of in a list.
+const MAX_DISREGARDED: usize = 20;
 /// Most bytes of them.
 const PAGE_BYTES: usize = 4 << 20;
 
@@ -37,6 +39,7 @@ pub struct Law<'a> {
 /// The docket of stored data, read from its beginning.
 pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Result<Docket, ReadError> {
     let logs = treaty.parties().len();
+    let mut registrar = Registrar::new(treaty.clone(), profile.clone());
     let mut docket = Docket::new(treaty, profile);
     for log in 0..logs {
         let size = read.size(log)?;
@@ -47,7 +50,7 @@ pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Re
                 return Err(ReadError(format!("record {from} of log {log} is missing")));
             }
             for (index, bytes) in (from..).zip(&page) {
-                docket.apply(log, index, bytes);
+                registrar.apply(&mut docket, log, index, bytes);
             }
         }
     }
@@ -72,18 +75,31 @@ impl Law<'_> {
             key(a).cmp(&key(b))
         });
         let file = self.docket.treaty().file();
-        Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items })
+        let disregarded = self.disregarded(as_of, of);
+        Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items, disregarded })
+    }
+
+    /// Of the notes that count for nothing those that came last, of anybody or of one party.
+    fn disregarded(&self, as_of: Timestamp, of: Option<LogId>) -> Vec<String> {
+        let mut notes = self.docket.disregarded(as_of);
+        notes.retain(|place| of.is_none_or(|of| place.0 == of));
+        let last = notes.split_off(notes.len().saturating_sub(MAX_DISREGARDED));
+        last.into_iter().filter_map(|place| self.docket.why_disregarded(place)).collect()
     }
 
     /// The thread of a note, with what follows from its notes.
     pub fn timeline(&self, party: &str, index: u64, as_of: Timestamp) -> Result<TimelineView, LawError> {
         let (docket, place) = (self.docket, (self.party(party)?, index));
         let (mut around, is_cut) = docket.thread(place, as_of);
+        // What counts for nothing is shown where it stands.
+        let void = docket.disregarded_about(&around, as_of);
+        around.extend(&void);
         // Where the profile has no rules, the docket keeps no notes: the one that is asked about is told by itself.
         if !around.contains(&place) {
             around.push(place);
         }
-        let threads = Threads::load(self.read, docket.treaty(), docket.profile(), &around, as_of)?;
+        let counts = |place| docket.why_disregarded(place).is_none();
+        let threads = Threads::load(self.read, (docket.treaty(), docket.profile()), &around, &counts, as_of)?;
         if threads.get(place).is_none() {
             let text = format!("{party}/{index} is no notification that was logged by {}", as_of.display());
             return Err(LawError::Unknown(text));
@@ -97,6 +113,9 @@ impl Law<'_> {
                 let since = change.from.map_or(String::new(), |from| format!(", which it is since {}", from.display()));
                 let by = change.number.as_ref().map_or(String::new(), |number| format!(" ({number})"));
                 note.remarks.push(format!("sent by a {}{since}{by}", change.standing.words()));
+            }
+            if let Some((note, why)) = note.as_mut().zip(docket.why_disregarded(*place)) {
+                note.remarks.push(why);
             }
             notes.extend(note);
             items.extend(self.follows(*place, as_of));

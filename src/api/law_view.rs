@@ -21,6 +21,9 @@ pub struct DueList {
     pub ledger: String,
     /// The items, in the order of their times.
     pub items: Vec<ItemView>,
+    /// Notes that stand in the logs and count for nothing, in sentences; the last 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disregarded: Vec<String>,
 }
 
 /// Something that is due, or that takes effect.

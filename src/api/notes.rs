@@ -7,9 +7,11 @@ use serde::Deserialize;
 use super::routes::party_view;
 use super::view::{NoteDetail, NoteView, ReceiptView};
 use crate::daemon::Handle;
-use crate::ledger::{Adoption, Credentials, Notification, Record, RecordType, Timestamp, Validity, check_notification};
+use crate::ledger::{
+    Adoption, Credentials, Notification, Record, RecordType, Restart, Timestamp, Validity, astray, check_notification,
+};
 use crate::node::{LogId, Read, ReadError, ReceiptEntry, adoption, final_size};
-use crate::tlog::leaf_hash;
+use crate::tlog::{Hash, leaf_hash};
 
 /// Most replies that are shown with a note.
 const MAX_REPLIES: usize = 256;
@@ -118,7 +120,8 @@ impl<'a> Notes<'a> {
         let credentials = self.credentials(log)?;
         let at = adoption.at(index);
         let earlier = self.handle.store.note(log, &notification.id)?.filter(|earlier| *earlier < index);
-        let validity = check_notification(&record, log, at, treaty, Some(profile), credentials, |_| earlier);
+        let mut validity = check_notification(&record, log, at, treaty, Some(profile), credentials, |_| earlier);
+        validity.marks.extend(astray(&notification, treaty, |log, index| self.leaf(log, index))?);
         let receipted = self.receipted(log, index)?;
         let view = NoteView {
             number: format!("{code}/{index}"),
@@ -140,6 +143,16 @@ impl<'a> Notes<'a> {
             sequence: 0,
         };
         Ok(Some((view, notification, validity)))
+    }
+
+    /// The leaf hash of a record that is held; not where the log's root accepted another one at that place as well.
+    fn leaf(&self, log: LogId, index: u64) -> Result<Option<Hash>, ReadError> {
+        let (store, treaty) = (&self.handle.store, &self.handle.treaty);
+        let parts = |note: &Vec<u8>| Restart::verify(note, log, treaty).is_ok_and(|restart| restart.common <= index);
+        if store.restarts(log)?.iter().any(parts) {
+            return Ok(None);
+        }
+        Ok(store.record(log, index)?.map(|bytes| leaf_hash(&bytes)))
     }
 
     /// By party: the size that its first receipt behind the record covers, or 0.

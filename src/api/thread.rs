@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::law_view::{DepositaryView, ThreadNote};
 use super::view::PartyView;
 use crate::law::Place;
-use crate::ledger::{Notification, Profile, Record, RecordType, Role, Timestamp, Treaty};
+use crate::ledger::{Notification, Profile, Record, RecordType, Reference, Role, Timestamp, Treaty};
 use crate::node::{Read, ReadError};
+use crate::tlog::{Hash, leaf_hash};
 
 /// How many references away from its first note a note still belongs to a thread.
 const DEPTH: usize = 2;
@@ -19,6 +20,9 @@ pub(super) struct Noted {
     pub logged: Timestamp,
     /// What it says.
     pub note: Notification,
+    leaf: Hash,
+    /// Something follows from it.
+    counts: bool,
 }
 
 /// Notes as of a time, and how they refer to each other.
@@ -33,9 +37,9 @@ impl<'a> Threads<'a> {
     /// Reads those notes that were logged up to a time.
     pub fn load(
         read: &dyn Read,
-        treaty: &'a Treaty,
-        profile: &'a Profile,
+        (treaty, profile): (&'a Treaty, &'a Profile),
         places: &[Place],
+        counts: &dyn Fn(Place) -> bool,
         as_of: Timestamp,
     ) -> Result<Self, ReadError> {
         let mut notes = BTreeMap::new();
@@ -46,12 +50,13 @@ impl<'a> Threads<'a> {
                 && record.time <= as_of
                 && let Ok((_, note)) = Notification::of_note(record.payload)
             {
-                notes.insert((*log, *index), Noted { logged: record.time, note });
+                let (leaf, counts) = (leaf_hash(&bytes), counts((*log, *index)));
+                notes.insert((*log, *index), Noted { logged: record.time, note, leaf, counts });
             }
         }
         let mut replies: BTreeMap<Place, Vec<Place>> = BTreeMap::new();
         for (place, noted) in &notes {
-            for earlier in referred(&noted.note, treaty) {
+            for earlier in referred(&noted.note, treaty, &notes) {
                 replies.entry(earlier).or_default().push(*place);
             }
         }
@@ -86,8 +91,8 @@ impl<'a> Threads<'a> {
     }
 
     fn earlier(&self, of: Place) -> Vec<Place> {
-        let noted = self.notes.get(&of).map(|noted| referred(&noted.note, self.treaty));
-        noted.into_iter().flatten().filter(|place| self.notes.contains_key(place)).collect()
+        let noted = self.notes.get(&of).map(|noted| referred(&noted.note, self.treaty, &self.notes));
+        noted.unwrap_or_default()
     }
 
     /// The note that this one answers by its kind: a reply to it, a depositary's note about it, what takes it back.
@@ -104,14 +109,14 @@ impl<'a> Threads<'a> {
 
     /// Whether a note takes an earlier one of its sender back.
     fn takes_back(&self, noted: &Noted, earlier: Place) -> bool {
-        let revokes = self.profile.kind.get(&noted.note.kind).map(|kind| &kind.revokes);
+        let revokes = self.profile.kind.get(&noted.note.kind).filter(|_| noted.counts).map(|kind| &kind.revokes);
         let of = self.notes.get(&earlier).filter(|of| of.note.from == noted.note.from);
         of.is_some_and(|of| revokes.is_some_and(|kinds| kinds.iter().any(|kind| kind == "*" || *kind == of.note.kind)))
     }
 
     /// A note as people see it in its thread.
     pub fn view(&self, place: Place, read: &dyn Read, as_of: Timestamp) -> Result<Option<ThreadNote>, ReadError> {
-        let Some(Noted { logged, note }) = self.notes.get(&place) else { return Ok(None) };
+        let Some(Noted { logged, note, .. }) = self.notes.get(&place) else { return Ok(None) };
         let kind = self.profile.kind.get(&note.kind);
         let mut depositaries = Vec::new();
         for (by, party) in self.treaty.parties().iter().enumerate() {
@@ -157,8 +162,11 @@ impl<'a> Threads<'a> {
     }
 }
 
-fn referred(note: &Notification, treaty: &Treaty) -> Vec<Place> {
-    note.re.iter().filter_map(|re| Some((treaty.find(&re.log)?, re.index))).collect()
+/// The notes that one refers to, of these: by place and hash.
+fn referred(note: &Notification, treaty: &Treaty, notes: &BTreeMap<Place, Noted>) -> Vec<Place> {
+    let place = |re: &Reference| Some((treaty.find(&re.log)?, re.index));
+    let is_there = |re: &Reference, place: &Place| notes.get(place).is_some_and(|noted| noted.leaf == re.leaf);
+    note.re.iter().filter_map(|re| place(re).filter(|place| is_there(re, place))).collect()
 }
 
 /// A field's value as people write it.

@@ -11,7 +11,8 @@ use super::known::KnownHeads;
 use super::layout::ReceiptLine;
 use super::source::Input;
 use crate::ledger::{
-    KeyHistory, Keyring, Mark, NoteId, Place, Profile, Receipt, Record, RecordType, Treaty, check_notification,
+    KeyHistory, Keyring, Mark, NoteId, Notification, Place, Profile, Receipt, Record, RecordType, Reference, Treaty,
+    check_notification,
 };
 use crate::note::SignedNote;
 use crate::tlog::Checkpoint;
@@ -47,6 +48,8 @@ pub(super) struct Task {
 pub(super) struct Checked {
     /// Notes that are not in order, by their index.
     pub marked: Vec<(u64, Vec<Mark>)>,
+    /// What notes refer to, by their index, and whether the note is among those.
+    pub references: Vec<(u64, Vec<Reference>, bool)>,
     /// Receipts that count, each with the log that it is for.
     pub receipts: Vec<(usize, ReceiptLine)>,
     /// Number of receipts that are none.
@@ -56,10 +59,18 @@ pub(super) struct Checked {
 /// The same as the threads find it: whether a note stood in the log before is not known to them.
 struct Apart {
     tasks: Vec<Task>,
-    /// Of each notification: which task it is, its place, its id if it can be read, and what is not in order.
-    notes: Vec<(usize, u64, Option<NoteId>, Vec<Mark>)>,
+    notes: Vec<Note>,
     receipts: Vec<(usize, ReceiptLine)>,
     void: u64,
+}
+
+/// A notification: which task it is, its place, its id if it can be read, what it refers to, and what is not in order.
+struct Note {
+    task: usize,
+    index: u64,
+    id: Option<NoteId>,
+    re: Vec<Reference>,
+    marks: Vec<Mark>,
 }
 
 /// The checks of one log's records.
@@ -108,11 +119,14 @@ impl Checks {
 
     /// With what only the order of the log shows: that a note was logged once more.
     fn in_order(&mut self, Apart { tasks, notes, receipts, void }: Apart) -> Checked {
-        let mut checked = Checked { marked: Vec::new(), receipts, void };
-        for (task, index, id, mut marks) in notes {
+        let mut checked = Checked { receipts, void, ..Checked::default() };
+        for Note { task, index, id, re, mut marks } in notes {
             let first = id.map(|id| *self.ids.entry(id).or_insert(index)).filter(|first| *first < index);
             if let Some(record) = first.and_then(|_| Record::parse(&tasks[task].bytes).ok()) {
                 marks = note(&record, self.log, tasks[task].at, &self.law, &self.keys, |_| first);
+            }
+            if !re.is_empty() {
+                checked.references.push((index, re, !marks.is_empty()));
             }
             if !marks.is_empty() {
                 checked.marked.push((index, marks));
@@ -140,7 +154,8 @@ fn check(log: usize, tasks: Vec<Task>, law: &Law, keys: &RwLock<KeyHistory>) -> 
                 id = Some(*read);
                 None
             });
-            notes.push((task, index, id, marks));
+            let re = Notification::of_note(record.payload).map(|(_, note)| note.re).unwrap_or_default();
+            notes.push(Note { task, index, id, re, marks });
         }
     }
     Apart { tasks, notes, receipts, void }

@@ -184,7 +184,11 @@ impl Audit<'_> {
             return;
         };
         match claimed.filter(|claimed| *claimed != leaf) {
-            None => walk.tree.push(leaf),
+            None => {
+                // Of a record that may have been altered it is not known which one it is.
+                self.references.record(walk.log, index, &leaf);
+                walk.tree.push(leaf);
+            }
             Some(claimed) => walk.tree.doubt(Doubt { index, line, byte, found: leaf, claimed }),
         }
         self.at_size(walk);
@@ -220,6 +224,7 @@ impl Audit<'_> {
                 let valid = restart.is_some()
                     || Credential::verify(record.payload, party, record.log, &self.treaty.hash()).is_ok();
                 if let Some(restart) = restart {
+                    self.references.parted(log, restart.common);
                     self.report.restarted(&party.code, restart);
                 }
                 walk.out.void += u64::from(!valid);
@@ -251,8 +256,11 @@ impl Audit<'_> {
 
     /// Takes in what was found in the notes and receipts that were given out; of `all` of them at the end of the log.
     fn checked(&mut self, walk: &mut Walk, all: bool) {
-        while let Some(Checked { marked, receipts, void }) = walk.checks.take(all, &self.crew) {
+        while let Some(Checked { marked, references, receipts, void }) = walk.checks.take(all, &self.crew) {
             walk.out.void += void;
+            for (index, re, marked) in references {
+                self.references.note((walk.log, index), &re, marked, self.treaty);
+            }
             for (log, line) in receipts {
                 walk.given[log] = walk.given[log].max(line.size);
                 self.receipts[log].in_records(line, self.treaty);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ledger::{Fault, FaultPlace, KeyLife, Lies, Mark, Restart, Timestamp, lies};
+use crate::ledger::{Fault, FaultPlace, KeyLife, Lies, Mark, Restart, Timestamp, Treaty, lies};
 use crate::tlog::{Checkpoint, Hash};
 
 use super::Selection;
@@ -246,6 +246,21 @@ impl Report {
     }
 
     /// A log holds a restart certificate in its place.
+    /// Marks the notes that refer to other records than stand where they say: in the order of the logs, as all others.
+    pub(super) fn astray(&mut self, notes: BTreeMap<(usize, u64), (bool, Vec<Mark>)>, treaty: &Treaty) {
+        for ((log, index), (marked, marks)) in notes {
+            let party = &treaty.party(log).code;
+            if let Some(note) = self.marked.iter_mut().find(|note| note.party == *party && note.index == index) {
+                note.marks.extend(marks);
+            } else if !marked {
+                self.marked_count += 1;
+                self.marked.push(MarkedNote { party: party.clone(), index, marks });
+            }
+        }
+        self.marked.sort_by_key(|note| (treaty.find(&note.party), note.index));
+        self.marked.truncate(MAX_LISTED);
+    }
+
     pub(super) fn restarted(&mut self, party: &str, restart: Restart) {
         if self.restarts.len() < MAX_LISTED {
             self.restarts.push(RestartedLog {

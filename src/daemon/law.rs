@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::law::{Docket, Seen};
+use crate::law::{Docket, Filing, Registrar, Seen};
 use crate::ledger::{Profile, Receipt, Record, RecordType, Treaty};
 use crate::node::{Read, ReadError, ReceiptEntry};
 use crate::store::Store;
@@ -18,6 +18,8 @@ use crate::store::Store;
 const PAGE: u64 = 4096;
 /// Most bytes that are read at a time.
 const PAGE_BYTES: usize = 4 << 20;
+/// So many records are not worth another thread.
+const FEW: usize = 64;
 /// How long whoever asks waits for the docket to be built.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,12 +80,14 @@ impl Law {
 
     fn run(&self, store: &Store, commits: &Receiver<Committed>) {
         let mut news = Committed::default();
+        let mut registrar = Registrar::new(store.treaty(), self.profile.clone());
         loop {
             if news.turned {
+                registrar = Registrar::new(store.treaty(), self.profile.clone());
                 let mut state = self.lock();
                 state.docket = Docket::new(store.treaty(), self.profile.clone());
             }
-            if let Err(error) = self.catch_up(store, &news.refuted) {
+            if let Err(error) = self.catch_up(&mut registrar, store, &news.refuted) {
                 tracing::error!(%error, "what is due could not be read from the store");
                 self.lock().failed = Some(error);
                 self.changed.notify_all();
@@ -99,8 +103,9 @@ impl Law {
         }
     }
 
-    fn catch_up(&self, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
+    fn catch_up(&self, registrar: &mut Registrar, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
         let treaty = store.treaty();
+        registrar.amend(treaty.clone());
         let parties = treaty.parties().len();
         amend(&mut self.lock().docket, treaty);
         for log in 0..parties {
@@ -114,14 +119,13 @@ impl Law {
                 for (index, bytes) in (from..).zip(&records) {
                     receipts.push(counted(store, log, index, bytes)?);
                 }
+                // Signatures are verified while the docket may be asked.
+                let filings = file(registrar, log, from, &records);
                 let mut state = self.lock();
                 // What was read may be about a party that acceded meanwhile.
                 amend(&mut state.docket, store.treaty());
-                for ((index, bytes), receipt) in (from..).zip(&records).zip(receipts) {
-                    // Stored records were checked; one that does not read says nothing, and is passed over.
-                    if let Ok(record) = Record::parse(bytes) {
-                        state.docket.apply_note(log, index, &record);
-                    }
+                for (filing, receipt) in filings.into_iter().zip(receipts) {
+                    state.docket.enter(filing);
                     if let Some(entry) = receipt {
                         state.docket.apply_receipt(entry.log, entry.by, seen(&entry));
                     }
@@ -170,6 +174,30 @@ fn amend(docket: &mut Docket, treaty: Arc<Treaty>) {
     if docket.treaty().number() != treaty.number() {
         docket.amend(treaty);
     }
+}
+
+/// Reads records of a log and verifies whose word they are, with all of the machine's cores if they are many.
+fn file(registrar: &mut Registrar, log: usize, from: u64, records: &[Vec<u8>]) -> Vec<Filing> {
+    // Stored records were checked; one that does not read says nothing, and is passed over.
+    records.iter().filter_map(|bytes| Record::parse(bytes).ok()).for_each(|record| registrar.learn(log, &record));
+    let registrar = &*registrar;
+    let some = |from: u64, records: &[Vec<u8>]| -> Vec<Filing> {
+        (from..).zip(records).map(|(index, bytes)| registrar.file(log, index, bytes)).collect()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = records.len().div_ceil(cores).max(FEW);
+    if records.len() <= each {
+        return some(from, records);
+    }
+    std::thread::scope(|scope| {
+        let work: Vec<_> = (from..)
+            .step_by(each)
+            .zip(records.chunks(each))
+            .map(|(from, records)| scope.spawn(move || some(from, records)))
+            .collect();
+        let found = work.into_iter().map(|work| work.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
+        found.flatten().collect()
+    })
 }
 
 fn seen(entry: &ReceiptEntry) -> Seen {

@@ -3,17 +3,17 @@
 //! It holds facts and no results: results are computed from it for the time asked about. The facts are the same in
 //! whatever order the logs' records come, and so are the results, byte for byte.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
 use super::live::Live;
+use super::registrar::{Filed, Filing};
 use super::used::used_fields;
 use crate::ledger::profile::Profile;
-use crate::ledger::{
-    Keyring, MAX_PARTIES, NoteId, Notification, Receipt, Record, RecordType, Reference, Role, Timestamp, Treaty,
-};
+use crate::ledger::{Disowned, MAX_PARTIES, NoteId, Reference, Role, Timestamp, Treaty};
+use crate::tlog::Hash;
 
 /// A note's place: its log, by the party's place in the treaty file, and its index.
 pub type Place = (usize, u64);
@@ -32,9 +32,19 @@ pub(super) struct Fact {
     pub kind: Arc<str>,
     pub sent: Timestamp,
     pub to: Vec<String>,
-    pub re: Vec<Place>,
+    /// Its record's leaf hash: a reference by another one is to another record.
+    pub leaf: Hash,
+    pub re: Vec<(Place, Hash)>,
     /// Those of its fields on which rules depend.
     pub body: Map<String, Value>,
+}
+
+/// A note that stands in a log and is not its party's word: nothing follows from it.
+#[derive(Clone, Debug)]
+struct Void {
+    sent: Timestamp,
+    re: Vec<Reference>,
+    why: Disowned,
 }
 
 /// A receipt of a log by a party, as it counts for notes below `size`.
@@ -55,14 +65,14 @@ pub struct Docket {
     pub(super) notes: BTreeMap<Place, Fact>,
     /// The notes of each kind.
     of_kind: BTreeMap<Arc<str>, BTreeSet<Place>>,
-    /// A place, and a note that refers to it.
-    referrers: BTreeSet<(Place, Place)>,
+    /// A record, by its place and leaf hash, and a note that refers to it. Whether that is the record there shows when it
+    /// is held.
+    referrers: BTreeSet<(Place, Hash, Place)>,
     /// All references of those notes that refer to a log which the treaty does not have yet.
     unknown: BTreeMap<Place, Vec<Reference>>,
-    /// By log and id: a note that a party logs once more says nothing new, and nothing follows from it.
-    ids: HashSet<(usize, NoteId)>,
-    /// Which keys are in force where, by the records taken in.
-    keys: Keyring,
+    /// By log and id, where it stands first: a note that a party logs once more says nothing new.
+    ids: HashMap<(usize, NoteId), u64>,
+    void: BTreeMap<Place, Void>,
     /// By log, then by party.
     receipts: Vec<Vec<Vec<Seen>>>,
     sizes: Vec<u64>,
@@ -93,7 +103,6 @@ impl Docket {
     /// An empty docket.
     pub fn new(treaty: Arc<Treaty>, profile: Arc<Profile>) -> Self {
         let parties = treaty.parties().len();
-        let keys = Keyring::new(&treaty);
         let used = used_fields(&profile);
         Self {
             treaty,
@@ -102,9 +111,9 @@ impl Docket {
             of_kind: BTreeMap::new(),
             referrers: BTreeSet::new(),
             unknown: BTreeMap::new(),
-            ids: HashSet::new(),
+            ids: HashMap::new(),
+            void: BTreeMap::new(),
             receipts: vec![vec![Vec::new(); parties]; parties],
-            keys,
             sizes: vec![0; parties],
             used,
             live: Mutex::default(),
@@ -115,7 +124,6 @@ impl Docket {
     pub fn amend(&mut self, treaty: Arc<Treaty>) {
         let parties = treaty.parties().len().max(self.sizes.len());
         self.sizes.resize(parties, 0);
-        self.keys.amend(&treaty);
         self.treaty = treaty;
         for (place, references) in std::mem::take(&mut self.unknown) {
             self.refer(place, references);
@@ -123,40 +131,24 @@ impl Docket {
         self.reopen();
     }
 
-    /// Takes in a record of a log, which has to follow those that came before of that log. Receipts are verified; what
-    /// does not hold counts for nothing. Logs of parties that the treaty does not have yet
-    /// are passed over: it is amended first.
-    pub fn apply(&mut self, log: usize, index: u64, bytes: &[u8]) {
-        let Ok(record) = Record::parse(bytes) else { return };
-        self.apply_note(log, index, &record);
-        if record.kind == RecordType::Receipt
-            // The other log's records may come later: what its key is does not change who gave the receipt, and when.
-            && let Ok(receipt) = Receipt::verify_or_open(record.payload, log, index, &self.keys)
-        {
-            let seen = Seen { size: receipt.checkpoint.size, index, time: receipt.time };
-            self.apply_receipt(receipt.log, log, seen);
-        }
-    }
-
-    /// The same, without looking at receipts: for who has verified them already and gives them by themselves.
-    pub fn apply_note(&mut self, log: usize, index: u64, record: &Record) {
+    /// Takes in a record of a log, which has to follow those that came before of that log. Logs of parties that the treaty
+    /// does not have yet are passed over: it is amended first.
+    pub fn enter(&mut self, Filing { log, index, note }: Filing) {
         let Some(size) = self.sizes.get_mut(log) else { return };
         *size = (*size).max(index + 1);
-        self.keys.party_mut(log).apply(record, &self.treaty);
-        if record.kind != RecordType::Notification {
-            return;
-        }
-        let Ok((_, note)) = Notification::of_note(record.payload) else { return };
-        if !self.ids.insert((log, note.id)) {
+        let Some(Filed { leaf, sent, note, disowned }) = note else { return };
+        let place = (log, index);
+        let first = disowned.is_none().then(|| *self.ids.entry((log, note.id)).or_insert(index));
+        if let Some(why) = disowned.or(first.filter(|first| *first != index).map(Disowned::Repeated)) {
+            self.void.insert(place, Void { sent, re: note.re, why });
             return;
         }
         let used = self.used.get(&note.kind);
         let body = note.body.into_iter().filter(|(name, _)| used.is_some_and(|used| used.contains(name))).collect();
         let known = self.of_kind.get_key_value(note.kind.as_str()).map(|(kind, _)| kind.clone());
         let kind: Arc<str> = known.unwrap_or_else(|| note.kind.into());
-        let place = (log, index);
         self.of_kind.entry(kind.clone()).or_default().insert(place);
-        self.notes.insert(place, Fact { kind, sent: record.time, to: note.to, re: Vec::new(), body });
+        self.notes.insert(place, Fact { kind, sent, to: note.to, leaf, re: Vec::new(), body });
         self.refer(place, note.re);
         // Whatever rests on it has to be looked at again.
         let owing: Vec<_> = self.above(place).into_iter().filter(|place| self.is_owing(*place)).collect();
@@ -165,9 +157,9 @@ impl Docket {
 
     /// Keeps to which notes one refers.
     fn refer(&mut self, place: Place, references: Vec<Reference>) {
-        let found = |re: &Reference| Some((self.treaty.find(&re.log)?, re.index));
-        let re: Vec<Place> = references.iter().filter_map(found).collect();
-        self.referrers.extend(re.iter().map(|earlier| (*earlier, place)));
+        let found = |re: &Reference| Some(((self.treaty.find(&re.log)?, re.index), re.leaf));
+        let re: Vec<(Place, Hash)> = references.iter().filter_map(found).collect();
+        self.referrers.extend(re.iter().map(|(earlier, leaf)| (*earlier, *leaf, place)));
         if re.len() < references.len() {
             self.unknown.insert(place, references);
         }
@@ -176,14 +168,22 @@ impl Docket {
         }
     }
 
+    /// The notes to which one refers, as far as they are held.
+    fn earlier(&self, fact: &Fact) -> impl Iterator<Item = (Place, &Fact)> {
+        fact.re.iter().filter_map(|(place, leaf)| {
+            let earlier = self.notes.get(place)?;
+            (earlier.leaf == *leaf).then_some((*place, earlier))
+        })
+    }
+
     /// A note, and those to which it refers, as far as an answer may be away from what it answers, and one step more: what
     /// takes an answer back refers to the answer.
     fn above(&self, note: Place) -> BTreeSet<Place> {
         let mut seen = BTreeSet::from([note]);
         let mut level = vec![note];
         for _ in 0..=MAX_DEPTH {
-            let next = level.iter().filter_map(|place| self.notes.get(place)).flat_map(|fact| fact.re.iter().copied());
-            level = next.filter(|place| seen.insert(*place)).collect();
+            let next = level.iter().filter_map(|place| self.notes.get(place)).flat_map(|fact| self.earlier(fact));
+            level = next.map(|(place, _)| place).filter(|place| seen.insert(*place)).collect();
         }
         seen
     }
@@ -302,8 +302,9 @@ impl Docket {
         places: std::ops::RangeInclusive<Place>,
         as_of: Timestamp,
     ) -> impl Iterator<Item = (Place, &Fact)> {
-        let found = self.referrers.range((note, *places.start())..=(note, *places.end()));
-        found.filter_map(move |(_, place)| {
+        let leaf = self.notes.get(&note).map(|fact| fact.leaf);
+        let found = leaf.map(|leaf| self.referrers.range((note, leaf, *places.start())..=(note, leaf, *places.end())));
+        found.into_iter().flatten().filter_map(move |(.., place)| {
             let fact = self.notes.get(place)?;
             (fact.sent <= as_of).then_some((*place, fact))
         })
@@ -350,11 +351,13 @@ impl Docket {
         while !level.is_empty() && seen.len() < MAX_EARLIER {
             let mut next = Vec::new();
             for fact in level.iter().filter_map(|place| self.notes.get(place)) {
-                for place in &fact.re {
-                    if !seen.insert(*place) {
+                for (place, leaf) in &fact.re {
+                    let found = self.notes.get(place);
+                    // By a wrong hash it refers to nothing that can ever be held.
+                    if found.is_some_and(|found| found.leaf != *leaf) || !seen.insert(*place) {
                         continue;
                     }
-                    match self.notes.get(place).filter(|found| found.sent <= as_of) {
+                    match found.filter(|found| found.sent <= as_of) {
                         Some(found) if of.is_none_or(|kind| *found.kind == *kind) => return Earlier::Found(*place),
                         Some(_) => next.push(*place),
                         None => all_held = false,
@@ -374,9 +377,9 @@ impl Docket {
         let mut next = VecDeque::from([note]);
         let mut is_cut = false;
         while let Some(place) = next.pop_front() {
-            let before = self.notes.get(&place).map(|fact| fact.re.as_slice()).unwrap_or_default();
-            for place in before.iter().copied().chain(self.answers(place, as_of).map(|(place, _)| place)) {
-                if self.notes.get(&place).is_none_or(|fact| fact.sent > as_of) || seen.contains(&place) {
+            let before = self.notes.get(&place).into_iter().flat_map(|fact| self.earlier(fact));
+            for (place, fact) in before.chain(self.answers(place, as_of)) {
+                if fact.sent > as_of || seen.contains(&place) {
                     continue;
                 }
                 if seen.len() == MAX_THREAD {
@@ -390,6 +393,29 @@ impl Docket {
         let mut places: Vec<_> = seen.into_iter().filter(|place| self.notes.contains_key(place)).collect();
         places.sort_by_key(|place| (self.notes[place].sent, *place));
         (places, is_cut)
+    }
+
+    /// The notes that stand in the logs by a time and count for nothing, the last one last: those that are not their
+    /// party's word, and those that were logged once more.
+    pub fn disregarded(&self, as_of: Timestamp) -> Vec<Place> {
+        let found = self.void.iter().filter(|(_, void)| void.sent <= as_of).map(|(place, _)| *place);
+        let mut places: Vec<_> = found.collect();
+        places.sort_by_key(|place| (self.void[place].sent, *place));
+        places
+    }
+
+    /// Those of them that say to refer to one of these notes; the 256 first.
+    pub fn disregarded_about(&self, notes: &[Place], as_of: Timestamp) -> Vec<Place> {
+        let notes: BTreeSet<_> = notes.iter().collect();
+        let place = |re: &Reference| Some((self.treaty.find(&re.log)?, re.index));
+        let about = |void: &Void| void.re.iter().filter_map(place).any(|place| notes.contains(&place));
+        self.disregarded(as_of).into_iter().filter(|place| about(&self.void[place])).take(MAX_THREAD).collect()
+    }
+
+    /// Why a note counts for nothing, in a sentence; `None` if it counts.
+    pub fn why_disregarded(&self, note: Place) -> Option<String> {
+        let why = self.void.get(&note)?.why.words(&self.code(note.0));
+        Some(format!("{} counts for nothing: {why}.", self.number(note)))
     }
 
     /// Whether a party only looks on.

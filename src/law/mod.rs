@@ -7,7 +7,8 @@
 //! # Layout
 //!
 //! - [`calendar`]: hours, days, calendar months, in a zone; a floor further down, as a profile is checked by it too
-//! - `docket`: the facts, kept up record by record; `live`: which of them may still be outstanding
+//! - `registrar`: whose word a record is; `docket`: the facts, kept up record by record
+//! - `live`: which of them may still be outstanding
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
 //! - `due`, `periodic`, `effect`, `quota`: what follows
@@ -24,6 +25,7 @@ mod live;
 mod moment;
 mod periodic;
 mod quota;
+mod registrar;
 mod silence;
 mod used;
 mod view;
@@ -32,5 +34,6 @@ pub use crate::ledger::calendar;
 pub use docket::{Docket, Place, Seen};
 pub use due::Query;
 pub use effect::Bound;
+pub use registrar::{Filing, Registrar};
 pub use silence::{SilenceRules, silence_rules};
 pub use view::{Act, Change, EffectView, Force, Item, Other, OverView, PartyStanding, QuotaView, State, Step};

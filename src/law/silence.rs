@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::calendar::length;
 use super::docket::{Docket, Seen};
 use super::due::Query;
+use super::registrar::Filing;
 use super::view::{Item, State};
 use crate::ledger::profile::{Due, Profile};
 use crate::ledger::{Evidence, Record, Silence, Timestamp, Treaty, Verdict};
@@ -64,7 +65,7 @@ pub fn silence_rules(bytes: &[u8], verdict: &Verdict, treaty: &Treaty, profile: 
 
 fn take(docket: &mut Docket, log: usize, text: &str) {
     if let Ok(record) = Record::parse(text.as_bytes()) {
-        docket.apply_note(log, record.index, &record);
+        docket.enter(Filing::vouched(log, record.index, text.as_bytes()));
     }
 }
 

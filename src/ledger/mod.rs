@@ -22,6 +22,7 @@ mod outside;
 pub mod profile;
 mod receipt;
 mod record;
+mod references;
 mod restart;
 mod silence;
 mod time;
@@ -53,6 +54,7 @@ pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError, VerifyHead};
 pub use record::{MAX_RECORD_BYTES, Record, RecordError, RecordType};
+pub use references::{References, astray};
 pub use restart::{Branch, Lies, MAX_RESTART_BYTES, MAX_RESTARTS, Restart, RestartError, RestartPart, Restarted, lies};
 pub use silence::{Answer, MAX_SILENCE_RECORDS, Silence, SilencePart};
 pub use time::Timestamp;
@@ -60,5 +62,5 @@ pub use treaty::{
     MAX_PARTIES, MAX_TREATY_BYTES, Party, Role, Treaty, TreatyError, TreatyFile, is_ledger_name, is_party_code,
     is_peer_id,
 };
-pub use validity::{Mark, Signer, Validity, check_notification};
+pub use validity::{Disowned, Mark, Signer, Validity, check_notification, disowned};
 pub use verdict::{Bound, Demanded, Forked, Received, Verdict};

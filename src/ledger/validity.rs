@@ -157,6 +157,58 @@ pub fn check_notification(
     validity
 }
 
+/// Why a note that stands in a party's log is not the party's word: whatever it says, nothing follows from it.
+///
+/// That is so whatever the profile says of the note's form. A note that is its party's and not in the treaty's form, or not
+/// from whom the profile names, stays what the party said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disowned {
+    /// It was signed for another ledger.
+    OtherLedger,
+    /// It says to be from another party.
+    OtherSender,
+    /// Fewer officials signed it than its kind demands, whose keys the party's root had granted for it.
+    Unsigned,
+    /// The note stands in the log before, in this record.
+    Repeated(u64),
+}
+
+impl Disowned {
+    /// The same for people: what follows `XX/12 counts for nothing:`.
+    pub fn words(self, party: &str) -> String {
+        match self {
+            Self::OtherLedger => "it was signed for another ledger".to_owned(),
+            Self::OtherSender => "it says to be from another party than that in whose log it stands".to_owned(),
+            Self::Unsigned => {
+                format!("too few officials signed it whose keys the root of {party} had granted for that")
+            }
+            Self::Repeated(index) => format!("the same note stands in the log already, as {party}/{index}"),
+        }
+    }
+}
+
+/// Whether a note in a record of the log of party `log` is not the party's word, and why. Costs a signature or two; whether
+/// it stands in the log before is not looked at.
+pub fn disowned(
+    record: &Record<'_>,
+    (note, notification): (&SignedNote, &Notification),
+    log: usize,
+    treaty: &Treaty,
+    profile: &Profile,
+    credentials: &Credentials,
+) -> Option<Disowned> {
+    if notification.ledger != treaty.hash() {
+        return Some(Disowned::OtherLedger);
+    }
+    if notification.from != treaty.party(log).code {
+        return Some(Disowned::OtherSender);
+    }
+    let mut validity = Validity::default();
+    check_signers(note, notification, record, credentials, &mut validity);
+    let demanded = profile.kind.get(&notification.kind).map_or(1, |kind| kind.signatures.max(1));
+    (validity.officials() < demanded as usize).then_some(Disowned::Unsigned)
+}
+
 /// That a party was none any more at a time, by some amendment that is known.
 pub(super) fn former_party(log: usize, time: Timestamp, treaty: &Treaty) -> Option<Mark> {
     let change = treaty.former(treaty.number(), log, time)?;

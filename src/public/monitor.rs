@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::alarm::Alarm;
 use super::mirror::{Finding, Mirror, Round};
 use crate::audit::{GrowError, Position};
-use crate::law::{Docket, Query, State};
+use crate::law::{Docket, Query, Registrar, State};
 use crate::ledger::{Profile, Receipt, Record, Timestamp, Treaty};
 use crate::node::final_size;
 
@@ -39,6 +39,7 @@ pub struct Monitor {
     rules: Rules,
     /// What the treaty asks of whom by when.
     docket: Docket,
+    registrar: Registrar,
     logs: Vec<Watched>,
     /// By place: in how many rounds running it could not be read, and why.
     unreachable: BTreeMap<String, (u32, String)>,
@@ -109,8 +110,10 @@ impl Monitor {
     pub fn new(rules: Rules, treaty: &Treaty, profile: Profile) -> Self {
         let parties = treaty.parties().len();
         let watched = Watched::new(parties);
-        let docket = Docket::new(Arc::new(treaty.clone()), Arc::new(profile));
-        Self { rules, docket, logs: vec![watched; parties], unreachable: BTreeMap::new() }
+        let (treaty, profile) = (Arc::new(treaty.clone()), Arc::new(profile));
+        let docket = Docket::new(treaty.clone(), profile.clone());
+        let registrar = Registrar::new(treaty, profile);
+        Self { rules, docket, registrar, logs: vec![watched; parties], unreachable: BTreeMap::new() }
     }
 
     /// Takes in what a round has brought, and says what is not as it should be at the time `now`.
@@ -122,9 +125,9 @@ impl Monitor {
         for log in 0..self.logs.len() {
             let mut new = Vec::new();
             let mut position = self.logs[log].position;
-            let docket = &mut self.docket;
+            let (docket, registrar) = (&mut self.docket, &mut self.registrar);
             ledger.since(log, &mut position, |index, bytes| {
-                docket.apply(log, index, bytes);
+                registrar.apply(docket, log, index, bytes);
                 if let Ok(record) = Record::parse(bytes) {
                     let receipt = Receipt::verify_or_open(record.payload, log, index, &keys).ok();
                     new.push((index, record.time, record.kind.wants_receipt(), receipt));
@@ -174,7 +177,9 @@ impl Monitor {
         if self.docket.treaty().number() == treaty.number() {
             return;
         }
-        self.docket.amend(Arc::new(treaty.clone()));
+        let amended = Arc::new(treaty.clone());
+        self.registrar.amend(amended.clone());
+        self.docket.amend(amended);
         let parties = treaty.parties().len();
         self.logs.iter_mut().for_each(|log| log.receipted.resize(parties, 0));
         self.logs.resize(parties, Watched::new(parties));

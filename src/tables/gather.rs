@@ -1,9 +1,12 @@
 //! The first reading: who received what when, and what bears on deadlines.
 
 use crate::audit::{Item, Reading, Scope};
-use crate::law::{Docket, Seen};
-use crate::ledger::{Receipt, Record, RecordType, Timestamp};
+use std::collections::BTreeMap;
+
+use crate::law::{Docket, Registrar, Seen};
+use crate::ledger::{Mark, Receipt, Record, RecordType, References, Restart, Timestamp};
 use crate::node::LogId;
+use crate::tlog::leaf_hash;
 
 use super::TablesError;
 
@@ -26,6 +29,10 @@ pub(super) struct Given {
 /// What rows need to know that does not stand in their own records.
 pub(super) struct Gathered {
     pub docket: Docket,
+    registrar: Registrar,
+    references: References,
+    /// By note: its marks for references to other records than stand there.
+    pub astray: BTreeMap<(LogId, u64), (bool, Vec<Mark>)>,
     /// By receiver, in the order of its log.
     pub receipts: Vec<Vec<Given>>,
     /// By log, then by receiver: which of the receiver's receipts cover more of it than all before.
@@ -39,6 +46,9 @@ impl Gathered {
         let logs = reading.sizes.len();
         let mut gathered = Self {
             docket: Docket::new(reading.treaty.clone(), reading.profile.clone()),
+            registrar: Registrar::new(reading.treaty.clone(), reading.profile.clone()),
+            references: References::default(),
+            astray: BTreeMap::new(),
             receipts: vec![Vec::new(); logs],
             wider: vec![vec![Vec::new(); logs]; logs],
             latest: Timestamp::default(),
@@ -50,22 +60,33 @@ impl Gathered {
             if index.is_multiple_of(BETWEEN_REPORTS) {
                 progress(before[log] + index, total);
             }
-            if let Item::Record(bytes) = item
-                && let Ok(record) = Record::parse(&bytes)
-            {
-                gathered.record(log, &record, reading);
+            match item {
+                Item::Withheld(leaf) => gathered.references.record(log, index, &leaf),
+                Item::Record(bytes) => {
+                    gathered.references.record(log, index, &leaf_hash(&bytes));
+                    if let Ok(record) = Record::parse(&bytes) {
+                        gathered.record(log, &record, &bytes, reading);
+                    }
+                }
             }
             Ok::<_, TablesError>(())
         })?;
         for (log, size) in reading.sizes.iter().enumerate() {
             gathered.docket.known_to(log, *size);
         }
+        gathered.astray = std::mem::take(&mut gathered.references).astray(&reading.treaty);
         Ok(gathered)
     }
 
-    fn record(&mut self, by: LogId, record: &Record<'_>, reading: &Reading<'_>) {
+    fn record(&mut self, by: LogId, record: &Record<'_>, bytes: &[u8], reading: &Reading<'_>) {
         self.latest = self.latest.max(record.time);
-        self.docket.apply_note(by, record.index, record);
+        self.registrar.learn(by, record);
+        let filing = self.registrar.file(by, record.index, bytes);
+        self.references.note((by, record.index), filing.references(), false, &reading.treaty);
+        self.docket.enter(filing);
+        if let Some(restart) = Restart::of_record(record, by, &reading.treaty) {
+            self.references.parted(by, restart.common);
+        }
         if record.kind != RecordType::Receipt {
             return;
         }

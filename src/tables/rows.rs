@@ -115,7 +115,11 @@ impl<'a> Rows<'a> {
     fn notification(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Files) -> Result<(), TablesError> {
         let (treaty, profile, at) = (&*self.reading.treaty, &self.reading.profile, self.adoption.last());
         let first = |id: &NoteId| Some(*self.ids.entry(*id).or_insert(record.index)).filter(|at| *at < record.index);
-        let validity = check_notification(record, self.log, at, treaty, Some(profile), self.keys.officials(), first);
+        let mut validity =
+            check_notification(record, self.log, at, treaty, Some(profile), self.keys.officials(), first);
+        if let Some((_, marks)) = self.gathered.astray.get(&(self.log, record.index)) {
+            validity.marks.extend(marks.iter().cloned());
+        }
         let received = self.gathered.received(self.log, record.index);
         let mut have = Vec::new();
         let quorum = received.iter().find(|(_, by)| {

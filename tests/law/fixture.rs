@@ -1,15 +1,16 @@
 //! A treaty of five parties and an observer, one that may accede, and records written by hand: nothing is signed, as the docket takes verified receipts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use verbale::law::{Docket, Place, Seen};
+use verbale::law::{Docket, Filing, Place, Seen};
 use verbale::ledger::profile::Profile;
 use verbale::ledger::{
     Amendment, Change, NoteId, Notification, Party, Record, RecordType, Reference, Role, Timestamp, Treaty,
 };
 use verbale::note::{KeyType, SignedNote, SigningKey};
-use verbale::tlog::Hash;
+use verbale::tlog::{Hash, leaf_hash};
 
 /// The last one is no party until the treaty is amended.
 pub const CODES: [&str; 7] = ["CA", "HU", "RU", "US", "PL", "UN", "KG"];
@@ -111,6 +112,7 @@ pub enum Entry {
 pub struct World {
     pub docket: Docket,
     pub entries: Vec<Entry>,
+    leaves: HashMap<Place, Hash>,
     sizes: [u64; 7],
     ids: u128,
 }
@@ -125,7 +127,13 @@ impl World {
     }
 
     pub fn with(treaty: Arc<Treaty>, profile: Profile) -> Self {
-        Self { docket: Docket::new(treaty, Arc::new(profile)), entries: Vec::new(), sizes: [0; 7], ids: 0 }
+        Self {
+            docket: Docket::new(treaty, Arc::new(profile)),
+            entries: Vec::new(),
+            leaves: HashMap::new(),
+            sizes: [0; 7],
+            ids: 0,
+        }
     }
 
     /// The treaty is amended.
@@ -136,9 +144,27 @@ impl World {
 
     /// Logs a note.
     pub fn send(&mut self, from: usize, at: &str, kind: &str, to: &[&str], re: &[Place], body: Value) -> Place {
+        let re = re.iter().map(|place| self.reference(*place)).collect();
+        self.send_with(from, at, kind, to, re, body)
+    }
+
+    /// A reference to a note; to none, if there is none at that place.
+    pub fn reference(&self, place: Place) -> Reference {
+        let leaf = self.leaves.get(&place).copied().unwrap_or(Hash([1; 32]));
+        Reference { index: place.1, leaf, log: CODES[place.0].into() }
+    }
+
+    /// Logs a note that refers to records in so many words.
+    pub fn send_with(
+        &mut self,
+        from: usize,
+        at: &str,
+        kind: &str,
+        to: &[&str],
+        re: Vec<Reference>,
+        body: Value,
+    ) -> Place {
         self.ids += 1;
-        let re =
-            re.iter().map(|(log, index)| Reference { index: *index, leaf: Hash([1; 32]), log: CODES[*log].into() });
         let note = Notification {
             attachments: Vec::new(),
             body: body.as_object().unwrap().clone(),
@@ -147,7 +173,7 @@ impl World {
             issued: time(at),
             kind: kind.into(),
             ledger: self.docket.treaty().hash(),
-            re: re.collect(),
+            re,
             to: to.iter().map(|to| (*to).into()).collect(),
         };
         let mut signed = SignedNote::new(note.to_text()).unwrap();
@@ -172,6 +198,9 @@ impl World {
 
     fn put(&mut self, entry: Entry) {
         put(&mut self.docket, &entry);
+        if let Entry::Record(log, index, bytes) = &entry {
+            self.leaves.insert((*log, *index), leaf_hash(bytes));
+        }
         self.entries.push(entry);
     }
 
@@ -200,7 +229,7 @@ impl World {
 
 pub fn put(docket: &mut Docket, entry: &Entry) {
     match entry {
-        Entry::Record(log, index, bytes) => docket.apply_note(*log, *index, &Record::parse(bytes).unwrap()),
+        Entry::Record(log, index, bytes) => docket.enter(Filing::vouched(*log, *index, bytes)),
         Entry::Receipt(log, by, seen) => docket.apply_receipt(*log, *by, *seen),
         Entry::Amend(treaty) => docket.amend(treaty.clone()),
     }

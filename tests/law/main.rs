@@ -10,3 +10,4 @@ mod faults;
 mod fixture;
 mod nodes;
 mod order;
+mod word;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale::law::{Docket, Query};
+use verbale::law::{Docket, Query, Registrar};
 use verbale::ledger::Timestamp;
 use verbale::ledger::profile::Profile;
 use verbale::node::{Memory, Read};
@@ -14,10 +14,12 @@ const RULE: &str = "[[kind.remark.due]]\nid = \"answer\"\ntitle = \"An answer\"\
 
 fn docket(ledger: &Ledger, disk: &Memory, logs: [usize; 4]) -> Docket {
     let profile = Profile::parse(format!("{PROFILE}{RULE}").as_bytes()).unwrap();
-    let mut docket = Docket::new(ledger.treaty.clone(), Arc::new(profile));
+    let profile = Arc::new(profile);
+    let mut registrar = Registrar::new(ledger.treaty.clone(), profile.clone());
+    let mut docket = Docket::new(ledger.treaty.clone(), profile);
     for log in logs {
         for index in 0..disk.size(log).unwrap() {
-            docket.apply(log, index, &disk.record(log, index).unwrap().unwrap());
+            registrar.apply(&mut docket, log, index, &disk.record(log, index).unwrap().unwrap());
         }
     }
     docket
@@ -69,7 +71,9 @@ fn a_receipt_that_does_not_hold_counts_for_nothing() {
     let asked = ledger.remark(RU, 1);
     let disk = &ledger.nodes[CA].disk;
     let profile = Profile::parse(format!("{PROFILE}{RULE}").as_bytes()).unwrap();
-    let mut docket = Docket::new(ledger.treaty.clone(), Arc::new(profile));
+    let profile = Arc::new(profile);
+    let mut registrar = Registrar::new(ledger.treaty.clone(), profile.clone());
+    let mut docket = Docket::new(ledger.treaty.clone(), profile);
     for log in [RU, CA] {
         for index in 0..disk.size(log).unwrap() {
             let mut record = String::from_utf8(disk.record(log, index).unwrap().unwrap()).unwrap();
@@ -77,7 +81,7 @@ fn a_receipt_that_does_not_hold_counts_for_nothing() {
                 // Another root than was signed.
                 record = record.replacen("\ntrial/RU\n", "\ntrial/RU\n9", 1);
             }
-            docket.apply(log, index, record.as_bytes());
+            registrar.apply(&mut docket, log, index, record.as_bytes());
         }
     }
     let as_of = Timestamp::from_posix(ledger.now / 1000);

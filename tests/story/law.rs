@@ -1,6 +1,6 @@
 //! What the treaty's clocks make of the story: computed from the logs that its play leaves, it gives the known dates.
 
-use verbale::law::{Docket, EffectView, Force, Item, Place, Query, State};
+use verbale::law::{Docket, EffectView, Force, Item, Place, Query, Registrar, State};
 use verbale::ledger::Timestamp;
 use verbale::ledger::profile::Standing;
 use verbale::node::Read;
@@ -16,10 +16,11 @@ struct Played {
 
 fn docket(play: &Play, stage: &Stage, party: &str) -> Docket {
     let disk = play.nodes.disk(stage.treaty.find(party).unwrap());
+    let mut registrar = Registrar::new(stage.treaty.clone(), stage.profile.clone());
     let mut docket = Docket::new(stage.treaty.clone(), stage.profile.clone());
     for log in 0..stage.treaty.parties().len() {
         for index in 0..disk.size(log).unwrap() {
-            docket.apply(log, index, &disk.record(log, index).unwrap().unwrap());
+            registrar.apply(&mut docket, log, index, &disk.record(log, index).unwrap().unwrap());
         }
     }
     docket

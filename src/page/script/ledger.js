@@ -11,7 +11,7 @@ import { parsePart, partSentences } from "./part.js";
 import { parseRecord } from "./record.js";
 import { isRestart, lies, verifyRestart } from "./restart.js";
 import { CompactRange } from "./tree.js";
-import { judge } from "./validity.js";
+import { astray, judge } from "./validity.js";
 
 /** So many records are checked before the page is drawn again. */
 const PAUSE = 200;
@@ -39,6 +39,8 @@ class Log {
     /** By id of a note: the first record with it. */
     this.ids = new Map();
     this.restarts = [];
+    /** By index: the leaf hash of each record that is there or withheld. */
+    this.leaves = new Map();
     this.changes = [];
     /** Stretches of records that are there or withheld, each from its first index up to, not including, its end. */
     this.stretches = [];
@@ -97,6 +99,7 @@ class Log {
           await atSize();
         }
         last = item.withheld ? item.subtrees[0][1] : null;
+        if (last !== null) this.leaves.set(item.index, last);
         continue;
       }
       const record = await within(`record ${item.index} of ${code}`, () => parseRecord(item.bytes));
@@ -104,6 +107,7 @@ class Log {
       need(place, `record ${item.index} of ${code} is not the one that should stand there`);
       need(last === null || same(record.prev, last), `record ${item.index} of ${code} does not chain to the one before it`);
       last = record.leaf;
+      this.leaves.set(record.index, last);
       const before = isRestart(record.payload) ? await range.root() : null;
       await range.push(record.leaf);
       await atSize();
@@ -249,6 +253,7 @@ export async function verifyLedger(files, given, profile, trace, progress) {
     done += log.file("records").length;
     await pause(0);
   }
+  markAstray(logs);
   for (const log of logs) await readBranches(log, files, treaty, faults);
   // Where a log was not read to its end, there is nothing to compare.
   if (faults.length === 0) await compareReceipts(logs, { treaty, keys }, faults, forked, missing);
@@ -257,6 +262,17 @@ export async function verifyLedger(files, given, profile, trace, progress) {
     await moreRoots(log, part !== null, forked.filter(({ party }) => party === log.party.code).flatMap(({ heads }) => heads));
   }
   return report(treaty, part, logs, faults, forked, missing);
+}
+
+/** Marks notes that refer to other records than stand there; nothing is said of places at which a root accepted two. */
+function markAstray(logs) {
+  const leafAt = (code, index) => {
+    const log = logs.find((one) => one.party.code === code);
+    return log === undefined || log.restarts.some(({ common }) => common <= index) ? undefined : log.leaves.get(index);
+  };
+  for (const note of logs.flatMap((log) => log.notes)) {
+    if (note.value !== null) note.marks.push(...astray(note.value, leafAt));
+  }
 }
 
 /** The records by which the parties changed their keys, which say by what key a receipt in any log has to be signed. */

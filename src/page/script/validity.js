@@ -84,6 +84,16 @@ export async function judge(record, log, history, place, treaty, profile, trace,
   return { signers, marks, value, note };
 }
 
+/** A mark for each reference to a record that is at hand and is another; `leafAt` gives the leaf hash at a place, or `undefined`. */
+export function astray(value, leafAt) {
+  const wrong = ({ log, index, leaf }) => {
+    const held = leafAt(log, BigInt(index));
+    return held !== undefined && !same(held, leaf);
+  };
+  const text = ({ log, index }) => `It refers to ${log}/${index}, and by its hash to another record than stands there.`;
+  return value.re.filter(wrong).map((re) => ({ code: "reference", text: text(re) }));
+}
+
 /** Whether every line by the key verifies. */
 async function signedBy(note, { key, title }, trace) {
   const message = utf8(note.text);

@@ -74,6 +74,10 @@ fn print(list: &DueList, left_out: usize, args: &Args, ctx: &Context) {
     } else {
         print_table(list, ctx);
     }
+    if !list.disregarded.is_empty() {
+        out.line("");
+        list.disregarded.iter().for_each(|why| out.line(why));
+    }
     if left_out > 0 {
         let items = display::count(left_out, "item", "items");
         out.line(format!("\n{items} whose time had run more than a year before: --all lists them."));
