@@ -40,6 +40,7 @@ impl Memory {
         for (log, tile) in &batch.tiles {
             self.tiles.insert((*log, tile.level, tile.n), tile.hashes.clone());
         }
+        batch.refuted_heads.iter().for_each(|key| drop(self.heads.remove(key)));
         for (log, size, note) in &batch.heads {
             self.heads.insert((*log, *size), note.clone());
         }

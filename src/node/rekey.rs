@@ -79,6 +79,49 @@ impl Engine {
         }
     }
 
+    /// Records of a log came in, from one size to another. Heads in between that were stored before them are looked at again:
+    /// whether the key that is in force signed them, and whether the records lead there, was not known then.
+    pub(super) fn pass_heads(
+        &mut self,
+        log: LogId,
+        (from, to): (u64, u64),
+        peer: LogId,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let mut heads: Vec<Head> = self
+            .batch
+            .heads
+            .iter()
+            .filter(|(of, size, _)| *of == log && *size > from && *size <= to)
+            .filter_map(|(_, _, note)| Head::parse(note))
+            .collect();
+        let mut at = from + 1;
+        while let Some(head) = read.head_from(log, at)?.and_then(|note| Head::parse(&note))
+            && head.checkpoint.size <= to
+        {
+            at = head.checkpoint.size + 1;
+            heads.push(head);
+        }
+        heads.sort_by_key(|head| head.checkpoint.size);
+        for head in heads {
+            let size = head.checkpoint.size;
+            let in_force = self.keys.party(log).verify_head(&head.note).is_ok();
+            let replica = &mut self.logs[log];
+            if in_force && replica.root_at(size, &self.batch, read)? == Some(head.checkpoint.root) {
+                if size > replica.head_size() {
+                    replica.set_head(head, &mut self.batch);
+                }
+                continue;
+            }
+            self.batch.heads.retain(|(of, at, _)| (*of, *at) != (log, size));
+            self.batch.refuted_heads.push((log, size));
+            if in_force {
+                self.contradicts(log, head, (peer, None), read)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a head says nothing against its log, by the keys that signed it; `seen` is where in a log it stands.
     pub(super) fn is_late(
         &self,

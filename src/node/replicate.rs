@@ -299,6 +299,7 @@ impl Engine {
                 self.raise_high_water(Cosigned { size: own.size(), root: own.root() });
             }
         }
+        self.pass_heads(log, (size, to), peer, read)?;
         self.count_receipts(log, size, peer, read)?;
         let mut passed = size;
         for (index, kind, bytes) in special {

@@ -125,6 +125,9 @@ pub struct Batch {
     pub tiles: Vec<(LogId, TileWrite)>,
     /// Signed heads: log, size, note.
     pub heads: Vec<(LogId, u64, Vec<u8>)>,
+    /// Heads, by log and size, that were stored before the records which they turned out not to be about. They are
+    /// taken out before the others are written.
+    pub refuted_heads: Vec<(LogId, u64)>,
     /// Heads that this party cosigns.
     pub cosigned: Vec<(LogId, Cosigned)>,
     /// Fork proofs.
@@ -159,6 +162,8 @@ impl Batch {
         self.explained.extend(later.explained);
         // What an earlier one found, and a later one refutes, is not to be found again.
         self.receipts.retain(|receipt| !refuted.contains(receipt));
+        self.heads.retain(|(log, size, _)| !later.refuted_heads.contains(&(*log, *size)));
+        self.refuted_heads.extend(later.refuted_heads);
         self.records.extend(records);
         self.tiles.extend(tiles);
         self.heads.extend(heads);
@@ -174,6 +179,7 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
             && self.heads.is_empty()
+            && self.refuted_heads.is_empty()
             && self.forks.is_empty()
             && self.cosigned.is_empty()
             && self.restarts.is_empty()

@@ -224,6 +224,9 @@ impl Store {
             let hashes: Vec<u8> = tile.hashes.iter().flat_map(|hash| hash.0).collect();
             out.put_cf(self.cf(Column::Tiles)?, columns::tile_key(*log, tile.level, tile.n), hashes);
         }
+        for (log, size) in &batch.refuted_heads {
+            out.delete_cf(self.cf(Column::Heads)?, columns::head_key(*log, *size));
+        }
         for (log, size, note) in &batch.heads {
             out.put_cf(self.cf(Column::Heads)?, columns::head_key(*log, *size), note);
         }

@@ -284,3 +284,57 @@ fn a_fork_that_is_proved_while_the_node_may_not_sign_outlives_a_restart_and_is_l
     let bytes = rig.disk.record(0, 0).unwrap().unwrap();
     assert_eq!(verbale::ledger::Record::parse(&bytes).unwrap().kind, RecordType::Evidence);
 }
+
+/// A thief with a log key that is about to be replaced signs a head that covers true records and ends in one that never was. A
+/// node that takes those records by it keeps the head, and learns only later which key was in force for it. The same holds of
+/// a true head at the changeover, of which the node kept no more than the line by the key that it knew.
+#[test]
+fn a_head_that_was_kept_before_its_records_came_is_looked_at_again_when_they_do() {
+    for thief in [true, false] {
+        let mut rig = Rig::new(4);
+        let (old, new) = (fixture::key(1, "log"), fixture::later_key(1, "log"));
+        let mut log = Log::new(&rig.fixture, 1);
+        log.say("common", 1);
+        let mut kept = log.clone();
+        log.add(RecordType::Credential, &rig.fixture.rotation(1, "log", thief));
+        if thief {
+            kept.say("never said", 1);
+        } else {
+            kept = log.clone();
+        }
+        let checkpoint = kept.head();
+        rig.give(Input::Connected(2));
+        let mut asked = rig.tell_head(2, checkpoint.clone());
+        asked.extend(rig.give(Input::Tick));
+        let id = records_asked(&asked, 1).expect("its records are fetched");
+        let (records, proof) = (kept.records[..1].to_vec(), kept.proof(1));
+        let response = Response::Records { log: 1, from: 0, records, checkpoint: checkpoint.clone(), proof };
+        let asked = rig.give(Input::Response { id, response: Some(response) });
+        let next = records_asked(&asked, 1).expect("the next one is fetched");
+        assert_eq!(rig.engine.size(1), 1);
+        assert_eq!(rig.disk.head_from(1, 2).unwrap(), Some(checkpoint), "it is kept with the records that it covers");
+        // The log goes on under its new key.
+        log.say("after", 2);
+        let head = log.checkpoint().sign(&new).unwrap().to_bytes();
+        assert_ne!(old.public(), new.public());
+        let asked = rig.tell_head(2, head.clone());
+        let keys = requests(&asked).into_iter().find(|(_, _, request)| matches!(request, Request::Keys { log: 1 }));
+        let notes = vec![rig.fixture.rotation(1, "log", thief)];
+        let id = keys.expect("the key is asked for").1;
+        rig.give(Input::Response { id, response: Some(Response::Keys { log: 1, notes }) });
+        rig.tell_head(2, head.clone());
+        // As far as the changeover, and from another node than the thief's: the log's own head is not reached.
+        let (records, proof) = (log.records[1..2].to_vec(), log.proof(2));
+        let response = Response::Records { log: 1, from: 1, records, checkpoint: head.clone(), proof };
+        rig.give(Input::Response { id: next, response: Some(response) });
+        assert_eq!((rig.engine.size(1), rig.engine.fork(1).is_some()), (2, false));
+        assert_eq!(rig.disk.head_from(1, 2).unwrap(), Some(head), "what is stored is the log's, or still to come");
+        rig.restart();
+        assert_eq!((rig.engine.size(1), rig.engine.known_size(1)), (2, 4));
+    }
+}
+
+fn records_asked(effects: &[Effect], log: usize) -> Option<u64> {
+    let is = |request: &Request| matches!(request, Request::Records { log: of, .. } if *of == log);
+    requests(effects).into_iter().find(|(_, _, request)| is(request)).map(|(_, id, _)| id)
+}

@@ -283,10 +283,6 @@ fn wants_receipts_until(disk: &Memory, party: usize) -> u64 {
     (0..disk.size(party).unwrap()).rev().find(wants).map_or(0, |index| index + 1)
 }
 
-/// Seeds that fail, for a fault that is known and not mended: a node that starts again between a restart certificate and
-/// the records of a log whose key was replaced takes its own data for damaged, and does not start.
-const OPEN: [u64; 1] = [62];
-
 #[test]
 fn honest_logs_never_fork_and_every_fork_is_proved() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -304,10 +300,6 @@ fn honest_logs_never_fork_and_every_fork_is_proved() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds {
                         break;
-                    }
-                    if OPEN.contains(&seed) {
-                        eprintln!("seed {seed} is known to fail, and left out");
-                        continue;
                     }
                     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &tally))).is_err() {
                         eprintln!("seed {seed} failed; replay it with VERBALE_SEED={seed} VERBALE_TRACE=1");
