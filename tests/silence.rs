@@ -4,7 +4,7 @@ mod common;
 
 use common::{CA, HU, Ledger, RU, US, key};
 use verbale::law::{SilenceRules, State, silence_rules};
-use verbale::ledger::{Evidence, Profile, Reference, Silence, Timestamp, verify_evidence};
+use verbale::ledger::{Change, Evidence, Profile, Reference, Silence, Timestamp, verify_evidence};
 use verbale::node::{ProveError, Read, SilenceQuery, prove_silence};
 use verbale::note::{Signature, SignedNote};
 use verbale::tlog::{Hash, leaf_hash};
@@ -297,4 +297,37 @@ fn the_rule_is_the_one_that_the_file_names_and_an_answer_is_weighed_against_it()
     assert!(!late.sentences.join(" ").contains("no answer"));
     let met = rules_of(&ledger, &bytes, "start = \"received\"\nwithin = \"7 days\"");
     assert_eq!(met.items[0].state, State::Met);
+}
+
+/// A treaty whose quorum changes after the note, and before it is asked who has answered: those count who make the quorum then.
+#[test]
+fn silence_across_an_amendment_is_judged_by_the_quorum_at_the_end_of_the_senders_log() {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let index = ledger.remark(RU, 2);
+    ledger.settle();
+    let lines = vec!["quorum HU".into()];
+    let note = ledger.amendment(vec![Change::Quorum(lines)], &[CA, HU, US]);
+    ledger.submit(HU, note).unwrap();
+    ledger.settle();
+    // The sender's log has taken it up, and its next record is final under it.
+    let second = ledger.remark(RU, 3);
+    ledger.now += 2 * 86_400_000;
+    ledger.settle();
+    let after = Timestamp::from_posix(ledger.now / 1000 - 3600);
+    let attested = ledger.attest(&[HU, RU, US], CA);
+    // Of the treaty file's quorum, one of Canada and Hungary and one of Russia and the United States; without the sender.
+    for (seen, shown) in [(vec![0, 1, 2], [true, true]), (vec![0, 1], [false, true]), (vec![2], [false, false])] {
+        let attested: Vec<_> = seen.iter().map(|at| attested[*at].clone()).collect();
+        let ask = SilenceQuery { party: CA, due: None, after, attested };
+        // What of the sender's log a file covers decides which quorum it shows: of the first note's, that of the treaty file.
+        for (index, amended) in [(index, false), (second, true)] {
+            let bytes = prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &ask).unwrap().unwrap();
+            let evidence = Evidence::parse(&bytes, &ledger.treaty.hash()).unwrap();
+            assert_eq!(!evidence.amendments.logged.is_empty(), amended, "{seen:?}");
+            let silence = verify_evidence(&bytes, &ledger.treaty, Some(&ledger.profile)).unwrap().silence.unwrap();
+            assert!(silence.is_silent());
+            assert_eq!(silence.as_of.is_some(), shown[usize::from(amended)], "{seen:?} {amended}");
+        }
+    }
 }

@@ -621,6 +621,11 @@ class History:
     def __init__(self, code, treaty, known=0):
         self.code, self.treaty, self.known = code, treaty, known
         self.changes, self.grants, self.revoked, self.carried, self.leaves = [], [], [], {}, []
+        self.clock = ""
+
+    def passes(self, time):
+        """The log's clock, by which officials' keys come to their end: the latest time of its records so far."""
+        self.clock = max(self.clock, time)
 
     def take(self, index, payload, leaf=None):
         """A credential record. Refused if it is none."""
@@ -705,7 +710,8 @@ class History:
         gone = lambda at, grant: any(at < end < index and public == grant["key"].public for end, public in self.revoked)
         mine = [(at, grant) for at, grant in self.grants if at < index and (grant["key"].name, grant["key"].id) == of]
         live = [grant for at, grant in mine if not gone(at, grant)]
-        valid = [grant for grant in live if grant.get("from", "") <= time <= grant.get("until", "9")]
+        last = max(time, self.clock)
+        valid = [grant for grant in live if grant.get("from", "") <= time and last <= grant.get("until", "9")]
         if valid:
             return "in force", valid[0]
         if live:
@@ -1666,6 +1672,7 @@ def evidence(data, treaty, profile):
         it = item(value, code, size, root, "credential")
         need(last < it.index < index, "a credential that does not belong here")
         last = it.index
+        officials.passes(it.time)
         try:
             officials.take(it.index, it.payload)
         except Refused:
@@ -1698,6 +1705,7 @@ def evidence(data, treaty, profile):
         q, q_size, q_root, _ = receipt(mine.payload, code, mine.index, keys)
         signatures.extend(Note(mine.payload).lines)
         need(mine.index < index and treaty.codes.index(q) > last, "an anchor that does not belong here")
+        officials.passes(mine.time)
         last = treaty.codes.index(q)
         not_before.append([item(value["record"], q, q_size, q_root, None).time, q])
     forked = None
@@ -1786,6 +1794,8 @@ def evidence(data, treaty, profile):
         said = any(n == len(treaty.chain) and party == code for n, party, _, _ in treaty.statuses)
         need(said or acceded & parts, "an amendment that nothing needs")
     need(keys.needed(signatures) == carried, "other keys than those that the file needs")
+    # Of others' clocks no single one decides.
+    officials.passes(*sorted((time for time, _ in not_before), reverse=True)[1:2] or [""])
     signers, marks, value = judge(record, officials, treaty, profile, adoption.at(index))
     late = max((time for time, _ in not_before), default="")
     if "former-party" not in marks and treaty.former(code, len(treaty.chain), late):
@@ -1961,6 +1971,7 @@ def folder(path, treaty, profile):
             shown |= {(code, number)} if part and part["ranges"] else set()
             tree.append(last)
             adoption.passes(number, record.time)
+            history.passes(record.time)
             roots[code].append(tree.root())
             try:
                 if record.type == "notification":

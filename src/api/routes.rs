@@ -19,7 +19,9 @@ use super::view::{
 };
 use crate::daemon::{Handle, Stopped, now_ms};
 use crate::ledger::{Record, Timestamp};
-use crate::node::{BranchRead, LogId, Mode, ProveError, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence};
+use crate::node::{
+    BranchRead, LogId, Mode, ProveError, Read, ReadError, Refusal, SilenceQuery, prove, prove_silence, seen_head,
+};
 use crate::note::MAX_NOTE_BYTES;
 use crate::public::outside::{Outside, attach};
 use crate::store::StoreError;
@@ -152,6 +154,7 @@ async fn status(State(handle): State<Handle>) -> Json<StatusView> {
         amendments: view.amendments,
         former: view.former,
         forked: view.forked,
+        in_doubt: view.in_doubt.clone(),
         not_fetched: view.not_fetched.map(|why| why.as_str().to_owned()),
         not_fetched_text: view.not_fetched.map(|why| why.to_string()),
         receipts: (0..view.receipted.len())
@@ -318,6 +321,9 @@ struct Silent {
     due: Option<String>,
     /// Only what others saw of the party's log after this time counts; the note's own time, unless it is given.
     after: Option<Timestamp>,
+    /// Only the head of the party's log with others' cosignatures, for use beside an export.
+    #[serde(default)]
+    head: bool,
 }
 
 fn with_outside(
@@ -351,7 +357,11 @@ async fn silence(
         let damaged = |error| ReadError(format!("record {party}/{index}: {error}"));
         let sent = Record::parse(&bytes).map_err(damaged)?.time;
         let query = SilenceQuery { party: by, due: silent.due, after: silent.after.unwrap_or(sent), attested };
-        let proof = prove_silence(&*handle.store, &handle.treaty, log, index, &query)?;
+        let proof = match silent.head {
+            true => seen_head(&*handle.store, &handle.treaty, log, &query)?,
+            false => prove_silence(&*handle.store, &handle.treaty, log, index, &query)?,
+        };
+        let outside = outside.filter(|_| !silent.head);
         match with_outside(proof, outside.as_deref(), &handle, log, index)? {
             Ok(proof) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof)),
             Err(why) => Err(Refused::new(StatusCode::CONFLICT, "not-evidence", why)),

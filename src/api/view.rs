@@ -73,6 +73,10 @@ pub struct LogView {
     pub former: bool,
     /// Two contradictory heads of it exist.
     pub forked: bool,
+    /// Sizes of signed heads of it of which only missing records tell whether they contradict it: until then this node gives it
+    /// no receipts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_doubt: Vec<u64>,
     /// Why nothing more of it is fetched for the time being, although there is more: `budget`, or `disk`.
     #[serde(default)]
     pub not_fetched: Option<String>,

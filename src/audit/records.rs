@@ -197,7 +197,7 @@ impl Audit<'_> {
     /// Takes in what a record says. `true` if that is checked later, beside the reading: see [`Audit::checked`].
     fn record(&mut self, walk: &mut Walk, record: &Record<'_>) -> bool {
         let (log, index) = (walk.log, record.index);
-        walk.out.last = Some(record.time);
+        walk.pass(record);
         let party = self.treaty.party(log);
         walk.adoption.pass(index, record.time, self.treaty);
         match record.kind {
@@ -230,6 +230,8 @@ impl Audit<'_> {
                 walk.out.void += u64::from(!valid);
                 let before = walk.keys().changes().len();
                 walk.keys_mut().apply(record, self.treaty);
+                let next_end = walk.keys().officials().waits_for();
+                walk.next_end = next_end;
                 let changed = walk.keys().changes().len() > before;
                 walk.key_leaves.extend(walk.last_leaf.filter(|_| changed));
             }

@@ -58,6 +58,35 @@ pub struct LogReport {
     /// Indexes of these, at most [`MAX_LISTED`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redacted_at: Vec<u64>,
+    /// Where its own times go back; `null` if they do not.
+    pub set_back: Option<SetBacks>,
+}
+
+/// Where the times of a log go back, by the log alone.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SetBacks {
+    /// In so many places.
+    pub count: u64,
+    /// That by which they go back most.
+    pub worst: SetBack,
+}
+
+/// A record that is dated before the one before it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SetBack {
+    /// Its index.
+    pub record: u64,
+    /// When the one before it was logged, by the party's own clock; in a part, the last one before it that is here.
+    pub before: Timestamp,
+    /// When it was itself, by the same clock.
+    pub after: Timestamp,
+}
+
+impl SetBack {
+    /// By so many seconds.
+    pub(super) fn seconds(&self) -> u64 {
+        self.before.posix().saturating_sub(self.after.posix())
+    }
 }
 
 /// A notification that is not in order.
@@ -349,6 +378,20 @@ impl Report {
 }
 
 impl LogReport {
+    /// That its times go back, in a sentence.
+    pub fn set_back_sentence(&self) -> Option<String> {
+        let SetBacks { count, worst: SetBack { record, before, after } } = self.set_back.as_ref()?;
+        let (before, after) = (before.display(), after.display());
+        let most = match count {
+            1 => "once".to_owned(),
+            _ => format!("{count} times, by most"),
+        };
+        Some(format!(
+            "The clock of {} goes back in its own log, {most} at record {record}: it says {after}, after {before}.",
+            self.party
+        ))
+    }
+
     fn part_sentences(&self) -> Vec<String> {
         let mut out = Vec::new();
         let there = self.records - self.omitted - self.redacted;

@@ -8,9 +8,9 @@ use super::checks::{Checks, Heads, Law};
 use super::crew::Crew;
 use super::frame::{Broken, Reader};
 use super::layout::{CHECKPOINTS, RECEIPTS, ReceiptLine};
-use super::report::{LogReport, Report};
+use super::report::{LogReport, Report, SetBack, SetBacks};
 use super::source::{Input, LOG_FILES};
-use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, Treaty};
+use crate::ledger::{Adoption, Fault, FaultPlace, KeyHistory, Keyring, Record, RecordType, Timestamp, Treaty};
 use crate::tlog::{Checkpoint, Hash};
 
 /// One of a log's files while it is read.
@@ -64,6 +64,10 @@ pub(super) struct Walk {
     /// Leaf hashes of the records that change them.
     pub key_leaves: Vec<Hash>,
     pub adoption: Adoption,
+    /// The latest time of the records that were read, and the first record that has it: the log's clock.
+    clock: Option<(Timestamp, u64)>,
+    /// The next moment at which the clock ends an official's key.
+    pub next_end: Option<Timestamp>,
     pub checks: Checks,
     pub out: LogReport,
 }
@@ -96,6 +100,8 @@ impl Walk {
             keys,
             key_leaves: Vec::new(),
             adoption: Adoption::default(),
+            clock: None,
+            next_end: None,
             out: LogReport { party, name: treaty.party(log).name.clone(), ..LogReport::default() },
         }
     }
@@ -129,6 +135,32 @@ impl Walk {
     /// The same, to take in a record.
     pub fn keys_mut(&self) -> RwLockWriteGuard<'_, KeyHistory> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in when a record was logged, by the log's own clock: officials' keys end by it, also where it goes back.
+    pub fn pass(&mut self, record: &Record<'_>) {
+        if let Some(before) = self.out.last.filter(|before| record.time < *before) {
+            let back = SetBack { record: record.index, before, after: record.time };
+            let worst = self.out.set_back.get_or_insert_with(|| SetBacks { count: 0, worst: back.clone() });
+            worst.count += 1;
+            if back.seconds() > worst.worst.seconds() {
+                worst.worst = back;
+            }
+        }
+        self.out.last = Some(record.time);
+        let (clock, index) = *match &mut self.clock {
+            Some(clock) if clock.0 >= record.time => clock,
+            clock => clock.insert((record.time, record.index)),
+        };
+        // The threads that check notes share the keys: they are written to only where that changes anything.
+        let ends = self.next_end.is_some_and(|end| end < clock);
+        if ends || record.kind == RecordType::Credential {
+            self.keys_mut().pass(index, clock);
+        }
+        if ends {
+            let next_end = self.keys().officials().waits_for();
+            self.next_end = next_end;
+        }
     }
 
     /// Reads on to the next head that verifies. What does not verify proves nothing, and those after it still do.

@@ -9,13 +9,15 @@ use std::path::PathBuf;
 use super::progress::{Progress, Unit};
 use super::source::{PageFacts, Source, Unpacked};
 use super::{Code, Context, Failure, display, files};
-use crate::audit::{AuditError, Report, cores, peek, unpack_small, verify_export_by};
+use crate::audit::{
+    AuditError, ExportedSilence, Report, SilenceError, cores, exported_silence, peek, unpack_small, verify_export_by,
+};
 use crate::law::{SilenceRules, silence_rules};
 use crate::ledger::{
     Explanation, Fault, MAX_EVIDENCE_BYTES, MAX_TREATY_BYTES, Profile, Silence, Treaty, Verdict, explain_evidence,
-    outside_sentences, verify_evidence,
+    is_party_code, outside_sentences, verify_evidence,
 };
-use crate::note::VerifierKey;
+use crate::note::{MAX_NOTE_BYTES, VerifierKey};
 use crate::page::MAX_PAGE_BYTES;
 
 /// Check an evidence file, a page that carries one, or an export: offline, with the treaty file alone
@@ -33,9 +35,26 @@ pub struct Args {
     /// The key of a witness outside the ledger that you trust (name+hash+base64): its cosignature has to be in the file
     #[arg(long = "witness", value_name = "VKEY", value_parser = VerifierKey::parse)]
     pub witnesses: Vec<VerifierKey>,
+    /// Of an export of the whole ledger: show whether a party has answered this note, as US/12
+    #[arg(long, value_name = "NOTE", requires = "by", value_parser = number)]
+    pub silence: Option<(String, u64)>,
+    /// Whose answer (RU)
+    #[arg(long, value_name = "PARTY", requires = "silence")]
+    pub by: Option<String>,
+    /// The head of that party's log with later cosignatures, which `verbale prove --head` wrote
+    #[arg(long, value_name = "FILE", requires = "silence")]
+    pub seen: Option<PathBuf>,
     /// Check an export with so many threads; without it, one for each core of this machine
     #[arg(long, value_name = "NUMBER")]
     pub threads: Option<NonZero<usize>>,
+}
+
+fn number(text: &str) -> Result<(String, u64), String> {
+    let read = text.split_once('/').and_then(|(party, index)| {
+        let party = party.to_ascii_uppercase();
+        is_party_code(&party).then_some((party, index.parse().ok()?))
+    });
+    read.ok_or_else(|| "a note is named by party and number, as US/12".to_owned())
 }
 
 /// What a path holds.
@@ -128,14 +147,27 @@ fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
             _ => failure,
         }
     })?;
+    let silence = silence(path, &report, args)?;
     if out.json {
-        let not_proven = report.not_proven();
-        out.value(&serde_json::json!({"sound": report.is_sound(), "report": report, "not_proven": not_proven}));
+        let mut not_proven = report.not_proven();
+        let mut value = serde_json::json!({"sound": report.is_sound(), "report": report});
+        if let Some(silence) = &silence {
+            not_proven.extend(silence.gaps());
+            value["silence"] = serde_json::json!(silence);
+        }
+        value["not_proven"] = serde_json::json!(not_proven);
+        out.value(&value);
     } else {
-        print_report(&report, context);
+        print_report(&report, silence.as_ref(), context);
     }
     let against = match (report.faults.len(), report.forks.len(), report.missing.len()) {
-        (0, 0, 0) if report.unchecked.is_empty() => return Ok(()),
+        (0, 0, 0) if report.unchecked.is_empty() => match silence.as_ref().and_then(ExportedSilence::against) {
+            None => return Ok(()),
+            Some(against) => {
+                let text = format!("The export verifies, but it does not show the silence: {against}.");
+                return Err(Failure::new(Code::NotVerified, text).hint("The sentences above say what is shown."));
+            }
+        },
         (0, 0, 0) => "What is there verifies, but what contradicts a log could not be compared with the other branch.",
         (0, 0, _) => "What is there verifies, but some logs are longer than what is here.",
         (0, ..) => "What is there verifies, but a log has forked.",
@@ -144,7 +176,28 @@ fn export(path: &Path, args: &Args, context: &Context) -> Result<(), Failure> {
     Err(Failure::new(Code::NotVerified, against).hint("Ask another party for its export, and compare."))
 }
 
-fn print_report(report: &Report, context: &Context) {
+/// Whether a party has answered a note, if that is asked.
+fn silence(path: &Path, report: &Report, args: &Args) -> Result<Option<ExportedSilence>, Failure> {
+    let (Some((sender, index)), Some(by)) = (&args.silence, &args.by) else { return Ok(None) };
+    let seen = args.seen.as_ref().map(|path| files::read(path, MAX_NOTE_BYTES)).transpose()?;
+    match exported_silence(path, report, (sender, *index), &by.to_ascii_uppercase(), seen.as_deref()) {
+        Ok(found) => Ok(Some(found)),
+        // What is wrong with it is told below.
+        Err(SilenceError::Unsound) => Ok(None),
+        Err(error) => {
+            let failure = Failure::new(Code::Input, format!("no silence is shown: {error}"));
+            Err(match error {
+                SilenceError::Head(_) => {
+                    failure.hint("make the export after the head: it has to hold all records of it")
+                }
+                SilenceError::Part => failure.hint("`verbale export` without a selection makes one"),
+                _ => failure,
+            })
+        }
+    }
+}
+
+fn print_report(report: &Report, silence: Option<&ExportedSilence>, context: &Context) {
     let out = context.out;
     let head = if report.is_sound() { out.good("VERIFIED") } else { out.bad("NOT VERIFIED") };
     out.line(format!("{head}  {}", out.bold(&report.title)));
@@ -162,6 +215,9 @@ fn print_report(report: &Report, context: &Context) {
         ));
         if log.proven < log.records {
             out.line(format!("    The first {} stand under a head that {} signed.", log.proven, log.party));
+        }
+        if let Some(sentence) = log.set_back_sentence() {
+            out.line(format!("    {sentence}"));
         }
         if log.void > 0 {
             let void = counted(log.void, "record");
@@ -213,7 +269,12 @@ fn print_report(report: &Report, context: &Context) {
         });
     }
     print_faults(&report.faults, context);
+    if let Some(silence) = silence {
+        out.line(out.bold(&format!("Whether {} has answered {}:", silence.party, silence.note)));
+        silence.sentences().iter().for_each(|sentence| out.line(format!("  {}", shown(sentence))));
+    }
     out.line(out.bold("Not proven:"));
+    silence.into_iter().flat_map(ExportedSilence::gaps).for_each(|gap| out.line(format!("  {}", shown(&gap))));
     report.not_proven().iter().for_each(|sentence| out.line(format!("  {}", shown(sentence))));
     if let Some(treaty) = report.treaty.filter(|_| !report.treaty_given) {
         out.line("  The treaty file inside the export was used. Compare its SHA-256 with that of one that you trust:");
@@ -235,6 +296,10 @@ fn print_faults(faults: &[Fault], context: &Context) {
 
 fn evidence(bytes: Vec<u8>, args: &Args, context: &Context) -> Result<(), Failure> {
     let out = context.out;
+    if args.silence.is_some() {
+        let text = "a file of evidence says itself whether it shows silence; --silence is asked of a whole export";
+        return Err(Failure::new(Code::Input, text).hint("leave it out"));
+    }
     let Source { evidence, treaty, profile, page } =
         Source::open(&args.path, bytes, args.treaty.as_ref(), args.profile.as_ref(), context)?;
     let verdict = match verify_evidence(&evidence, &treaty, profile.as_ref()) {

@@ -10,7 +10,7 @@ use super::law::{Law, LawError};
 use super::status::Status;
 use super::worker::Job;
 use crate::law::Docket;
-use crate::ledger::{Profile, Treaty};
+use crate::ledger::{Credentials, Profile, Treaty};
 use crate::net::NetCommand;
 use crate::node::message::{Request, Response};
 use crate::node::{Accepted, Event, LogId, Refusal};
@@ -112,6 +112,11 @@ impl Handle {
     /// waits up to a minute for that, so that it is to be called where one may wait.
     pub fn law<T>(&self, question: impl FnOnce(&Docket) -> T) -> Result<T, LawError> {
         self.law.ask(&self.store, question)
+    }
+
+    /// The officials of a log in which keys end at a time, by so many of its records; `None` of other logs.
+    pub fn officials(&self, log: LogId) -> Option<(Credentials, u64)> {
+        self.law.officials(log)
     }
 
     /// What the engine knows now.

@@ -3,6 +3,7 @@
 //! A thread of its own reads what was committed. Starting a node does not wait for it; whoever asks what is due does,
 //! until the docket has everything that the store had when they asked.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::law::{Docket, Filing, Registrar, Seen};
-use crate::ledger::{Profile, Receipt, Record, RecordType, Treaty};
+use crate::ledger::{Credentials, Profile, Receipt, Record, RecordType, Treaty};
 use crate::node::{Read, ReadError, ReceiptEntry};
 use crate::store::Store;
 
@@ -45,6 +46,8 @@ pub(super) struct Law {
 
 struct State {
     docket: Docket,
+    /// By log, where officials' keys end at a time: what is known of its officials, and by how many of its records.
+    officials: BTreeMap<usize, (Credentials, u64)>,
     failed: Option<ReadError>,
 }
 
@@ -64,7 +67,7 @@ impl Law {
         profile: Arc<Profile>,
         store: Arc<Store>,
     ) -> std::io::Result<(Arc<Self>, Sender<Committed>, JoinHandle<()>)> {
-        let state = State { docket: Docket::new(treaty, profile.clone()), failed: None };
+        let state = State { docket: Docket::new(treaty, profile.clone()), officials: BTreeMap::new(), failed: None };
         let (changed, stops) = (Condvar::new(), AtomicBool::new(false));
         let law = Arc::new(Self { state: Mutex::new(state), profile, changed, stops });
         let (committed, commits) = channel();
@@ -86,6 +89,7 @@ impl Law {
                 registrar = Registrar::new(store.treaty(), self.profile.clone());
                 let mut state = self.lock();
                 state.docket = Docket::new(store.treaty(), self.profile.clone());
+                state.officials.clear();
             }
             if let Err(error) = self.catch_up(&mut registrar, store, &news.refuted) {
                 tracing::error!(%error, "what is due could not be read from the store");
@@ -130,6 +134,9 @@ impl Law {
                         state.docket.apply_receipt(entry.log, entry.by, seen(&entry));
                     }
                 }
+                if let Some(officials) = registrar.officials(log).filter(|officials| officials.have_ends()) {
+                    state.officials.insert(log, (officials.clone(), from + records.len() as u64));
+                }
                 if records.is_empty() {
                     return Err(ReadError(format!("record {from} of log {log} is missing")));
                 }
@@ -163,6 +170,12 @@ impl Law {
             let waited = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
+    }
+
+    /// What is known of the officials of a log in which keys end at a time, and by how many of its records; `None` of other
+    /// logs, and until that many records were read. Does not wait.
+    pub fn officials(&self, log: usize) -> Option<(Credentials, u64)> {
+        self.lock().officials.get(&log).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -19,6 +19,9 @@ pub struct LogStatus {
     pub former: bool,
     /// It was proved to have forked.
     pub forked: bool,
+    /// Sizes of signed heads of it of which only missing records tell whether they contradict it: until then this node gives
+    /// it no receipts.
+    pub in_doubt: Vec<u64>,
     /// Why nothing more of it is fetched for the time being, although there is more.
     pub not_fetched: Option<NoRoom>,
     /// Whether the party's node is connected, and by how many milliseconds its clock is ahead.
@@ -44,6 +47,7 @@ impl Status {
             final_size: engine.final_size(log),
             receipted: engine.receipted(log).to_vec(),
             forked: engine.fork(log).is_some(),
+            in_doubt: engine.doubts(log),
             not_fetched: engine.not_fetched(log),
             peer: engine.peer(log),
         };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::docket::{Docket, Seen};
 use crate::ledger::{
-    Disowned, Keyring, Notification, Profile, Receipt, Record, RecordType, Reference, Timestamp, Treaty, disowned,
+    Credentials, Disowned, Keyring, Notification, Profile, Receipt, Record, RecordType, Reference, Timestamp, Treaty,
+    disowned,
 };
 use crate::tlog::{Hash, leaf_hash};
 
@@ -79,11 +80,16 @@ impl Registrar {
         }
     }
 
+    /// The officials of a log's party, by the records that were learnt; `None` if the treaty does not have it yet.
+    pub fn officials(&self, log: usize) -> Option<&Credentials> {
+        (log < self.keys.len()).then(|| self.keys.party(log).officials())
+    }
+
     /// Reads a record, and verifies whose word it is. The credentials before it in its log have to be known; it does no
     /// harm if later ones are.
     pub fn file(&self, log: usize, index: u64, bytes: &[u8]) -> Filing {
         Filing::read(log, index, bytes, |record, signed, note| {
-            let officials = (log < self.keys.len()).then(|| self.keys.party(log).officials())?;
+            let officials = self.officials(log)?;
             disowned(record, (signed, note), log, &self.treaty, &self.profile, officials)
         })
     }

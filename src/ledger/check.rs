@@ -60,8 +60,9 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
         }
         last_size = checkpoint.size;
     }
-    let credentials = credentials(evidence, &record, &main, log, treaty)?;
+    let mut credentials = credentials(evidence, &record, &main, log, treaty)?;
     let not_before = anchors(evidence, &record, &main, log, (treaty, &keys))?;
+    pass_times(&mut credentials, evidence, &not_before);
     let fork = match &evidence.fork {
         None => None,
         Some(text) => {
@@ -142,6 +143,19 @@ pub(super) fn check(evidence: &Evidence, treaty: &Treaty, profile: Option<&Profi
     }
     verdict.weigh(receipts, treaty, &amended.adoption);
     Ok(verdict)
+}
+
+/// What the file shows of the log's clock before the note: times of its own records there, and what two other parties'
+/// clocks had come to, as no single one of them is to decide.
+fn pass_times(credentials: &mut Credentials, evidence: &Evidence, not_before: &[Bound]) {
+    for anchor in &evidence.anchors {
+        if let Ok(record) = Record::parse(anchor.receipt.record.as_bytes()) {
+            credentials.pass(record.index, record.time);
+        }
+    }
+    if let [latest, second, ..] = not_before {
+        credentials.pass_by_others(second.time, [latest.by.clone(), second.by.clone()]);
+    }
 }
 
 /// A party that dates its notes back is none any more by what its log held before, by another party's clock.

@@ -78,6 +78,7 @@ impl KeyHistory {
     /// Takes in the next record of the log that is known; what is not a valid credential changes nothing.
     pub fn apply(&mut self, record: &Record<'_>, treaty: &Treaty) {
         self.size = self.size.max(record.index + 1);
+        self.officials.pass(record.index, record.time);
         if record.kind != RecordType::Credential {
             return;
         }
@@ -94,6 +95,11 @@ impl KeyHistory {
             }
         }
         self.logged.push((record.index, record.time));
+    }
+
+    /// Takes in the time of a record that is no credential: the log's clock, by which officials' keys end.
+    pub fn pass(&mut self, index: u64, time: Timestamp) {
+        self.officials.pass(index, time);
     }
 
     /// The log is known up to this size; between the records that were taken in there is no credential.

@@ -49,7 +49,7 @@ pub use fork::{ForkError, ForkProof};
 pub use key_life::{KeyEnd, KeyEvent, KeyLife, KeyUse, keys_of_evidence};
 pub use keyring::{Endpoint, KeyChange, KeyHistory, Keyring, MAX_ANNOUNCED};
 pub use notification::{Attachment, MAX_TEXT_BYTES, NoteId, Notification, NotificationError, Reference, is_kind_name};
-pub use officials::{Credentials, Standing};
+pub use officials::{Credentials, Passed, Standing};
 pub use outside::{MAX_OUTSIDE, OutsidePart, OutsideWitness, outside_sentences};
 pub use profile::{Field, FieldType, Kind, MAX_PROFILE_BYTES, Profile, ProfileError};
 pub use receipt::{Receipt, ReceiptError, VerifyHead};

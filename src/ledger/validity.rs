@@ -6,7 +6,7 @@
 use super::amended::Place;
 use super::credential::Grant;
 use super::notification::{NoteId, Notification};
-use super::officials::{Credentials, Standing};
+use super::officials::{Credentials, Passed, Standing};
 use super::profile::Profile;
 use super::record::Record;
 use super::time::Timestamp;
@@ -79,9 +79,11 @@ impl Validity {
         if !titles.is_empty() {
             mark.text += &format!(" Signed so far: {}.", titles.join(", "));
         }
-        let may = |grant: &&Grant| grant.allows(kind) && grant.is_valid_at(time);
+        let may = |(at, grant): &(u64, &Grant)| {
+            grant.allows(kind) && grant.is_valid_at(time) && credentials.ended_before(*at, index).is_none()
+        };
         let signed = |grant: &&Grant| self.signers.iter().any(|signer| signer.key == grant.key.name());
-        let grants = credentials.before(index).map(|(_, grant)| grant).filter(may).filter(|grant| !signed(grant));
+        let grants = credentials.before(index).filter(may).map(|(_, grant)| grant).filter(|grant| !signed(grant));
         let mut others: Vec<_> = grants.map(|grant| format!("{} ({})", grant.title, grant.key.name())).collect();
         others.sort_unstable();
         others.dedup();
@@ -245,6 +247,9 @@ fn check_signers(
                 let text = format!("The key of {} had been revoked in record {at} of the log.", grant.title);
                 refused.push(unauthorised(text));
             }
+            Standing::Outside(at, grant) if grant.is_valid_at(record.time) => {
+                refused.push(unauthorised(past_its_end(grant, credentials.ended_before(at, record.index))));
+            }
             Standing::Outside(_, grant) => {
                 let (from, until) = (grant.from.map(|t| t.display()), grant.until.map(|t| t.display()));
                 let (from, until) = (from.as_deref().unwrap_or("the grant"), until.as_deref().unwrap_or("revoked"));
@@ -265,4 +270,20 @@ fn check_signers(
         }
     }
     out.marks.extend(refused);
+}
+
+/// Of a key that would be valid by the note's own time, and was not by what had come before it.
+fn past_its_end(grant: &Grant, passed: Option<&Passed>) -> String {
+    let (title, until) = (&grant.title, grant.until.map_or_else(String::new, |until| until.display()));
+    let Some(Passed { index, time, by }) = passed else { return format!("The key of {title} is valid until {until}.") };
+    let time = time.display();
+    match by {
+        None => format!(
+            "The key of {title} is valid until {until}; the log had come to {time} before, by its own record {index}."
+        ),
+        Some([a, b]) => format!(
+            "The key of {title} is valid until {until}; before this note its log held what {a} and {b} had logged at {time} or \
+             later, each by its own clock."
+        ),
+    }
 }

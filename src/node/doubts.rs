@@ -249,6 +249,11 @@ impl AcceptedBranches {
         Ok(Self(all))
     }
 
+    /// Whether a log has any.
+    pub fn has(&self, log: LogId) -> bool {
+        self.0.contains_key(&log)
+    }
+
     /// Where a head of a log lies. `against` is a head that is proved to contradict it.
     pub fn lies(
         &self,

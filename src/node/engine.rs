@@ -301,6 +301,7 @@ impl Engine {
             search_wait_ms: FIRST_SEARCH_MS,
             published,
         };
+        engine.pass_own_times((0, published), read)?;
         engine.review_missing_branches(read)?;
         Ok(engine)
     }

@@ -29,7 +29,7 @@ pub use doubts::AcceptedBranches;
 pub use engine::{Config, Effect, Engine, Event, Input, Step, final_size};
 pub use memory::{Memory, note_id};
 pub use own::{Accepted, Refusal};
-pub use prove::{ProveError, prove, prove_silence};
+pub use prove::{ProveError, prove, prove_silence, seen_head};
 pub use published::{OUTSIDE_LINES, PublicHead, final_head, key_notes, newest_head, receipted_head};
 pub use recovery::Mode;
 pub use rekey::counts;

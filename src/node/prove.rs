@@ -55,6 +55,12 @@ pub enum ProveError {
     /// The sender itself, or nobody.
     #[error("whose silence? That of a party other than the note's sender can be shown")]
     NoSuchParty,
+    /// The party has logged more since than one file of evidence holds; a whole export shows the silence then.
+    #[error(
+        "since then that party has logged more than one file of evidence holds ({0} records): a whole export of the ledger \
+         shows what it did not answer"
+    )]
+    Flooded(u64),
     /// Its parts are too many for one file.
     #[error("the evidence is larger than a file of evidence may be")]
     TooLarge,
@@ -85,6 +91,24 @@ pub fn prove_silence(
         return Ok(Err(ProveError::NoSuchParty));
     }
     gather(read, treaty, log, index, Some(query))
+}
+
+/// The head of a party's log that a quorum, or most, had last seen late enough, with their cosignatures: what a whole export
+/// needs beside it to show a silence that is too large for one file of evidence.
+pub fn seen_head(
+    read: &dyn Read,
+    treaty: &Treaty,
+    log: LogId,
+    query: &SilenceQuery,
+) -> Result<Result<Vec<u8>, ProveError>, ReadError> {
+    let mut treaty = Arc::new(treaty.clone());
+    if query.party == log || query.party >= treaty.parties().len() {
+        return Ok(Err(ProveError::NoSuchParty));
+    }
+    let adoption = adoption(log, &mut treaty, read)?;
+    let (keys, held) = (load_keyring(&treaty, read)?, read.size(log)?);
+    let gather = Gather { read, treaty: &treaty, adoption: &adoption, keys: &keys, log, index: 0, held };
+    Ok(gather.seen_head(query, 0, held)?.map(|(_, head)| head.to_bytes()).ok_or(ProveError::NotSeen))
 }
 
 fn gather(
@@ -142,7 +166,8 @@ fn gather(
     evidence.amendments = gather.amendments(&evidence, size)?;
     let bytes = evidence.to_bytes(&treaty.hash());
     if bytes.len() > MAX_EXTRA_BYTES {
-        return Ok(Err(ProveError::TooLarge));
+        let records = evidence.silence.map(|part| part.records.len() as u64);
+        return Ok(Err(records.map_or(ProveError::TooLarge, ProveError::Flooded)));
     }
     // What was stored had been verified: a failure here means that the disk has altered it since.
     verify_evidence(&bytes, treaty, None).map_err(|e| gather.damaged(&e.to_string()))?;

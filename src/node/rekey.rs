@@ -13,6 +13,10 @@ use crate::ledger::{ForkProof, Job, KeyHistory, Keyring, Record, RecordType, Tre
 /// Shortest time between two questions to one peer for the keys of one log, in milliseconds.
 const ASK_AGAIN_MS: u64 = 4 * FIRST_SEARCH_MS;
 
+/// Records read at a time in search of the latest time.
+const PAGE_RECORDS: u64 = 256;
+const PAGE_BYTES: usize = 1 << 20;
+
 /// A place in a party's log.
 pub(super) type Place = (LogId, u64);
 
@@ -62,6 +66,25 @@ impl Engine {
             history.known_to(size + records.len() as u64);
             history
         })
+    }
+
+    /// What this party's own log had come to by its own clock, from one record up to another: by that its officials' keys end.
+    /// Only where a key is to end anything is read.
+    pub(super) fn pass_own_times(&mut self, (mut from, to): (u64, u64), read: &dyn Read) -> Result<(), ReadError> {
+        let me = self.config.me;
+        while from < to && self.keys.party(me).officials().waits_for().is_some() {
+            let page = read.records(me, from, PAGE_RECORDS.min(to - from), PAGE_BYTES)?;
+            if page.is_empty() {
+                return Err(ReadError(format!("record {from} of this party's own log is missing")));
+            }
+            for bytes in page {
+                if let Ok(record) = Record::parse(&bytes) {
+                    self.keys.party_mut(me).pass(from, record.time);
+                }
+                from += 1;
+            }
+        }
+        Ok(())
     }
 
     /// A page up to `size` was taken in: its keys are in force.

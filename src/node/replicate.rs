@@ -293,6 +293,7 @@ impl Engine {
         replica.cover(head, &mut self.batch);
         self.event(Event::Stored { log, from: size, to });
         if log == self.config.me {
+            (size..).zip(&times).for_each(|(index, time)| self.keys.party_mut(log).pass(index, *time));
             self.published = self.published.max(to);
             let own = &self.logs[log];
             if own.head_size() == own.size() {

@@ -336,6 +336,7 @@ impl Engine {
         if log == self.config.me {
             self.published = from;
             self.fresh_ids.clear();
+            self.pass_own_times((0, from), read)?;
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Gather<'_> {
             None => return Ok(Err(ProveError::NotSeen)),
         };
         if until - from > MAX_SILENCE_RECORDS as u64 {
-            return Ok(Err(ProveError::TooLarge));
+            return Ok(Err(ProveError::Flooded(until - from)));
         }
         let range = CompactRange::load(&LogTiles { read: self.read, log: party }, from)?;
         let range = range.ok_or_else(|| self.damaged("tiles are missing"))?;
@@ -92,7 +92,12 @@ impl Gather<'_> {
     ///
     /// The quorum is that at the end of the note's log in this file, as a verifier will count it: later amendments than
     /// the note's place hold for what was seen later.
-    fn seen_head(&self, query: &SilenceQuery, from: u64, size: u64) -> Result<Option<(u64, SignedNote)>, ReadError> {
+    pub(super) fn seen_head(
+        &self,
+        query: &SilenceQuery,
+        from: u64,
+        size: u64,
+    ) -> Result<Option<(u64, SignedNote)>, ReadError> {
         let is_quorum =
             |head: &Seen| self.treaty.is_quorum(self.adoption.of_size(size), &|by| head.by.contains_key(&by));
         let mut heads: BTreeMap<u64, Seen> = BTreeMap::new();

@@ -90,6 +90,8 @@ pub(super) enum HeadError {
     Receipt(String, CosignatureError),
     #[error("{0}: what should be signed by the log's root is not: {1}")]
     Keys(String, CredentialError),
+    #[error("{0}: it contradicts the log, with a key that the log has replaced since, and so proves nothing")]
+    Replaced(String),
 }
 
 /// The mirror.
@@ -252,6 +254,12 @@ impl Mirror {
         let code = self.ledger.treaty().party(log).code.clone();
         self.rolled_back(place, &code, file, &head, bytes, round);
         if let Some(proof) = self.follow(place, log, &name, &head, &note, progress)? {
+            // The one rule for every contradiction: what a replaced key signs, and no party's log shows, may be a thief's.
+            let Ok(late) = proof.is_late::<std::convert::Infallible>(self.ledger.keys().party(log), None);
+            if late {
+                self.keep(&code, &note).map_err(FollowError::Grow)?;
+                return Err(HeadError::Replaced(name).into());
+            }
             let (smaller, larger) = proof.sizes();
             for note in [proof.heads().0, proof.heads().1] {
                 self.keep(&code, note).map_err(FollowError::Grow)?;

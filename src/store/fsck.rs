@@ -7,7 +7,7 @@
 mod indexes;
 mod log;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::columns::{Column, log_bytes};
 use super::{Store, StoreError};
@@ -41,6 +41,10 @@ pub struct Report {
     pub receipts: u64,
     /// Fork proofs verified.
     pub forks: u64,
+    /// By code of a party whose log goes on with another branch: receipts of which only records tell that are still to come
+    /// whether they are for that branch, or for the other one. Nothing is wrong with them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub open: BTreeMap<String, u64>,
     /// What is wrong, at most [`MAX_FAULTS`].
     pub faults: Vec<Fault>,
     /// Further faults, not listed.
@@ -59,6 +63,10 @@ impl Report {
         } else {
             self.unlisted += 1;
         }
+    }
+
+    fn open(&mut self, code: &str) {
+        *self.open.entry(code.to_owned()).or_default() += 1;
     }
 
     fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {

@@ -97,6 +97,7 @@ impl<'a> Rows<'a> {
 
     fn record(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Files) -> Result<(), TablesError> {
         self.adoption.pass(record.index, record.time, &self.reading.treaty);
+        self.keys.pass(record.index, record.time);
         match record.kind {
             RecordType::Notification => {
                 self.notification(record, bytes, out)?;

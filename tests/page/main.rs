@@ -8,6 +8,7 @@ mod golden;
 mod mutations;
 mod page;
 mod pictures;
+mod set_back;
 mod units;
 mod write;
 mod write_fourth;

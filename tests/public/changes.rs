@@ -62,9 +62,10 @@ fn a_mirror_follows_keys_that_change_and_believes_no_replaced_one() {
     publish_to(folder.path(), &ledger.nodes[HU].disk).unwrap();
     assert!(kept.follow(&[place]).1.is_sound() && late.follow(&[place]).1.is_sound());
 
-    // Somebody with the old key shows a head of his own making, for the size that the log has now and for a larger one.
+    // Somebody with the old key shows a head of his own making, for the size that the log has now, for a larger one, and for one
+    // for which that key was in force.
     let size = ledger.nodes[HU].disk.size(RU).unwrap();
-    for (at, size) in [size, size + 3].into_iter().enumerate() {
+    for (at, size) in [size, size + 3, changeover, 2].into_iter().enumerate() {
         let thief = tempfile::tempdir().unwrap();
         let place = thief.path().join("trial/RU");
         fs::create_dir_all(&place).unwrap();

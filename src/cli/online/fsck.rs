@@ -74,6 +74,12 @@ fn print(report: &Report, context: &Context, data: &Path) {
         report.receipts,
         report.forks
     ));
+    for (code, count) in &report.open {
+        out.line(format!(
+            "The log of {code} goes on with another branch: {count} receipts are for the other one, or for records that are \
+             still to come; they stand in the logs of those who gave them."
+        ));
+    }
     for fault in &report.faults {
         let repair = if fault.repairable { " (--repair-indexes puts it right)" } else { "" };
         out.line(format!("{}: {}{repair}", out.bad(&fault.place), fault.what));

@@ -23,6 +23,10 @@ pub struct Args {
     /// Count only what others saw of its log after this time, as 2021-06-18T09:00:00Z [default: when the note was logged]
     #[arg(long, value_name = "TIME", requires = "silence", value_parser = time)]
     after: Option<Timestamp>,
+    /// Write only the head of that party's log that others hold now, with their cosignatures: with an export of the ledger
+    /// it shows a silence that is too large for one file (`verbale verify EXPORT --silence`)
+    #[arg(long, requires = "silence", conflicts_with = "html")]
+    head: bool,
     /// Write a page that opens in any browser, without a network, and verifies itself there
     #[arg(long)]
     html: bool,
@@ -54,6 +58,9 @@ fn path_of(args: &Args) -> String {
     if let Some(after) = &args.after {
         path.push_str(&format!("&after={after}"));
     }
+    if args.head {
+        path.push_str("&head=true");
+    }
     path
 }
 
@@ -68,12 +75,23 @@ fn page(proof: &[u8], ctx: &Context) -> Result<Vec<u8>, Failure> {
 pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
     let proof = client.get_bytes(&path_of(args)).map_err(|failure| match failure.code {
+        Code::Refused if args.silence.is_some() && failure.message.contains("more than one file of evidence holds") => {
+            let (note, party) = (&args.number, args.silence.as_deref().unwrap_or_default());
+            failure.hint(format!(
+                "three commands show it: `verbale prove {note} --silence {party} --head -o {party}.head`, `verbale export ledger`, \
+                 and for anybody `verbale verify ledger --silence {note} --by {party} --seen {party}.head`"
+            ))
+        }
         Code::Refused => failure.hint("`verbale show` tells whose receipts are missing"),
         _ => failure,
     })?;
     let proof = if args.html { page(&proof, ctx)? } else { proof };
     let silent = args.silence.as_ref().map_or(String::new(), |party| format!("-silence-{party}"));
-    let ending = if args.html { "html" } else { "tlog-proof" };
+    let ending = match (args.html, args.head) {
+        (true, _) => "html",
+        (_, true) => "head",
+        _ => "tlog-proof",
+    };
     let name = || PathBuf::from(format!("{}-{}{silent}.{ending}", args.number.party, args.number.index));
     let path = args.output.clone().unwrap_or_else(name);
     if path == *"-" {
@@ -83,6 +101,15 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
     files::replace(&path, &proof)?;
     if ctx.out.json {
         ctx.out.value(&serde_json::json!({ "number": args.number.to_string(), "file": path, "bytes": proof.len() }));
+    } else if args.head {
+        let party = args.silence.as_deref().unwrap_or_default();
+        ctx.out.line(format!("What others hold of the log of {party} now is in {}, cosigned.", path.display()));
+        ctx.out.line(format!(
+            "With an export made after it, anyone can see whether there is an answer: verbale verify EXPORT --silence {} --by {party} \
+             --seen {}",
+            args.number,
+            path.display()
+        ));
     } else {
         ctx.out.line(format!("The evidence for {} is in {} ({} bytes).", args.number, path.display(), proof.len()));
         if args.html {

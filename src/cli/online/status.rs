@@ -46,6 +46,17 @@ pub fn run(_: &Args, ctx: &Context) -> Result<(), Failure> {
         );
         out.line(out.bad(&text));
     }
+    for log in status.logs.iter().filter(|log| !log.in_doubt.is_empty()) {
+        let sizes: Vec<_> = log.in_doubt.iter().map(u64::to_string).collect();
+        let text = format!(
+            "Of the log of {}, a signed head of {} records is in doubt: whether it contradicts the log, or is of a branch that the \
+             party's root has accepted, only records tell that are still to come. Until then this node gives that log no \
+             receipts.",
+            log.party.name,
+            sizes.join(" and one of ")
+        );
+        out.line(out.bad(&text));
+    }
     for log in &status.logs {
         if let Some(why) = &log.not_fetched_text {
             let text = format!(

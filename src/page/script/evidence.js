@@ -108,7 +108,9 @@ export async function verifyEvidence(bytes, given, profile, trace) {
   const heads = await verifyHeads(bundle, record, main, keys, trace);
   const receipts = [main, ...heads].flatMap((head) => head.receipts);
   const { history, records: credentials } = await verifyCredentials(bundle, record, main, treaty, trace);
-  const bounds = await verifyAnchors(bundle, record, main, keys, trace);
+  const bounds = await verifyAnchors(bundle, record, main, history, keys, trace);
+  // Of others' clocks no single one decides.
+  if (bounds.length > 1) history.pass(0n, bounds[1].time, [bounds[0].by, bounds[1].by]);
   const fork = bundle.has("fork") ? await within("fork", () => forkOf(bundle.get("fork"), main.log, treaty, trace)) : null;
   const of = { log: main.log, record, receipts };
   const restarts = await verifyRestarts(bundle.get("restarts"), credentials, of, treaty, trace);
@@ -276,6 +278,7 @@ async function verifyCredentials(bundle, note, main, treaty, trace) {
       need(record.index >= next && record.index < note.index, "credentials go by index, and come before the note");
       next = record.index + 1n;
       records.push(record);
+      history.pass(record.index, record.time);
       try {
         await history.take(record, trace);
       } catch (error) {
@@ -288,7 +291,7 @@ async function verifyCredentials(bundle, note, main, treaty, trace) {
 }
 
 /** Records of other parties that are older than the note, each with the receipt that shows it. */
-async function verifyAnchors(bundle, note, main, keys, trace) {
+async function verifyAnchors(bundle, note, main, history, keys, trace) {
   const { treaty } = keys;
   const bounds = [];
   let next = 0;
@@ -302,6 +305,7 @@ async function verifyAnchors(bundle, note, main, keys, trace) {
       const inPlace = mine.index < note.index && receipt.log >= next;
       need(inPlace, "they go by party, each once, and the receipt comes before the note");
       next = receipt.log + 1;
+      history.pass(mine.index, mine.time);
       const older = await verifyItem(value.get("record"), receipt, treaty, trace);
       const other = treaty.parties[receipt.log];
       const why = `it follows record ${older.index} of the log of ${other.name}`;

@@ -15,6 +15,9 @@ async function isSigned(note, key, trace, says) {
   return true;
 }
 
+/** Whether a note may be logged with a grant's key at a time. */
+export const validAt = ({ from, until }, time) => (from === null || from <= time) && (until === null || time <= until);
+
 /** The keys of one party, as far as its log is known: `known` records, in which `changes` are all. */
 export class History {
   constructor(at, treaty, known) {
@@ -27,6 +30,22 @@ export class History {
     this.revocations = [];
     /** Rotations whose place is not shown. */
     this.carried = [];
+    /** The latest time of the log's records so far, and the first one with it. */
+    this.clock = { time: "", index: 0n, by: null };
+  }
+
+  /**
+   * A record of the log was logged at a time, or two other parties' clocks, `by`, had come to it before: officials' keys come to
+   * their end by it, also where the log's own times go back.
+   */
+  pass(index, time, by = null) {
+    if (time <= this.clock.time) return;
+    this.clock = { time, index, by };
+    this.grants.forEach((grant) => this.end(grant));
+  }
+
+  end(grant) {
+    if (grant.ended === null && grant.until !== null && grant.until < this.clock.time) grant.ended = this.clock;
   }
 
   /** Takes in a credential record; refused if it is none. Gives what it says, and whether it changes anything. */
@@ -36,6 +55,8 @@ export class History {
     const credential = { ...value, index: record.index, logged: record.time, counts: true };
     if (value.action === "grant") {
       credential.counts = this.isFree(value.key);
+      credential.ended = null;
+      this.end(credential);
       if (credential.counts) this.grants.push(credential);
     } else if (value.action === "revoke") this.revocations.push(credential);
     else if (this.isNew(value)) this.changes.push(credential);
@@ -138,7 +159,8 @@ export class History {
   standing(line, index, time) {
     const mine = this.grants.filter((grant) => grant.index < index && isBy(line, grant.key));
     const live = mine.filter((grant) => this.revoked(grant, index) === undefined);
-    const valid = live.find(({ from, until }) => (from === null || from <= time) && (until === null || time <= until));
+    const holds = (grant) => validAt(grant, time) && (grant.ended === null || grant.ended.index >= index);
+    const valid = live.find(holds);
     if (valid !== undefined) return { state: "in force", grant: valid };
     if (live.length > 0) return { state: "outside", grant: live[0] };
     const ended = mine.findLast((grant) => this.revoked(grant, index) !== undefined);

@@ -147,6 +147,7 @@ class Log {
   async take(record, before, { treaty, keys, profile, trace, forked }) {
     const kept = trace.checks.length;
     if (record.type !== "amendment") this.adoption.pass(record.index, record.time, treaty);
+    this.history.pass(record.index, record.time);
     try {
       if (record.type === "notification") {
         this.counts.notifications += 1;

@@ -4,6 +4,7 @@ import { Refused, same, utf8 } from "./bytes.js";
 import { verifies } from "./ed25519.js";
 import { faults } from "./form.js";
 import { ED25519, isBy } from "./note.js";
+import { validAt } from "./keys.js";
 import { disorder } from "./order.js";
 import { parseNotification } from "./record.js";
 
@@ -67,6 +68,8 @@ export async function judge(record, log, history, place, treaty, profile, trace,
       mark("bad-signature", `The signature by ${line.name} does not verify.`);
     } else if (state === "revoked") {
       mark("unauthorised", `The key of ${grant.title} had been revoked in record ${at} of the log.`);
+    } else if (state === "outside" && validAt(grant, record.time)) {
+      mark("unauthorised", pastItsEnd(grant));
     } else if (state === "outside") {
       const [from, until] = [grant.from, grant.until].map((time) => (time === null ? null : utc(time)));
       const span = `valid from ${from ?? "the grant"} until ${until ?? "revoked"}`;
@@ -92,6 +95,14 @@ export function astray(value, leafAt) {
   };
   const text = ({ log, index }) => `It refers to ${log}/${index}, and by its hash to another record than stands there.`;
   return value.re.filter(wrong).map((re) => ({ code: "reference", text: text(re) }));
+}
+
+/** Of a key that would be valid by the note's own time, and was not by what had come before it. */
+function pastItsEnd({ title, until, ended }) {
+  const says = `The key of ${title} is valid until ${utc(until)};`;
+  if (ended.by === null) return `${says} the log had come to ${utc(ended.time)} before, by its own record ${ended.index}.`;
+  const [a, b] = ended.by;
+  return `${says} before this note its log held what ${a} and ${b} had logged at ${utc(ended.time)} or later, each by its own clock.`;
 }
 
 /** Whether every line by the key verifies. */

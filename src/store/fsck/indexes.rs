@@ -94,6 +94,11 @@ impl Check<'_> {
                         count(Column::Receipts);
                         self.report.index_fault(&place, "has another time in the index `receipts`");
                     }
+                    // Of which branch it is, only records tell that are still to come; those of the other one are in no index.
+                    None if self.is_open(of, size) && lies()? != Lies::Elsewhere => {
+                        let code = self.code(of);
+                        self.report.open(&code);
+                    }
                     None if agrees => self.report.index_fault(&place, "is missing from the index `receipts`"),
                     None => {}
                 }
@@ -110,6 +115,11 @@ impl Check<'_> {
             RecordType::Notification | RecordType::Credential | RecordType::Amendment => {}
         }
         Ok(())
+    }
+
+    /// Whether a head is beyond the records held of a log whose root has accepted two branches.
+    fn is_open(&self, log: LogId, size: u64) -> bool {
+        self.accepted.has(log) && size > self.store.held(log)
     }
 
     /// Names the entries of an index that no record justifies.
@@ -183,6 +193,8 @@ impl Check<'_> {
                         stored.size == size && root.is_none_or(|root| root == stored.root)
                     }
                     (None, None) => true,
+                    // All of what was cosigned is on a branch that does not go on.
+                    (Some(Some(stored)), None) if self.accepted.has(log) => stored.size == 0,
                     _ => false,
                 };
                 misfits += usize::from(!fits);
@@ -213,7 +225,9 @@ impl Check<'_> {
 
     /// Size of the head of a party's last receipt for a log, and its root if the receipt is as it was logged.
     fn last_receipted(&self, log: LogId, by: LogId) -> Result<Option<(u64, Option<Hash>)>, StoreError> {
-        let entry = self.store.last_receipt(log, by).map_err(|e| StoreError::damaged(e.0))?;
+        // What was receipted of a branch that does not go on was cosigned there.
+        let most = if self.accepted.has(log) { self.store.held(log) } else { u64::MAX };
+        let entry = self.store.receipt_up_to(log, by, most).map_err(|e| StoreError::damaged(e.0))?;
         let Some(entry) = entry else { return Ok(None) };
         let bytes = self.store.get(Column::Records, &record_key(by, entry.index))?;
         let root = bytes
