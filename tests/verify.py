@@ -1777,6 +1777,7 @@ def evidence(data, treaty, profile):
         for key in others:
             need(key.kind == 4 and len(key.text.encode()) <= 300, "a witness's key")
             need(key.public not in parties | seen, "a key that is a party's, or stands twice")
+            need(not any((key.name + "/").startswith(treaty.origin(c) + "/") for c in treaty.codes), "a key named like a party's")
             seen.add(key.public)
             outside.append([key.name, note.cosigned_by(key), at])
         last = at
