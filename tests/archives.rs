@@ -109,3 +109,24 @@ proptest! {
         prop_assert!(!drive(name, &packed), "byte {place} of the archive");
     }
 }
+
+/// The beginning of an archive, as `docs/format.md` has it.
+#[test]
+fn the_worked_header_of_the_format_is_the_one_that_is_written() {
+    let archive = &samples()[0].1;
+    assert_eq!(archive[..4], [0x28, 0xb5, 0x2f, 0xfd]);
+    let tar = zstd::decode_all(archive.as_slice()).unwrap();
+    let length = |header: &[u8]| usize::from_str_radix(std::str::from_utf8(&header[124..135]).unwrap(), 8).unwrap();
+    let second = 512 + length(&tar).next_multiple_of(512);
+    let header = &tar[second..second + 512];
+    assert_eq!(length(header), common::treaty_text().len());
+    let mut text = String::new();
+    let mut at = 0;
+    while let Some(start) = header[at..].iter().position(|byte| *byte != 0).map(|start| at + start) {
+        let end = start + header[start..].iter().position(|byte| *byte == 0).unwrap_or(header.len() - start);
+        text += &format!("    {start:3}  {}\n", String::from_utf8_lossy(&header[start..end]));
+        at = end;
+    }
+    text += &format!("\n    SHA-256 of the header: {}\n", Hash::digest(header).to_hex());
+    assert!(include_str!("../docs/format.md").contains(&text), "docs/format.md should have:\n{text}<<<");
+}

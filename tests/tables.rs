@@ -234,6 +234,70 @@ fn every_record_is_a_row_and_every_format_says_the_same() {
 }
 
 #[test]
+fn one_clock_far_ahead_does_not_move_the_time_of_the_deadlines() {
+    let mut ledger = Ledger::new();
+    ledger.remark(CA, 1);
+    let note = ledger.note(US, 2, "minister");
+    let far = Timestamp::from_posix(common::START + 7_000 * 365 * 86_400);
+    ledger.log_anyway_at(US, far, common::key(US, "log"), RecordType::Notification, &note);
+    let now = Timestamp::from_posix(ledger.now / 1000);
+    let desk = Desk::of(&ledger, CA);
+    let (written, folder) = desk.tables(Selection::default(), "tables");
+    assert!(written.as_of <= now && written.as_of >= Timestamp::from_posix(common::START), "{}", written.as_of);
+    let notes = rows(&folder, Table::Notifications);
+    assert!(notes.iter().any(|row| row["logged"] == far.to_string()), "what the clock said is told all the same");
+}
+
+/// A log that its party restarted: what it said on the branch that it left was said, and by whom it was received.
+#[test]
+fn what_was_said_on_a_branch_that_a_log_left_is_there_and_says_so() {
+    let (mut ledger, kept, other, twin) = common::restarted::forked();
+    let note = common::restarted::signed(&ledger, RU, &ledger.nodes[CA].disk, &twin);
+    let accepted = ledger.now;
+    ledger.submit(RU, note).unwrap();
+    for _ in 0..4 {
+        ledger.settle();
+    }
+    ledger.remark(RU, 9);
+    ledger.settle();
+    let desk = Desk::of(&ledger, CA);
+    let (written, folder) = desk.tables(Selection::default(), "stored");
+    for export in ["folder", "folder.tar.zst"] {
+        let export = desk.export(Selection::default(), export);
+        let name = format!("of-{}", export.file_name().unwrap().display());
+        let (same, again) = desk.tables_of(&export, &name);
+        assert_eq!(same, written);
+        assert_eq!(files(&again), files(&folder));
+    }
+    for table in TABLES {
+        let lines = rows(&folder, table);
+        assert_eq!(parquet_rows(&folder, table), lines, "{}", table.name());
+        assert_eq!(csv_rows(&folder, table), lines, "{}", table.name());
+    }
+    let notes = rows(&folder, Table::Notifications);
+    let apart: Vec<_> = notes.iter().filter(|row| row["branch"] == 1).collect();
+    let said: Vec<_> = apart.iter().map(|row| row["body"]["text"].as_str().unwrap()).collect();
+    assert_eq!(said, ["remark 4", "remark 5"]);
+    assert_eq!(apart[0]["number"], format!("RU~1/{other}"));
+    // The United States alone have received them; its receipts for them say nothing of the branch that goes on.
+    assert!(apart.iter().all(|row| row["received_by"] == 1 && row["final"].is_null() && row["marks"] == json!([])));
+    assert!(apart.iter().all(|row| row["signers"] == json!(["Minister"])));
+    let row = notes.iter().find(|row| row["number"] == format!("RU/{kept}")).unwrap();
+    let accepted = Timestamp::from_posix(accepted / 1000).to_string();
+    assert!(row["branch"].is_null() && row["received_by"] == 3, "{row}");
+    assert!(row["final"].as_str().unwrap() >= &*accepted, "{row}");
+    let receipts = rows(&folder, Table::Receipts);
+    let covers = |row: &&Value| row["of_branch"] == 1;
+    assert!(receipts.iter().filter(covers).count() > 0);
+    assert!(receipts.iter().filter(covers).all(|row| row["receiver"] == "US" && row["log"] == "RU"));
+    // Of a part, only the event tells of it.
+    let part = Selection { parties: vec!["RU".into()], ..Selection::default() };
+    let (_, folder) = desk.tables(part, "part");
+    assert!(rows(&folder, Table::Notifications).iter().all(|row| row["branch"].is_null()));
+    assert!(rows(&folder, Table::Events).iter().any(|row| row["event"] == "restart"));
+}
+
+#[test]
 fn words_come_back_as_they_were_said_and_no_spreadsheet_computes_them() {
     let desk = nasty();
     let (_, folder) = desk.tables(Selection::default(), "tables");

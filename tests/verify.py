@@ -894,7 +894,8 @@ def restart(payload, code, treaty):
     need(value.get("keep", "smaller") == "smaller", "keep")
     need("keep" not in value or heads[0][0] < heads[1][0], "neither is the smaller one")
     kept, other = heads if "keep" in value else heads[::-1]
-    return {"common": value["common"], "issued": value["issued"], "kept": kept, "other": other, "leaf": other_leaf}
+    return {"common": value["common"], "issued": value["issued"], "kept": kept, "other": other, "leaf": other_leaf,
+            "kept_leaf": unhex(value["kept_leaf"])}
 
 
 def lies(head, own, against, certificates):
@@ -1784,6 +1785,7 @@ def evidence(data, treaty, profile):
         for key in others:
             need(key.kind == 4 and len(key.text.encode()) <= 300, "a witness's key")
             need(key.public not in parties | seen, "a key that is a party's, or stands twice")
+            need(not any((key.name + "/").startswith(treaty.origin(c) + "/") for c in treaty.codes), "a key named like a party's")
             seen.add(key.public)
             outside.append([key.name, note.cosigned_by(key), at])
         last = at
@@ -1982,7 +1984,8 @@ def folder(path, treaty, profile):
                     adoption.take(number, record.time, record.payload)
                 elif record.type == "credential" and record.payload.startswith(b'{"action":"restart"'):
                     branch = restart(record.payload, code, treaty)
-                    if branch["kept"] == (number, roots[code][number]):
+                    parts = leaves.get((code, branch["common"]), branch["kept_leaf"]) == branch["kept_leaf"]
+                    if branch["kept"] == (number, roots[code][number]) and parts:
                         restarts.append((code, branch))
                         parted[code] = min(branch["common"], parted.get(code, 2**64))
                 elif record.type == "credential":

@@ -48,7 +48,7 @@ pub use choose::{Chosen, choose};
 pub use copy::LogCopy;
 pub use export::{ExportError, Exported, Form, Job, Stage, export, partial};
 pub use grow::{GrowError, Growing, Position, Tree};
-pub use reading::{Item, Reading, ReadingError, Scope};
+pub use reading::{Item, OtherBranch, Reading, ReadingError, Scope};
 pub use report::{BranchReport, ForkedLog, LogReport, MAX_LISTED, MarkedNote, Missing, Report, RestartedLog};
 pub use selection::{MAX_PART_BYTES, Place, Range, Redaction, Selection, SelectionError};
 pub use silence::{ExportedSilence, SilenceError, exported_silence};

@@ -320,6 +320,28 @@ impl Report {
         wanted
     }
 
+    /// By restarted log: the indexes of the records at which its branches part, by its certificates.
+    pub(super) fn partings(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut out: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for restarted in &self.restarts {
+            out.entry(restarted.party.clone()).or_default().insert(restarted.common);
+        }
+        out
+    }
+
+    /// Takes out those certificates of a log that name another record where the branches part than stands there: they
+    /// change nothing. A record that a part leaves out speaks against none.
+    pub(super) fn void_certificates(&mut self, code: &str, leaves: &BTreeMap<u64, Hash>) {
+        let fits = |one: &RestartedLog| {
+            let named = one.certificate.as_ref().map(|restart| restart.kept_leaf);
+            one.party != code || leaves.get(&one.common).is_none_or(|leaf| named == Some(*leaf))
+        };
+        let before = self.restarts.len();
+        self.restarts.retain(fits);
+        let void = (before - self.restarts.len()) as u64;
+        self.logs.iter_mut().filter(|log| log.party == code).for_each(|log| log.void += void);
+    }
+
     /// A receipt is for more records of a restarted log than are here.
     pub(super) fn beyond(&mut self, party: &str, have: u64, head: Checkpoint) {
         let known = self.beyond.iter().any(|(of, _, other)| of == party && *other == head);

@@ -21,6 +21,15 @@ use crate::tlog::{CompactRange, Hash, Tiles, leaf_hash, subtrees};
 /// Roots of a log or of a branch, by size.
 type Roots = BTreeMap<u64, Hash>;
 
+/// What a second reading of a log tells.
+#[derive(Default)]
+struct Second {
+    /// Its roots at the sizes of the heads in question.
+    roots: Roots,
+    /// By index: the leaf hashes of its records where its branches part.
+    leaves: BTreeMap<u64, Hash>,
+}
+
 /// Takes a file of the export: its name and a piece of it.
 pub(super) type Put<'a> = dyn FnMut(&str, &[u8]) -> Result<(), ExportError> + 'a;
 
@@ -69,6 +78,17 @@ pub(super) fn write_branches(
 impl Audit<'_> {
     /// Reads the branches that do not go on, and settles which forks are explained.
     pub(super) fn restarted(&mut self, path: &Path) {
+        let own = match self.second_reading(path) {
+            Ok(own) => own,
+            Err(error) => {
+                let means = "Which forks are explained by restart certificates could not be told.";
+                self.report.file_fault(LOGS, "logs that can be read a second time", error.to_string(), means);
+                BTreeMap::new()
+            }
+        };
+        for (code, Second { leaves, .. }) in &own {
+            self.report.void_certificates(code, leaves);
+        }
         let mut roots: BTreeMap<(String, usize), Roots> = BTreeMap::new();
         for log in 0..self.treaty.parties().len() {
             let code = self.treaty.party(log).code.clone();
@@ -116,42 +136,43 @@ impl Audit<'_> {
                 }
             }
         }
-        let own = match self.own_roots(path) {
-            Ok(own) => own,
-            Err(error) => {
-                let means = "Which forks are explained by restart certificates could not be told.";
-                self.report.file_fault(LOGS, "logs that can be read a second time", error.to_string(), means);
-                BTreeMap::new()
-            }
-        };
-        self.report.settle_forks(&mut |code, size| own.get(code)?.get(&size).copied(), &mut |code, number, size| {
-            roots.get(&(code.to_owned(), number))?.get(&size).copied()
-        });
+        self.report
+            .settle_forks(&mut |code, size| own.get(code)?.roots.get(&size).copied(), &mut |code, number, size| {
+                roots.get(&(code.to_owned(), number))?.get(&size).copied()
+            });
     }
 
-    /// The roots of each restarted log at the sizes of the heads in question: its records are read a second time.
-    fn own_roots(&self, path: &Path) -> io::Result<BTreeMap<String, Roots>> {
+    /// What certificates have to be compared with, of each log that holds one: its records are read a second time.
+    fn second_reading(&self, path: &Path) -> io::Result<BTreeMap<String, Second>> {
         let mut found = BTreeMap::new();
-        let wanted = self.report.sizes_in_question();
-        if wanted.is_empty() {
+        let (wanted, parting) = (self.report.sizes_in_question(), self.report.partings());
+        if parting.is_empty() {
             return Ok(found);
         }
         let mut source = Source::open(path)?;
         source.know(self.treaty, &mut Report::default());
         for (log, party) in self.treaty.parties().iter().enumerate() {
-            let Some(sizes) = wanted.get(&party.code) else { continue };
+            let Some(parting) = parting.get(&party.code) else { continue };
+            let sizes = wanted.get(&party.code);
             let mut reader = Reader::new(source.records(&party.code)?);
             let changed = || io::Error::other(format!("{LOGS}/{}/{RECORDS} is not what it was", party.code));
-            let (mut range, mut roots) = (CompactRange::default(), Roots::new());
+            let (mut range, mut second) = (CompactRange::default(), Second::default());
+            let Second { roots, leaves } = &mut second;
             let mut at_size = |range: &CompactRange| {
-                if sizes.contains(&range.size()) {
+                if sizes.is_some_and(|sizes| sizes.contains(&range.size())) {
                     roots.insert(range.size(), range.root());
                 }
             };
+            let mut push = |range: &mut CompactRange, leaf: Hash| {
+                if parting.contains(&range.size()) {
+                    leaves.insert(range.size(), leaf);
+                }
+                range.push(leaf);
+            };
             while let Ok(Some(frame)) = reader.next_record(self.part.is_some()) {
                 match frame {
-                    Frame::Record(_, bytes) => range.push(leaf_hash(&bytes)),
-                    Frame::Redacted(_, leaf) => range.push(leaf),
+                    Frame::Record(_, bytes) => push(&mut range, leaf_hash(&bytes)),
+                    Frame::Redacted(_, leaf) => push(&mut range, leaf),
                     Frame::Omitted(from, count, hashes) => {
                         for ((height, _), root) in subtrees(from, from.saturating_add(count)).zip(hashes) {
                             if !range.push_subtree(height, root) {
@@ -166,7 +187,7 @@ impl Audit<'_> {
             // Of a log that does not hold together nothing is told by its roots.
             match self.ends[log] {
                 Some((size, root)) if range.size() == size && range.root() == root => {
-                    found.insert(party.code.clone(), roots);
+                    found.insert(party.code.clone(), second);
                 }
                 Some(_) => return Err(changed()),
                 None => {}

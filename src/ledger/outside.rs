@@ -91,6 +91,9 @@ impl OutsidePart {
             if twice || treaty.parties().iter().any(of_party) || !line.is_by(key) {
                 return Err(PartError::Misplaced("a key stands twice, is a party's own, or is not that of its line"));
             }
+            if treaty.is_partys_name(key.name()) {
+                return Err(PartError::Misplaced("a key is named like a party's"));
+            }
             let time = Timestamp::from_posix(Cosignature::verify(&self.checkpoint, key)?.time);
             witnesses.push(OutsideWitness { key: key.clone(), time, size: head.size });
         }

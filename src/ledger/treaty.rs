@@ -224,6 +224,12 @@ impl Treaty {
         &self.parties[at]
     }
 
+    /// Whether a name is that of a party's log or begins as those of its keys do.
+    pub fn is_partys_name(&self, name: &str) -> bool {
+        let rest = |log| name.strip_prefix(self.origin(log));
+        (0..self.parties().len()).filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// The log origin of a party by its place.
     pub fn origin(&self, at: usize) -> &str {
         &self.origins[at]

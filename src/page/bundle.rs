@@ -6,8 +6,9 @@
 use std::fmt::Write;
 
 /// The files, each after those that it imports from.
-const FILES: [(&str, &str); 40] = [
+const FILES: [(&str, &str); 42] = [
     ("bytes", include_str!("script/bytes.js")),
+    ("batch", include_str!("script/batch.js")),
     ("clock", include_str!("script/clock.js")),
     ("hash", include_str!("script/hash.js")),
     ("ed25519", include_str!("script/ed25519.js")),
@@ -46,6 +47,7 @@ const FILES: [(&str, &str); 40] = [
     ("timeline", include_str!("script/timeline.js")),
     ("receipts", include_str!("script/receipts.js")),
     ("checks", include_str!("script/checks.js")),
+    ("tar", include_str!("script/tar.js")),
     ("files", include_str!("script/files.js")),
 ];
 /// What starts it all.

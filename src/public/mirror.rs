@@ -252,7 +252,7 @@ impl Mirror {
         }
         let (head, note, receipts) = verified?;
         let code = self.ledger.treaty().party(log).code.clone();
-        self.rolled_back(place, &code, file, &head, bytes, round);
+        self.rolled_back((place, &code, file), &head, bytes, round);
         if let Some(proof) = self.follow(place, log, &name, &head, &note, progress)? {
             // The one rule for every contradiction: what a replaced key signs, and no party's log shows, may be a thief's.
             let Ok(late) = proof.is_late::<std::convert::Infallible>(self.ledger.keys().party(log), None);
@@ -289,55 +289,50 @@ impl Mirror {
 
     /// A place has no such head: it may never have had one.
     fn vanished(&mut self, place: &Place, code: &str, file: &str, round: &mut Round) {
-        let shown = self.shown.get(&place.name).and_then(|shown| shown.get(&format!("{code}/{file}")));
-        let Some(last) = shown.and_then(|text| SignedNote::parse(text.as_bytes()).ok()) else { return };
-        let Ok(before) = Checkpoint::parse(last.text()) else { return };
-        if let Err(error) = self.keep(code, &last) {
-            tracing::error!(%error, "a head could not be kept as evidence");
+        if let Some((last, before)) = self.showed(place, code, file) {
+            self.rollback((place, code, file), &[last], (before.size, None), round);
         }
-        round.findings.push(Finding::Rollback {
-            party: code.to_owned(),
-            place: place.name.clone(),
-            file: file.to_owned(),
-            before: before.size,
-            now: None,
-        });
     }
 
-    /// A place that shows less than it did.
-    fn rolled_back(
+    /// A place that shows less than it did. What it showed before stays remembered: it is rolled back until it shows that
+    /// again.
+    fn rolled_back(&mut self, at: (&Place, &str, &str), head: &Checkpoint, bytes: &[u8], round: &mut Round) {
+        let (place, code, file) = at;
+        match self.showed(place, code, file).filter(|(_, before)| before.size > head.size) {
+            Some((last, before)) => {
+                let notes: Vec<_> = std::iter::once(last).chain(SignedNote::parse(bytes).ok()).collect();
+                self.rollback(at, &notes, (before.size, Some(head.size)), round);
+            }
+            None => {
+                let shown = self.shown.entry(place.name.clone()).or_default();
+                shown.insert(format!("{code}/{file}"), String::from_utf8_lossy(bytes).into_owned());
+            }
+        }
+    }
+
+    /// The head that a place showed last.
+    fn showed(&self, place: &Place, code: &str, file: &str) -> Option<(SignedNote, Checkpoint)> {
+        let text = self.shown.get(&place.name)?.get(&format!("{code}/{file}"))?;
+        let note = SignedNote::parse(text.as_bytes()).ok()?;
+        let head = Checkpoint::parse(note.text()).ok()?;
+        Some((note, head))
+    }
+
+    /// Keeps the heads that show that a place takes back what it showed, and says so.
+    fn rollback(
         &mut self,
-        place: &Place,
-        code: &str,
-        file: &str,
-        head: &Checkpoint,
-        bytes: &[u8],
+        (place, code, file): (&Place, &str, &str),
+        notes: &[SignedNote],
+        (before, now): (u64, Option<u64>),
         round: &mut Round,
     ) {
-        let key = format!("{code}/{file}");
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let shown = self.shown.entry(place.name.clone()).or_default();
-        let last = shown.get(&key).and_then(|text| SignedNote::parse(text.as_bytes()).ok());
-        let before = last.as_ref().and_then(|note| Checkpoint::parse(note.text()).ok());
-        match before.filter(|before| before.size > head.size) {
-            Some(before) => {
-                // What it showed before stays remembered: it is rolled back until it shows that again.
-                let notes = last.into_iter().chain(SignedNote::parse(bytes).ok());
-                for note in notes {
-                    if let Err(error) = self.keep(code, &note) {
-                        tracing::error!(%error, "a head could not be kept as evidence");
-                    }
-                }
-                round.findings.push(Finding::Rollback {
-                    party: code.to_owned(),
-                    place: place.name.clone(),
-                    file: file.to_owned(),
-                    before: before.size,
-                    now: Some(head.size),
-                });
+        for note in notes {
+            if let Err(error) = self.keep(code, note) {
+                tracing::error!(%error, "a head could not be kept as evidence");
             }
-            None => drop(shown.insert(key, text)),
         }
+        let (party, place, file) = (code.to_owned(), place.name.clone(), file.to_owned());
+        round.findings.push(Finding::Rollback { party, place, file, before, now });
     }
 
     /// Fetches what a head covers, or proves that the log has forked.

@@ -1,8 +1,8 @@
 //! The first reading: who received what when, and what bears on deadlines.
 
-use crate::audit::{Item, Reading, Scope};
 use std::collections::BTreeMap;
 
+use crate::audit::{Item, OtherBranch, Reading, Scope};
 use crate::law::{Docket, Registrar, Seen};
 use crate::ledger::{Mark, Receipt, Record, RecordType, References, Restart, Timestamp};
 use crate::node::LogId;
@@ -24,6 +24,8 @@ pub(super) struct Given {
     pub size: u64,
     /// When it was given.
     pub time: Timestamp,
+    /// The branch of that log that it covers, by its place in [`Reading::branches`]; none for the log itself.
+    pub branch: Option<u32>,
 }
 
 /// What rows need to know that does not stand in their own records.
@@ -37,8 +39,10 @@ pub(super) struct Gathered {
     pub receipts: Vec<Vec<Given>>,
     /// By log, then by receiver: which of the receiver's receipts cover more of it than all before.
     wider: Vec<Vec<Vec<u32>>>,
-    /// The latest time at which anything was logged or receipted.
-    pub latest: Timestamp,
+    /// By branch that a log left: who received how much of it, and when, in the order of the receivers' logs.
+    apart: Vec<Vec<(LogId, u64, Timestamp)>>,
+    /// By party: the latest time, by its own clock, at which it logged or receipted anything.
+    reached: Vec<Timestamp>,
 }
 
 impl Gathered {
@@ -51,7 +55,8 @@ impl Gathered {
             astray: BTreeMap::new(),
             receipts: vec![Vec::new(); logs],
             wider: vec![vec![Vec::new(); logs]; logs],
-            latest: Timestamp::default(),
+            apart: vec![Vec::new(); reading.branches.len()],
+            reached: vec![Timestamp::default(); logs],
         };
         let total = reading.sizes.iter().sum();
         let before: Vec<u64> =
@@ -79,7 +84,7 @@ impl Gathered {
     }
 
     fn record(&mut self, by: LogId, record: &Record<'_>, bytes: &[u8], reading: &Reading<'_>) {
-        self.latest = self.latest.max(record.time);
+        self.reached[by] = self.reached[by].max(record.time);
         self.registrar.learn(by, record);
         let filing = self.registrar.file(by, record.index, bytes);
         self.references.note((by, record.index), filing.references(), false, &reading.treaty);
@@ -91,17 +96,53 @@ impl Gathered {
             return;
         }
         // What is no receipt stands in the log and counts for nothing.
-        let Ok(receipt) = Receipt::verify(record.payload, by, record.index, &reading.keys) else { return };
-        let (index, log, size, time) = (record.index, receipt.log, receipt.checkpoint.size, receipt.time);
-        self.latest = self.latest.max(time);
-        self.docket.apply_receipt(log, by, Seen { size, index, time });
+        let Some(found) = Self::receipt(reading, by, record) else { return };
+        let Given { index, log, size, time, branch } = found;
+        let log = log as LogId;
+        self.reached[by] = self.reached[by].max(time);
         let (given, wider) = (&mut self.receipts[by], &mut self.wider[log][by]);
-        if wider.last().is_none_or(|last| given[*last as usize].size < size)
+        if let Some(branch) = branch {
+            self.apart[branch as usize].push((by, size, time));
+        } else {
+            self.docket.apply_receipt(log, by, Seen { size, index, time });
+        }
+        if branch.is_none()
+            && wider.last().is_none_or(|last| given[*last as usize].size < size)
             && let Ok(at) = u32::try_from(given.len())
         {
             wider.push(at);
         }
-        given.push(Given { index, log: log as u32, size, time });
+        given.push(found);
+    }
+
+    /// The latest time that the clocks of more than half of the parties which said anything had reached: a clock that is far
+    /// ahead moves nothing.
+    pub fn as_of(&self) -> Timestamp {
+        let mut reached: Vec<_> = self.reached.iter().copied().filter(|time| *time > Timestamp::default()).collect();
+        reached.sort_unstable();
+        reached.get(reached.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    }
+
+    /// The receipt that a record of a party's log holds, if it is one.
+    pub fn receipt(reading: &Reading<'_>, by: LogId, record: &Record<'_>) -> Option<Given> {
+        let receipt = Receipt::verify(record.payload, by, record.index, &reading.keys).ok()?;
+        let (log, size) = (receipt.log, receipt.checkpoint.size);
+        let is_on = |branch: &OtherBranch| branch.log == log && branch.has(&receipt.checkpoint);
+        let branch = reading.branches.iter().position(is_on).map(|at| at as u32);
+        Some(Given { index: record.index, log: log as u32, size, time: receipt.time, branch })
+    }
+
+    /// The same of a record on a branch that a log left.
+    pub fn received_apart(&self, branch: usize, index: u64) -> Vec<(Timestamp, LogId)> {
+        let mut first: BTreeMap<LogId, Timestamp> = BTreeMap::new();
+        for (by, size, time) in self.apart.get(branch).into_iter().flatten() {
+            if *size > index {
+                first.entry(*by).or_insert(*time);
+            }
+        }
+        let mut found: Vec<_> = first.into_iter().map(|(by, time)| (time, by)).collect();
+        found.sort_unstable();
+        found
     }
 
     /// Each party's first receipt that covers a record, the earliest first.

@@ -86,7 +86,8 @@ pub struct Written {
 /// interruption left under the name that ends in `.partial` is done away with, and the tables are begun anew: each of them
 /// depends on all records.
 ///
-/// `as_of`: the time as of which deadlines are computed; without it, the latest at which anything was logged or receipted.
+/// `as_of`: the time as of which deadlines are computed; without it, the latest that the clocks of more than half of the
+/// parties had reached when they logged or receipted anything.
 ///
 /// Memory: a page of records and a group of rows, and for as long as it takes 48 bytes a receipt; where the profile has
 /// rules, what of each note bears on them as well.
@@ -105,7 +106,7 @@ pub fn write_tables(
     let folder = crate::audit::partial(target);
     clear(&folder)?;
     let gathered = Gathered::read(reading, &mut |done, total| progress(Stage::Gathering, done, total))?;
-    let as_of = as_of.unwrap_or(gathered.latest);
+    let as_of = as_of.unwrap_or_else(|| gathered.as_of());
     let fail = |source| TablesError::Io { path: folder.clone(), source };
     fs::create_dir(&folder).map_err(fail)?;
     fs::write(folder.join(UNFINISHED), EXPLANATION).map_err(fail)?;

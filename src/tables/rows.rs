@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::gather::{BETWEEN_REPORTS, Gathered};
+use super::gather::{BETWEEN_REPORTS, Gathered, Given};
 use super::schema::Table;
 use super::sink::Cell;
 use super::{Files, TablesError};
@@ -27,6 +27,8 @@ pub(super) struct Rows<'a> {
     /// Of the log that is being read: its keys, its amendments and the ids of its notes so far, and how many of its receipts
     /// were written.
     log: LogId,
+    /// The branch that is being read, by its place in [`Reading::branches`]; none for the log itself.
+    branch: Option<usize>,
     keys: KeyHistory,
     ids: HashMap<NoteId, u64>,
     adoption: Adoption,
@@ -39,7 +41,7 @@ impl<'a> Rows<'a> {
         let whole = reading.is_whole(Scope::All);
         let bound = gathered.docket.bound(as_of);
         let (ids, adoption) = (HashMap::new(), Adoption::default());
-        Self { reading, gathered, as_of, whole, bound, log: 0, keys, ids, adoption, given: 0 }
+        Self { reading, gathered, as_of, whole, bound, log: 0, branch: None, keys, ids, adoption, given: 0 }
     }
 
     /// Everything: log by log, and then what belongs to no record.
@@ -53,9 +55,7 @@ impl<'a> Rows<'a> {
                 progress(done, total);
             }
             if log != self.log {
-                (self.log, self.given, self.adoption) = (log, 0, Adoption::default());
-                self.keys = Keyring::new(&reading.treaty).party(log).clone();
-                self.ids.clear();
+                self.begin(log);
             }
             match item {
                 Item::Withheld(leaf) => self.withheld(index, &leaf, out),
@@ -65,6 +65,9 @@ impl<'a> Rows<'a> {
                 },
             }
         })?;
+        for at in 0..reading.branches.len() {
+            self.other_branch(at, out)?;
+        }
         // These are about all notes: of those that were asked for only, they would say too little.
         if reading.selection.is_everything() {
             for item in self.gathered.docket.yearly(self.as_of) {
@@ -75,12 +78,71 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    fn begin(&mut self, log: LogId) {
+        (self.log, self.given, self.adoption) = (log, 0, Adoption::default());
+        self.keys = Keyring::new(&self.reading.treaty).party(log).clone();
+        self.ids.clear();
+    }
+
+    /// What a log said on a branch that it left. Which keys and amendments held there follows from the records that both
+    /// have, which are read once more for it, and from its own.
+    fn other_branch(&mut self, at: usize, out: &mut Files) -> Result<(), TablesError> {
+        let reading = self.reading;
+        let branch = &reading.branches[at];
+        self.begin(branch.log);
+        reading.each(Scope::All, &mut |log, index, item| {
+            if let Item::Record(bytes) = item
+                && (log, index < branch.restart.common) == (branch.log, true)
+                && let Ok(record) = Record::parse(&bytes)
+            {
+                self.pass(&record);
+            }
+            Ok::<_, TablesError>(())
+        })?;
+        self.branch = Some(at);
+        let done = reading.each_on(branch, &mut |_, bytes| match Record::parse(&bytes) {
+            Ok(record) if branch.is_held() => self.record(&record, &bytes, out),
+            _ => Ok(()),
+        });
+        self.branch = None;
+        done
+    }
+
+    /// Takes in what a record changes, without a row.
+    fn pass(&mut self, record: &Record<'_>) {
+        let treaty = &self.reading.treaty;
+        match record.kind {
+            RecordType::Credential => self.keys.apply(record, treaty),
+            RecordType::Amendment => {
+                let mut known = treaty.clone();
+                let _ = self.adoption.take(record.index, record.time, record.payload, &mut known);
+                return;
+            }
+            RecordType::Notification => {
+                if let Ok((_, note)) = Notification::of_note(record.payload) {
+                    self.ids.entry(note.id).or_insert(record.index);
+                }
+            }
+            _ => {}
+        }
+        self.adoption.pass(record.index, record.time, treaty);
+    }
+
+    /// The number of the certificate by which the log left the branch that is being read.
+    fn branch_number(&self) -> Cell {
+        self.branch.map(|at| self.reading.branches[at].number as u64).into()
+    }
+
     fn code(&self, party: LogId) -> &str {
         &self.reading.treaty.party(party).code
     }
 
     fn number(&self, index: u64) -> String {
-        format!("{}/{index}", self.code(self.log))
+        let code = self.code(self.log);
+        match self.branch {
+            None => format!("{code}/{index}"),
+            Some(at) => format!("{code}~{}/{index}", self.reading.branches[at].number),
+        }
     }
 
     fn withheld(&self, index: u64, leaf: &Hash, out: &mut Files) -> Result<(), TablesError> {
@@ -101,6 +163,10 @@ impl<'a> Rows<'a> {
         match record.kind {
             RecordType::Notification => {
                 self.notification(record, bytes, out)?;
+                // What follows from a note on a branch that was left is for the parties to say: nothing is computed of it.
+                if self.branch.is_some() {
+                    return Ok(());
+                }
                 let place = (self.log, record.index);
                 let query = Query { note: Some(place), ..Query::default() };
                 let items = self.gathered.docket.items_among(self.as_of, &query, &self.bound);
@@ -118,10 +184,14 @@ impl<'a> Rows<'a> {
         let first = |id: &NoteId| Some(*self.ids.entry(*id).or_insert(record.index)).filter(|at| *at < record.index);
         let mut validity =
             check_notification(record, self.log, at, treaty, Some(profile), self.keys.officials(), first);
-        if let Some((_, marks)) = self.gathered.astray.get(&(self.log, record.index)) {
+        let astray = self.gathered.astray.get(&(self.log, record.index)).filter(|_| self.branch.is_none());
+        if let Some((_, marks)) = astray {
             validity.marks.extend(marks.iter().cloned());
         }
-        let received = self.gathered.received(self.log, record.index);
+        let received = match self.branch {
+            None => self.gathered.received(self.log, record.index),
+            Some(branch) => self.gathered.received_apart(branch, record.index),
+        };
         let mut have = Vec::new();
         let quorum = received.iter().find(|(_, by)| {
             have.push(*by);
@@ -154,22 +224,19 @@ impl<'a> Rows<'a> {
             (bytes.len() as u64).into(),
             (received.len() as u64).into(),
             quorum.map(|(time, _)| *time).into(),
+            self.branch_number(),
         ];
         out.row(Table::Notifications, &row)
     }
 
     fn receipt(&mut self, record: &Record<'_>, out: &mut Files) -> Result<(), TablesError> {
-        let given = &self.gathered.receipts[self.log];
-        while given.get(self.given).is_some_and(|given| given.index < record.index) {
-            self.given += 1;
-        }
         let head = crate::note::SignedNote::parse(record.payload).ok();
         let head = head.and_then(|note| Checkpoint::parse(note.text()).ok());
-        let found = given.get(self.given).filter(|given| given.index == record.index).zip(head);
-        let Some((given, head)) = found else {
+        let Some((given, head)) = self.given(record).zip(head) else {
             let text = "It is said to be a receipt, and is none that counts.";
             return self.happened(record, "void", self.log, text.to_owned(), out);
         };
+        let of_branch = given.branch.and_then(|at| self.reading.branches.get(at as usize));
         let row = [
             self.number(record.index).into(),
             self.code(self.log).into(),
@@ -179,8 +246,22 @@ impl<'a> Rows<'a> {
             head.root.to_hex().into(),
             given.time.into(),
             record.time.into(),
+            self.branch_number(),
+            of_branch.map(|branch| branch.number as u64).into(),
         ];
         out.row(Table::Receipts, &row)
+    }
+
+    /// The receipt that a record holds, if it counts.
+    fn given(&mut self, record: &Record<'_>) -> Option<Given> {
+        if self.branch.is_some() {
+            return Gathered::receipt(self.reading, self.log, record);
+        }
+        let given = &self.gathered.receipts[self.log];
+        while given.get(self.given).is_some_and(|given| given.index < record.index) {
+            self.given += 1;
+        }
+        given.get(self.given).filter(|given| given.index == record.index).copied()
     }
 
     fn event(&mut self, record: &Record<'_>, out: &mut Files) -> Result<(), TablesError> {
@@ -238,6 +319,7 @@ impl<'a> Rows<'a> {
             Cell::None,
             Cell::None,
             text.into(),
+            self.branch_number(),
         ];
         out.row(Table::Events, &row)
     }
@@ -260,6 +342,7 @@ impl<'a> Rows<'a> {
                 effect.rule.as_str().into(),
                 effect.article.as_str().into(),
                 format!("{}: {}", effect.title, effect.text).into(),
+                Cell::None,
             ];
             out.row(Table::Events, &row)?;
         }
@@ -280,6 +363,7 @@ impl<'a> Rows<'a> {
                     Cell::None,
                     Cell::None,
                     format!("From here on it is: {words}.").into(),
+                    Cell::None,
                 ];
                 out.row(Table::Events, &row)?;
             }

@@ -58,8 +58,17 @@ use Type::{Boolean, Integer, Json, Text, Time};
 
 const SENDER: &str = "sender's clock";
 
+const BRANCH: &str = "Of what stands on a branch that the log left: the number, from 1, of the restart certificate that says so. Empty for \
+                      the log itself.";
+
 const NOTIFICATIONS: &[Column] = &[
-    column("number", Text, "", false, "The note's number: its sender's code and its place in that log, as `US/15`."),
+    column(
+        "number",
+        Text,
+        "",
+        false,
+        "The note's number: its sender's code and its place in that log, as `US/15`, or `US~1/15` on a branch that the log left.",
+    ),
     column("sender", Text, "", false, "Code of the party in whose log it stands."),
     column("record", Integer, "index", false, "Its place in that log, from 0."),
     column("leaf", Text, "", false, "Its leaf hash (RFC 9162), in hex: what references, proofs and evidence name."),
@@ -96,6 +105,7 @@ const NOTIFICATIONS: &[Column] = &[
         true,
         "Since when those receipts make the treaty's quorum; empty if they do not.",
     ),
+    column("branch", Integer, "", true, BRANCH),
 ];
 
 const RECEIPTS: &[Column] = &[
@@ -107,6 +117,14 @@ const RECEIPTS: &[Column] = &[
     column("root", Text, "", false, "The root hash of that log at that size, in hex."),
     column("received", Time, "receiver's clock", false, "When the receiver had stored all of them."),
     column("logged", Time, "receiver's clock", false, "When the receiver logged the receipt."),
+    column("branch", Integer, "", true, BRANCH),
+    column(
+        "of_branch",
+        Integer,
+        "",
+        true,
+        "The branch of `log` that it covers, by the same number; empty if it covers the log itself.",
+    ),
 ];
 
 const DEADLINES: &[Column] = &[
@@ -173,6 +191,7 @@ const EVENTS: &[Column] = &[
     column("rule", Text, "", true, "Of an effect, the profile's rule by its id."),
     column("article", Text, "", true, "Of an effect, where the treaty says so."),
     column("text", Text, "", false, "In one sentence."),
+    column("branch", Integer, "", true, BRANCH),
 ];
 
 impl Table {

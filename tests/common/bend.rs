@@ -1,9 +1,8 @@
 //! Evidence files bent in one place and put together again as they should be.
 
-use verbale::ledger::{Evidence, Reference, Timestamp};
-use verbale::node::{Read, SilenceQuery};
+use verbale::ledger::{Evidence, Timestamp};
+use verbale::node::{SilenceQuery, prove_silence};
 use verbale::note::SignedNote;
-use verbale::tlog::leaf_hash;
 
 use super::{CA, HU, Ledger, RU, US};
 
@@ -24,15 +23,25 @@ pub fn silent_canada() -> (Ledger, [u64; 3], SilenceQuery) {
     let mut ledger = Ledger::new();
     ledger.remark(CA, 1);
     let (asked, unanswered) = (ledger.remark(RU, 2), ledger.remark(RU, 3));
-    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap());
-    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: asked, leaf }]);
+    let answer = ledger.reply(CA, 4, "minister", ledger.refer(RU, asked));
     ledger.submit(CA, answer).unwrap();
     ledger.online(&[HU, RU, US]);
     let unheard = ledger.remark(RU, 5);
-    ledger.now += 3 * 86_400_000;
+    let query = silence_of_canada(&mut ledger, 72, Some("answer"));
+    (ledger, [asked, unanswered, unheard], query)
+}
+
+/// After so many hours the others say what they hold of Canada's log.
+pub fn silence_of_canada(ledger: &mut Ledger, hours: u64, due: Option<&str>) -> SilenceQuery {
+    ledger.now += hours * 3_600_000;
     let after = Timestamp::from_posix(ledger.now / 1000 - 60);
     let attested = ledger.attest(&[HU, RU, US], CA);
-    (ledger, [asked, unanswered, unheard], SilenceQuery { party: CA, due: Some("answer".into()), after, attested })
+    SilenceQuery { party: CA, due: due.map(str::to_owned), after, attested }
+}
+
+/// What the United States make of it about a note by Russia.
+pub fn proof_of_silence(ledger: &Ledger, index: u64, query: &SilenceQuery) -> Vec<u8> {
+    prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, query).unwrap().unwrap()
 }
 
 /// The same file with another content, put together as it should be.

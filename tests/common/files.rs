@@ -84,3 +84,27 @@ pub fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     }
     out
 }
+
+/// The same files with one changed.
+pub fn bent(good: &Files, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> Files {
+    let mut files = good.clone();
+    let bytes = files.get_mut(file).unwrap();
+    let before = bytes.clone();
+    change(bytes);
+    assert_ne!(*bytes, before, "{file}");
+    files
+}
+
+/// One text put in the place of another one, once.
+pub fn swap(bytes: &mut Vec<u8>, from: &str, to: &str) {
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert!(text.contains(from), "{from}");
+    *bytes = text.replacen(from, to, 1).into_bytes();
+}
+
+/// The items of a framed file, changed.
+pub fn cut(bytes: &mut Vec<u8>, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
+    let mut parts = frames(bytes);
+    change(&mut parts);
+    *bytes = parts.concat();
+}

@@ -78,6 +78,14 @@ pub fn treaty_text() -> String {
     treaty_text_with(PROFILE, |_| "\"state-party\"")
 }
 
+/// The same under a profile by which Canada and Hungary are depositaries.
+pub fn treaty_with_depositaries(profile: &str) -> String {
+    treaty_text_with(profile, |party| match party {
+        CA | HU => "\"state-party\", \"depositary\"",
+        _ => "\"state-party\"",
+    })
+}
+
 /// The same with another profile and other roles.
 pub fn treaty_text_with(profile: &str, roles: impl Fn(usize) -> &'static str) -> String {
     let mut text = format!(
@@ -458,6 +466,12 @@ impl Ledger {
     pub fn reply(&self, party: usize, number: u64, official: &str, re: Vec<Reference>) -> Vec<u8> {
         let body = json!({"text": format!("remark {number}")});
         self.note_of(party, number, ("remark", body), &["CA", "*"], re, &[key(party, official)])
+    }
+
+    /// What a note says that is about a record of a log.
+    pub fn refer(&self, log: usize, index: u64) -> Vec<Reference> {
+        let leaf = leaf_hash(&self.nodes[log].disk.record(log, index).unwrap().unwrap());
+        vec![Reference { log: code(log).into(), index, leaf }]
     }
 
     /// A note of any kind to anybody, signed with these keys.

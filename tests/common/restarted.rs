@@ -1,7 +1,7 @@
 //! A log with two branches, and the certificates that name them.
 
-use verbale::ledger::{ForkProof, Keyring, NoteId, Restart, Timestamp};
-use verbale::node::{LogTiles, Memory, Read};
+use verbale::ledger::{ForkProof, NoteId, Restart, Timestamp};
+use verbale::node::{LogTiles, Memory, Read, load_keyring};
 use verbale::note::SignedNote;
 use verbale::tlog::{Checkpoint, Tiles, consistency_proof, root_at};
 
@@ -34,7 +34,7 @@ pub fn certificate_up_to(
     let tiles = LogTiles { read: kept, log };
     let root = root_at(&tiles, b.size).unwrap().unwrap();
     let proof = consistency_proof(&tiles, b.size, a.size).unwrap().unwrap();
-    let fork = ForkProof::new(&Keyring::new(&ledger.treaty), &smaller, &larger, root, proof).unwrap();
+    let fork = ForkProof::new(&load_keyring(&ledger.treaty, kept).unwrap(), &smaller, &larger, root, proof).unwrap();
     let common = (0..).find(|at| kept.record(log, *at).unwrap() != other.record(log, *at).unwrap()).unwrap();
     let leaf = |disk: &Memory| LogTiles { read: disk, log }.subtree(0, common).unwrap().unwrap();
     Restart {
@@ -64,6 +64,12 @@ pub fn forked() -> (Ledger, u64, u64, Memory) {
 pub fn forked_after(more: &[u64]) -> (Ledger, u64, u64, Memory) {
     let mut ledger = Ledger::new();
     ledger.remark(RU, 1);
+    let (kept, other, twin) = part_ways(&mut ledger, more);
+    (ledger, kept, other, twin)
+}
+
+/// From here on Russia's log has two branches: places of a note on either, and the disk of the node that wrote the second.
+pub fn part_ways(ledger: &mut Ledger, more: &[u64]) -> (u64, u64, Memory) {
     ledger.settle();
     let old = ledger.nodes[RU].disk.clone();
     ledger.only_online(&[CA, HU, RU]);
@@ -81,7 +87,7 @@ pub fn forked_after(more: &[u64]) -> (Ledger, u64, u64, Memory) {
     let other = twin.note(RU, &NoteId(ledger.id(RU, 4))).unwrap().unwrap();
     ledger.only_online(&[CA, HU, RU, US]);
     ledger.settle();
-    (ledger, kept, other, twin)
+    (kept, other, twin)
 }
 
 /// Two branches of which the smaller one goes on: what the log signs then is no larger than what the other branch has.

@@ -20,11 +20,14 @@ struct Expected {
     words: String,
 }
 
-/// The folders: each has a treaty file, a profile, `expected.tsv`, and what that lists.
+/// The folders: each has a treaty file, a profile, `expected.tsv`, and what that lists. `VERBALE_GOLDEN` names one.
 fn folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
+    if let Some(name) = std::env::var_os("VERBALE_GOLDEN") {
+        folders.retain(|folder| folder.file_name() == Some(&name));
+    }
     folders
 }
 

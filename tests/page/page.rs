@@ -6,8 +6,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use verbale::audit::Selection;
 use verbale::page::{Carried, evidence_page, is_written_so, ledger_page};
 
+use crate::common;
+use crate::common::files::archived;
 use crate::driver::Browser;
 
 const KEPT: &str = "tests/golden/first";
@@ -223,6 +226,44 @@ fn a_reader_gives_another_treaty_file() {
     assert_eq!(browser.choose(&[&desk.put("silent.html", Desk::with("silence/good.tlog-proof").html)]), "verified");
     assert!(verdict_text(&browser).contains("VERIFIED"));
     assert!(browser.ask("return document.body.innerText").as_str().unwrap().contains("Canada had not answered"));
+}
+
+/// An archive, once it is decompressed; compressed, the page says how.
+#[test]
+fn a_reader_gives_an_archive() {
+    let Some(browser) = Browser::start() else { return };
+    let (desk, mut ledger) = (Desk::new(), common::Ledger::new());
+    ledger.remark(common::RU, 1);
+    let archive = archived(&ledger, common::CA, Selection::default());
+    let tar = zstd::decode_all(archive.as_slice()).unwrap();
+    browser.open(&desk.page());
+    assert_eq!(browser.choose(&[&desk.put("ledger.tar.zst", &archive)]), "verified");
+    let given = || browser.ask("return document.getElementById('given').innerText").as_str().unwrap().to_owned();
+    assert!(given().contains("ledger.tar.zst was not taken") && given().contains("zstd -d"), "{}", given());
+    assert_eq!(browser.choose(&[&desk.put("ledger.tar", &tar)]), "verified");
+    let text = verdict_text(&browser);
+    assert!(text.contains("records hold") && text.contains("inside this page"), "{text}");
+    // Cut off, with something behind it, with another owner, with a record changed.
+    let mut owner = tar.clone();
+    owner[110] = b'1';
+    let mut record = tar.clone();
+    let at = tar.windows(8).rposition(|bytes| bytes == b"remark 1").unwrap();
+    record[at] = b'R';
+    for (name, bytes, taken) in [
+        ("cut.tar", tar[..tar.len() - 512].to_vec(), false),
+        ("longer.tar", [tar.as_slice(), &[0; 512]].concat(), false),
+        ("owner.tar", owner, false),
+        ("record.tar", record, true),
+    ] {
+        browser.open(&desk.page());
+        let verdict = browser.choose(&[&desk.put(name, &bytes)]);
+        assert_eq!(
+            (verdict.as_str(), given().contains("not taken")),
+            (if taken { "refused" } else { "verified" }, !taken),
+            "{name}: {}",
+            given()
+        );
+    }
 }
 
 /// The commands that the page shows for its checks, run by a shell and OpenSSL.

@@ -7,15 +7,15 @@ use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use verbale::ledger::{Evidence, OutsidePart, RecordType};
-use verbale::node::{prove, prove_silence};
+use verbale::node::prove;
 use verbale::note::{KeyType, SignedNote, SigningKey};
 use verbale::tlog::{Cosignature, Hash, TlogProof};
 
-use crate::common::bend::{self, changed_line, late_hungary, silent_canada, with_lines as lines};
+use crate::common::bend::{self, changed_line, late_hungary, proof_of_silence, silent_canada, with_lines as lines};
 use crate::common::files::{read_folder, write_folder};
 use crate::common::{self, CA, HU, Ledger, RU, US};
 use crate::write_ledger::{self, Folder};
-use crate::{write_fourth, write_second, write_second_ledger, write_third};
+use crate::{write_fifth, write_fourth, write_second, write_second_ledger, write_third};
 
 /// A file with what every verifier is to say of it.
 pub struct Golden {
@@ -98,7 +98,7 @@ fn notes(out: &mut Vec<Golden>) {
 /// A day on which Canada did not answer Russia, and one on which it did.
 fn silence(out: &mut Vec<Golden>) {
     let (ledger, [asked, unanswered, unheard], query) = silent_canada();
-    let proof = |index| prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap();
+    let proof = |index| proof_of_silence(&ledger, index, &query);
     put(out, "silence/answered", "reserved", "refers to this note", proof(asked));
     put(out, "silence/unheard", "sound", "No receipt by Canada", proof(unheard));
     let good = proof(unanswered);
@@ -192,6 +192,10 @@ fn outside(out: &mut Vec<Golden>) {
         let key = common::key(CA, "witness");
         e.outside = vec![part(e, &key)];
     });
+    bend("named-like-a-party", "outside[0]", &|e| {
+        let key = SigningKey::from_seed("trial/CA/witness", KeyType::Cosignature, &[9; 32]).unwrap();
+        e.outside = vec![part(e, &key)];
+    });
     bend("twice", "outside[1]", &|e| e.outside.push(e.outside[0].clone()));
 }
 
@@ -261,7 +265,7 @@ pub fn twins(out: &mut Vec<Golden>, kind: &str, ledger: &Ledger, good: &[u8]) {
         e.checkpoint = lines(&e.checkpoint, |at| at > 0);
         e.checkpoint.add(first);
     });
-    let words = if kind == "keys" { "keys" } else { "the checkpoint" };
+    let words = if ["keys", "other"].contains(&kind) { "keys" } else { "the checkpoint" };
     bend("without-log-signature", words, &|e| e.checkpoint = lines(&e.checkpoint, |at| at > 0));
     bend("credential-changed", "credentials[0]", &|e| {
         e.credentials[0].record = e.credentials[0].record.replacen("Minister", "Monister", 1);
@@ -320,6 +324,7 @@ fn write_golden_files() {
     keep("second", &treaty, profile, write_second::golden(), write_second_ledger::folders());
     keep("third", write_third::TREATY, common::PROFILE, write_third::golden(), Vec::new());
     keep("fourth", &write_fourth::treaty_text(), write_fourth::profile(), write_fourth::golden(), Vec::new());
+    keep("fifth", &common::treaty_text(), common::PROFILE, write_fifth::golden(), write_fifth::folders());
 }
 
 /// Writes what is missing, and its lines in `expected.tsv`.
@@ -351,17 +356,21 @@ fn keep(name: &str, treaty: &str, profile: &str, golden: Vec<Golden>, folders: V
 /// Written again, every file of the later folders is the one that is kept: the same keys and times give the same bytes.
 #[test]
 fn the_later_folders_are_written_again_to_the_byte() {
-    for (name, made) in [("third", write_third::golden()), ("fourth", write_fourth::golden())] {
-        let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let kept = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    for (name, made) in [
+        ("second", write_second::golden()),
+        ("third", write_third::golden()),
+        ("fourth", write_fourth::golden()),
+        ("fifth", write_fifth::golden()),
+    ] {
         for golden in made {
-            assert!(fs::read(folder.join(&golden.name)).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
+            let path = kept(name).join(&golden.name);
+            assert!(fs::read(path).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
         }
     }
-    let folder = &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/second");
-    for golden in write_second::golden() {
-        assert!(fs::read(folder.join(&golden.name)).is_ok_and(|kept| kept == golden.bytes), "{}", golden.name);
-    }
-    for made in write_second_ledger::folders() {
-        assert!(read_folder(&folder.join(&made.name)) == made.files, "{}", made.name);
+    for (name, made) in [("second", write_second_ledger::folders()), ("fifth", write_fifth::folders())] {
+        for made in made {
+            assert!(read_folder(&kept(name).join(&made.name)) == made.files, "{}", made.name);
+        }
     }
 }

@@ -2,10 +2,10 @@
 //! verifiers count by themselves, to the second and in the same words.
 
 use serde_json::{Value, json};
-use verbale::ledger::{Record, RecordType, Reference, Timestamp};
-use verbale::node::{Read, SilenceQuery, prove, prove_silence};
-use verbale::tlog::leaf_hash;
+use verbale::ledger::{Record, RecordType, Reference};
+use verbale::node::{Read, prove};
 
+use crate::common::bend::{proof_of_silence, silence_of_canada};
 use crate::common::{self, CA, HU, Ledger, RU, US, key};
 use crate::write::{Golden, put, rewritten};
 
@@ -191,12 +191,8 @@ pub fn profile() -> &'static str {
     text.leak()
 }
 
-/// Canada and Hungary are depositaries.
 pub fn treaty_text() -> String {
-    common::treaty_text_with(profile(), |party| match party {
-        CA | HU => "\"state-party\", \"depositary\"",
-        _ => "\"state-party\"",
-    })
+    common::treaty_with_depositaries(profile())
 }
 
 fn ledger() -> Ledger {
@@ -212,11 +208,6 @@ fn submit(ledger: &mut Ledger, party: usize, number: u64, said: (&str, Value), r
     ledger.submit(party, note).unwrap().index
 }
 
-fn refer(ledger: &Ledger, log: usize, index: u64) -> Vec<Reference> {
-    let leaf = leaf_hash(&ledger.nodes[log].disk.record(log, index).unwrap().unwrap());
-    vec![Reference { log: common::code(log).into(), index, leaf }]
-}
-
 fn request(ledger: &mut Ledger, number: u64) -> u64 {
     let body = json!({
         "text": format!("request {number}"), "mode": "fast", "begins": "2021-08-31", "who": ["CA", "north"],
@@ -227,11 +218,8 @@ fn request(ledger: &mut Ledger, number: u64) -> u64 {
 
 /// A proof of what Canada's log held instead of an answer, after so many hours.
 fn proof(ledger: &mut Ledger, index: u64, hours: u64, due: Option<&str>) -> Vec<u8> {
-    ledger.now += hours * 3_600_000;
-    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
-    let attested = ledger.attest(&[HU, RU, US], CA);
-    let query = SilenceQuery { party: CA, due: due.map(str::to_owned), after, attested };
-    prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
+    let query = silence_of_canada(ledger, hours, due);
+    proof_of_silence(ledger, index, &query)
 }
 
 pub fn golden() -> Vec<Golden> {
@@ -280,10 +268,10 @@ pub fn golden() -> Vec<Golden> {
     let mut answered = ledger();
     let index = request(&mut answered, 2);
     answered.now += 20 * 3_600_000;
-    let re = refer(&answered, RU, index);
+    let re = answered.refer(RU, index);
     let no = submit(&mut answered, CA, 3, ("reply", json!({"agrees": "no", "done": "2021-06-22"})), re.clone());
     put("answered-with-no", "Met by CA/", proof(&mut answered, index, 30, None));
-    let behind = refer(&answered, CA, no);
+    let behind = answered.refer(CA, no);
     submit(&mut answered, CA, 4, ("reply", json!({"agrees": "yes"})), behind);
     put("answered-late", "Late by", proof(&mut answered, index, 1, None));
     submit(&mut answered, CA, 5, ("cancellation", json!({})), re);
@@ -292,14 +280,14 @@ pub fn golden() -> Vec<Golden> {
     // It informs others of the request as a depositary, and calls it off; it answers nothing.
     let mut circulated = ledger();
     let index = request(&mut circulated, 2);
-    let re = refer(&circulated, RU, index);
+    let re = circulated.refer(RU, index);
     submit(&mut circulated, CA, 3, ("circular", json!({})), re.clone());
     put("informed", "No answer in this file is one that this rule asks for", proof(&mut circulated, index, 80, None));
     let cancelled = submit(&mut circulated, CA, 4, ("cancellation", json!({})), re);
     put("ended", "ended it at", proof(&mut circulated, index, 80, Some("ended")));
     put("ended-by-others", "No answer in this file", proof(&mut circulated, index, 1, Some("ended-by-others")));
     // It takes that back, and logs the same note once more, which says nothing new.
-    let re = refer(&circulated, CA, cancelled);
+    let re = circulated.refer(CA, cancelled);
     submit(&mut circulated, CA, 5, ("second-thoughts", json!({})), re);
     put("taken-back", "No answer in this file", proof(&mut circulated, index, 1, Some("ended")));
     let record = circulated.nodes[CA].disk.record(CA, cancelled).unwrap().unwrap();
@@ -311,7 +299,7 @@ pub fn golden() -> Vec<Golden> {
     let mut followed = ledger();
     followed.online(&[HU, RU, US]);
     let letter = submit(&mut followed, CA, 2, ("letter", json!({})), Vec::new());
-    let re = refer(&followed, CA, letter);
+    let re = followed.refer(CA, letter);
     let index = submit(&mut followed, RU, 3, ("follow-up", json!({})), re);
     followed.online(&[CA, HU, RU, US]);
     put("after-a-letter", "CA/", proof(&mut followed, index, 60, None));

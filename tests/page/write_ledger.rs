@@ -3,7 +3,7 @@
 use verbale::audit::Selection;
 use verbale::ledger::RecordType;
 
-use crate::common::files::{Files, exported, frames};
+use crate::common::files::{Files, bent, cut, exported, frames, swap};
 use crate::common::{CA, HU, Ledger, RU, US};
 
 /// A folder with what every verifier is to say of it.
@@ -49,38 +49,26 @@ pub fn folders() -> Vec<Folder> {
     put("a-log-cut-short", "reserved", "longer than what is", shorter);
 
     let mut bend = |name: &str, words, file: &str, change: &dyn Fn(&mut Vec<u8>)| {
-        let mut files = good.clone();
-        change(files.get_mut(file).unwrap());
-        put(name, "refused", words, files);
-    };
-    let swap = |bytes: &mut Vec<u8>, from: &str, to: &str| {
-        let text = String::from_utf8(bytes.clone()).unwrap();
-        assert!(text.contains(from), "{from}");
-        *bytes = text.replacen(from, to, 1).into_bytes();
-    };
-    let cut = |bytes: &mut Vec<u8>, change: &dyn Fn(&mut Vec<Vec<u8>>)| {
-        let mut parts = frames(bytes);
-        change(&mut parts);
-        *bytes = parts.concat();
+        put(name, "refused", words, bent(&good, file, change));
     };
     let (records, heads, receipts) = ("logs/RU/records.txt", "logs/RU/checkpoints.txt", "logs/RU/receipts.txt");
     // Records and heads are read side by side: where they do not fit, either may be named.
     let log = "logs/RU/";
     bend("text-changed", log, records, &|b| swap(b, "remark 2", "remark 9"));
     bend("logged-earlier", log, records, &|b| swap(b, "\"time\":\"2021", "\"time\":\"2020"));
-    bend("record-taken-out", log, records, &|b| cut(b, &|frames| drop(frames.remove(4))));
-    bend("record-twice", log, records, &|b| cut(b, &|frames| frames.insert(4, frames[4].clone())));
-    bend("records-swapped", log, records, &|b| cut(b, &|frames| frames.swap(4, 5)));
+    bend("record-taken-out", log, records, &|b| cut(b, |frames| drop(frames.remove(4))));
+    bend("record-twice", log, records, &|b| cut(b, |frames| frames.insert(4, frames[4].clone())));
+    bend("records-swapped", log, records, &|b| cut(b, |frames| frames.swap(4, 5)));
     bend("last-record-changed", log, records, &|b| {
         let at = b.len() - 12;
         b[at] ^= 1;
     });
-    bend("last-head-taken-out", log, heads, &|b| cut(b, &|frames| drop(frames.pop())));
+    bend("last-head-taken-out", log, heads, &|b| cut(b, |frames| drop(frames.pop())));
     bend("head-signature-changed", log, heads, &|b| {
         let at = b.len() - 30;
         b[at] = if b[at] == b'A' { b'B' } else { b'A' };
     });
-    bend("heads-swapped", log, heads, &|b| cut(b, &|frames| frames.swap(0, 1)));
+    bend("heads-swapped", log, heads, &|b| cut(b, |frames| frames.swap(0, 1)));
     bend("head-of-another-log", log, heads, &|b| swap(b, "trial/RU\n", "trial/US\n"));
     bend("receipt-left-out", log, receipts, &|b| {
         let end = b.iter().position(|byte| *byte == b'\n').unwrap();

@@ -2,12 +2,12 @@
 //! own schema. From fixed keys and times, so that they can be written again to the byte.
 
 use serde_json::json;
-use verbale::ledger::{Change, Evidence, Party, RecordType, Reference, Role, Timestamp};
-use verbale::node::{Memory, Read, SilenceQuery, prove, prove_silence};
+use verbale::ledger::{Change, Evidence, Party, RecordType, Role, Timestamp};
+use verbale::node::{Memory, Read, prove};
 use verbale::note::{SignedNote, SigningKey};
-use verbale::tlog::{Cosignature, leaf_hash};
+use verbale::tlog::Cosignature;
 
-use crate::common::bend::{bent_note, changed_line};
+use crate::common::bend::{bent_note, changed_line, proof_of_silence, silence_of_canada};
 use crate::common::{self, CA, HU, Ledger, RU, US, append, key, later_key};
 use crate::write::{Golden, put, rewritten, twins};
 
@@ -93,12 +93,8 @@ share = "2/3"
 depositaries = 1
 "#;
 
-/// Canada and Hungary are depositaries.
 pub fn treaty_text() -> String {
-    common::treaty_text_with(PROFILE, |party| match party {
-        CA | HU => "\"state-party\", \"depositary\"",
-        _ => "\"state-party\"",
-    })
+    common::treaty_with_depositaries(PROFILE)
 }
 
 /// All parties have granted keys to a minister and a clerk.
@@ -324,16 +320,10 @@ fn silence(out: &mut Vec<Golden>) {
     let unanswered = ledger.remark(RU, 3);
     ledger.submit(CA, ledger.rotation(CA, "log", false)).unwrap();
     ledger.submit(HU, ledger.rotation(HU, "witness", true)).unwrap();
-    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap());
-    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: asked, leaf }]);
+    let answer = ledger.reply(CA, 4, "minister", ledger.refer(RU, asked));
     ledger.submit(CA, answer).unwrap();
-    ledger.now += 3 * 86_400_000;
-    let after = Timestamp::from_posix(ledger.now / 1000 - 60);
-    let attested = ledger.attest(&[HU, RU, US], CA);
-    let proof = |index| {
-        let query = SilenceQuery { party: CA, due: Some("answer".into()), after, attested: attested.clone() };
-        prove_silence(&ledger.nodes[US].disk, &ledger.treaty, RU, index, &query).unwrap().unwrap()
-    };
+    let query = silence_of_canada(&mut ledger, 72, Some("answer"));
+    let proof = |index| proof_of_silence(&ledger, index, &query);
     put(out, "silence/answered", "reserved", "refers to this note", proof(asked));
     let good = proof(unanswered);
     put(out, "silence/good", "sound", "Canada had not answered", good.clone());

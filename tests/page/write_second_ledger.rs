@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use verbale::audit::Selection;
-use verbale::ledger::{RecordType, Reference, Timestamp};
+use verbale::ledger::{RecordType, Timestamp};
 use verbale::node::Read;
 use verbale::note::SignedNote;
 use verbale::tlog::leaf_hash;
 
-use crate::common::files::{Files, exported, frames};
+use crate::common::files::{Files, bent, cut, exported, frames, swap};
 use crate::common::{self, CA, HU, Ledger, RU, US, key};
 use crate::write_ledger::Folder;
 use crate::write_second::{self, amendments, later, rotation};
@@ -22,28 +22,6 @@ pub fn folders() -> Vec<Folder> {
 
 fn put(out: &mut Vec<Folder>, name: &str, outcome: &'static str, words: &'static str, files: Files) {
     out.push(Folder { name: name.into(), outcome, words, files });
-}
-
-/// The same files with one changed.
-fn bent(good: &Files, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> Files {
-    let mut files = good.clone();
-    let bytes = files.get_mut(file).unwrap();
-    let before = bytes.clone();
-    change(bytes);
-    assert_ne!(*bytes, before, "{file}");
-    files
-}
-
-fn swap(bytes: &mut Vec<u8>, from: &str, to: &str) {
-    let text = String::from_utf8(bytes.clone()).unwrap();
-    assert!(text.contains(from), "{from}");
-    *bytes = text.replacen(from, to, 1).into_bytes();
-}
-
-fn cut(bytes: &mut Vec<u8>, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
-    let mut parts = frames(bytes);
-    change(&mut parts);
-    *bytes = parts.concat();
 }
 
 /// A head's frame with another note in it.
@@ -169,8 +147,7 @@ fn parted() -> Ledger {
     let secret = json!({"text": "remark 3", "secret": "for nobody else"});
     let secret = ledger.note_of(RU, 3, ("remark", secret), &["*"], Vec::new(), &[key(RU, "minister")]);
     ledger.submit(RU, secret).unwrap();
-    let leaf = leaf_hash(&ledger.nodes[RU].disk.record(RU, asked).unwrap().unwrap());
-    let answer = ledger.reply(CA, 4, "minister", vec![Reference { log: "RU".into(), index: asked, leaf }]);
+    let answer = ledger.reply(CA, 4, "minister", ledger.refer(RU, asked));
     ledger.submit(CA, answer).unwrap();
     ledger.now += 86_400_000;
     ledger.remark(RU, 5);

@@ -30,6 +30,13 @@ impl FromStr for Number {
     }
 }
 
+impl Number {
+    /// The number of the branch that the log left; `None` for the log itself.
+    pub fn branch(&self) -> Option<usize> {
+        self.party.split_once('~').and_then(|(_, number)| number.parse().ok())
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.party, self.index)

@@ -1,12 +1,14 @@
 //! `verbale prove`: evidence for one note, in a file that a stranger can verify.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::client::Client;
+use super::data::Data;
 use super::number::Number;
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, files};
 use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Timestamp, is_kind_name, is_party_code};
+use crate::node::{BranchRead, ReadError, prove};
 use crate::page::evidence_page;
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it
@@ -27,6 +29,9 @@ pub struct Args {
     /// it shows a silence that is too large for one file (`verbale verify EXPORT --silence`)
     #[arg(long, requires = "silence", conflicts_with = "html")]
     head: bool,
+    /// Read this folder of stored data instead of asking the node: a snapshot, or what a node left
+    #[arg(long, value_name = "DIR", conflicts_with = "silence")]
+    data: Option<PathBuf>,
     /// Write a page that opens in any browser, without a network, and verifies itself there
     #[arg(long)]
     html: bool,
@@ -71,10 +76,10 @@ fn page(proof: &[u8], ctx: &Context) -> Result<Vec<u8>, Failure> {
     Ok(evidence_page(proof, &treaty, Some(&profile)).into_bytes())
 }
 
-/// Runs the command.
-pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+/// From the node.
+fn asked(args: &Args, ctx: &Context) -> Result<Vec<u8>, Failure> {
     let client = Client::new(&NodeConfig::load(&ctx.home)?.socket)?;
-    let proof = client.get_bytes(&path_of(args)).map_err(|failure| match failure.code {
+    client.get_bytes(&path_of(args)).map_err(|failure| match failure.code {
         Code::Refused if args.silence.is_some() && failure.message.contains("more than one file of evidence holds") => {
             let (note, party) = (&args.number, args.silence.as_deref().unwrap_or_default());
             failure.hint(format!(
@@ -84,7 +89,37 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
         }
         Code::Refused => failure.hint("`verbale show` tells whose receipts are missing"),
         _ => failure,
+    })
+}
+
+/// From stored data, without a node.
+fn stored(folder: &Path, number: &Number, ctx: &Context) -> Result<Vec<u8>, Failure> {
+    let data = Data::open(Some(folder), &ctx.treaty()?, ctx)?;
+    let (store, treaty) = (&data.store, data.store.treaty());
+    let code = number.party.split('~').next().unwrap_or_default();
+    let log = treaty.find(code).ok_or_else(|| {
+        Failure::new(Code::Input, format!("{code} is no party to this treaty")).hint("`verbale parties` lists them")
     })?;
+    let proof = match number.branch() {
+        None => prove(store, &treaty, log, number.index),
+        Some(branch) => match BranchRead::open(store, &treaty, log, branch).map_err(damaged)? {
+            Some(read) => prove(&read, &treaty, log, number.index),
+            None => return Err(Failure::new(Code::Refused, format!("{number}: the branch is not in this data"))),
+        },
+    };
+    proof.map_err(damaged)?.map_err(|why| Failure::new(Code::Refused, format!("{number}: {why}")))
+}
+
+fn damaged(error: ReadError) -> Failure {
+    Failure::new(Code::Damaged, error.to_string()).hint("`verbale fsck` says what is wrong with the data")
+}
+
+/// Runs the command.
+pub fn run(args: &Args, ctx: &Context) -> Result<(), Failure> {
+    let proof = match &args.data {
+        Some(folder) => stored(folder, &args.number, ctx)?,
+        None => asked(args, ctx)?,
+    };
     let proof = if args.html { page(&proof, ctx)? } else { proof };
     let silent = args.silence.as_ref().map_or(String::new(), |party| format!("-silence-{party}"));
     let ending = match (args.html, args.head) {

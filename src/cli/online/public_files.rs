@@ -117,6 +117,10 @@ impl Running {
 
 /// One key, one job: a witness outside the ledger has no key of a party.
 fn foreign(key: &VerifierKey, treaty: &Treaty) -> Result<(), Failure> {
+    if treaty.is_partys_name(key.name()) {
+        let text = format!("the key {} is named like one of a party to the treaty", key.name());
+        return Err(Failure::new(Code::Key, text).hint("a witness outside the ledger has a name of its own"));
+    }
     let of = |known: &VerifierKey| known.public() == key.public();
     match treaty.parties().iter().find(|party| [&party.root, &party.log, &party.witness].into_iter().any(of)) {
         None => Ok(()),

@@ -24,7 +24,8 @@ pub struct Tables {
     /// The treaty file that you trust; without it, the one in the export
     #[arg(long, value_name = "FILE", help_heading = "Tables", requires = "from")]
     treaty: Option<PathBuf>,
-    /// Compute deadlines as of this time, as 2021-06-18T09:00:00Z; without it, as of the latest time in the ledger
+    /// Compute deadlines as of this time, as 2021-06-18T09:00:00Z; without it, as of the latest
+    /// time in the ledger that more than half of the parties' clocks had reached
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Tables", requires = "tables")]
     as_of: Option<Timestamp>,
 }

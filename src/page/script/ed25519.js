@@ -61,12 +61,16 @@ function decompress(bytes) {
   return [x, y, 1n, mod(x * y)];
 }
 
-const admitted = new Map();
+/** By a key's bytes, and by the array that holds them: what was decided. */
+const [admitted, seen] = [new Map(), new WeakMap()];
 
 /** Whether a public key is canonical, not of small order, and without a torsion part. */
 export function isAdmissible(key) {
+  const before = seen.get(key);
+  if (before !== undefined) return before;
   const name = hex(key);
   if (!admitted.has(name)) admitted.set(name, decideAdmissible(key));
+  seen.set(key, admitted.get(name));
   return admitted.get(name);
 }
 
@@ -83,13 +87,12 @@ function decideAdmissible(key) {
   return result[0] === 0n && result[1] === result[2];
 }
 
-const imported = new Map();
+const imported = new WeakMap();
 
 /** A public key for WebCrypto, read once. */
 function importKey(key) {
-  const name = hex(key);
-  if (!imported.has(name)) imported.set(name, crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]));
-  return imported.get(name);
+  if (!imported.has(key)) imported.set(key, crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]));
+  return imported.get(key);
 }
 
 /** Whether 64 bytes are this key's signature of a message (RFC 8032, section 5.1.7, without cofactor). */

@@ -1,6 +1,7 @@
 // The files that a page carries, and those that its reader gives it.
 import { Refused, hex, need, textOf, unbase64 } from "./bytes.js";
 import { sha256 } from "./hash.js";
+import { isTar, isZstandard } from "./tar.js";
 
 const CARRIER = /<script type="text\/plain" data-name="([^"]+)">\n([A-Za-z0-9+/=\n]*)<\/script>/g;
 
@@ -31,8 +32,10 @@ export function carriedHere() {
   return files;
 }
 
-/** What a file from the reader's disk is: `evidence`, `page`, `treaty` or `profile`. */
+/** What a file from the reader's disk is: `evidence`, `page`, `archive`, `treaty` or `profile`. */
 export async function kindOf(bytes, treaty) {
+  need(!isZstandard(bytes), "it is compressed, and no browser unpacks that. `zstd -d FILE.tar.zst` makes a FILE.tar of it, which this page reads");
+  if (isTar(bytes)) return "archive";
   const text = textOf(bytes, "the file");
   if (text.startsWith("c2sp.org/tlog-proof@")) return "evidence";
   if (/^<!doctype html>/i.test(text)) return "page";

@@ -9,6 +9,7 @@ export function leafHash(record) {
   return sha256(Uint8Array.of(0), record);
 }
 
-export function nodeHash(left, right) {
-  return sha256(Uint8Array.of(1), left, right);
+/** Of two hashes, or of such that are still being computed. */
+export async function nodeHash(left, right) {
+  return sha256(Uint8Array.of(1), await left, await right);
 }

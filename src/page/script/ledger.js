@@ -1,6 +1,7 @@
 // The export of a ledger, or of a part of it (docs/format.md, sections 16 and 17): every byte of each log, its heads, and who
 // received what.
 import { Adoption, amendedByFiles, isAmendmentFile, isQuorum } from "./amendment.js";
+import { batches, breathe, sideBySide } from "./batch.js";
 import { Refused, base64, hex, need, same, textOf, within } from "./bytes.js";
 import { verifyHead, verifyReceipt } from "./checkpoint.js";
 import { verifyForkBytes } from "./fork.js";
@@ -13,8 +14,6 @@ import { isRestart, lies, verifyRestart } from "./restart.js";
 import { CompactRange } from "./tree.js";
 import { astray, judge } from "./validity.js";
 
-/** So many records are checked before the page is drawn again. */
-const PAUSE = 200;
 /** Most branches of a log that do not go on. */
 const MAX_BRANCHES = 16;
 
@@ -49,18 +48,25 @@ class Log {
   }
 
   /** The heads, by size, each signed by the log alone. */
-  async readHeads(keys, trace) {
-    let last = -1n;
-    for (const [size, bytes] of frames(this.file("checkpoints"), "checkpoint")) {
-      const note = parseNote(bytes);
-      const head = await verifyHead(note, keys, trace);
-      const own = keys.of[this.at];
-      const signers = [own.leaving(head.size), own.inForce("log", head.size)].filter((key) => key !== null);
-      const alone = note.signatures.length === signers.length && signers.every((key, at) => isBy(note.signatures[at], key));
-      need(head.log === this.at && alone && head.size === size, `head ${size}: expected this head with the log's own signature and nothing else`);
-      need(size > last, `head ${size}: heads should stand by size, each once`);
-      last = size;
-      this.heads.set(size, head.root);
+  async readHeads(keys, trace, pause) {
+    let [last, read] = [-1n, 0];
+    for (const batch of batches(frames(this.file("checkpoints"), "checkpoint"))) {
+      const take = sideBySide(batch, async ([, bytes]) => {
+        const note = parseNote(bytes);
+        return { note, head: await verifyHead(note, keys, trace) };
+      });
+      for (const [at, [size, bytes]] of batch.entries()) {
+        const { note, head } = await take(at);
+        const own = keys.of[this.at];
+        const signers = [own.leaving(head.size), own.inForce("log", head.size)].filter((key) => key !== null);
+        const alone = note.signatures.length === signers.length && signers.every((key, at) => isBy(note.signatures[at], key));
+        need(head.log === this.at && alone && head.size === size, `head ${size}: expected this head with the log's own signature and nothing else`);
+        need(size > last, `head ${size}: heads should stand by size, each once`);
+        last = size;
+        this.heads.set(size, head.root);
+        read += bytes.length;
+      }
+      await pause(read);
     }
     this.signed = last < 0n ? 0n : last;
   }
@@ -71,23 +77,36 @@ class Log {
     return new Set(Array.from(text.matchAll(/^size ([0-9]{1,19}) /gm), ([, size]) => BigInt(size)));
   }
 
+  /**
+   * Reads all records. What each says of keys and of the treaty is taken in by its place; signatures on notes and receipts
+   * are verified side by side between such records, and so are hashes that do not wait for each other.
+   */
   async walk(context) {
     const { treaty, trace, pause, part } = context;
     const [range, wanted, { code, name }] = [new CompactRange(), this.listedSizes(), this.party];
     let last = treaty.hash;
     let checked = 0;
-    const atSize = async () => {
-      const head = this.heads.get(range.size);
-      if (head !== undefined || wanted.has(range.size)) this.roots.set(range.size, await range.root());
-      if (head === undefined) return;
-      const leads = same(head, this.roots.get(range.size));
-      trace.rule(`The records of ${name} lead to its head of ${range.size}`, leads);
-      need(leads, `head ${range.size} of ${code}: the records are not what this head was signed over`);
-      checked += 1;
+    /** What is under way, in order: roots at the sizes of heads and receipts; notes and receipts. */
+    const [roots, notes] = [[], []];
+    const settle = async () => {
+      for (const done of roots.splice(0)) await done();
+      for (const done of notes.splice(0)) await done();
     };
-    wanted.add(0n);
-    await atSize();
-    for (const item of items(this.file("records"), part !== null)) {
+    const atSize = () => {
+      const [size, head] = [range.size, this.heads.get(range.size)];
+      if (head === undefined && !wanted.has(size)) return;
+      const computed = range.root();
+      roots.push(async () => {
+        const root = await computed;
+        this.roots.set(size, root);
+        if (head === undefined) return;
+        const leads = same(head, root);
+        trace.rule(`The records of ${name} lead to its head of ${size}`, leads);
+        need(leads, `head ${size} of ${code}: the records are not what this head was signed over`);
+        checked += 1;
+      });
+    };
+    const place = async (item, take) => {
       need(item.index === range.size, `record ${range.size} of ${code} is not the one that should stand there`);
       this.counts.records += Number(item.count ?? 1n);
       if (item.bytes !== undefined || item.withheld) this.stretch(item.index);
@@ -95,26 +114,44 @@ class Log {
         need(!item.withheld || part.redact.length > 0, `record ${item.index} of ${code} is withheld, and part.json does not say why`);
         this.counts[item.withheld ? "redacted" : "omitted"] += Number(item.count);
         for (const [leaves, root] of item.subtrees) {
-          await range.pushSubtree(leaves, root);
-          await atSize();
+          range.pushSubtree(leaves, root);
+          atSize();
         }
         last = item.withheld ? item.subtrees[0][1] : null;
         if (last !== null) this.leaves.set(item.index, last);
-        continue;
+        return;
       }
-      const record = await within(`record ${item.index} of ${code}`, () => parseRecord(item.bytes));
-      const place = record.index === item.index && record.log === this.party.origin;
-      need(place, `record ${item.index} of ${code} is not the one that should stand there`);
+      const record = await take();
+      const fits = record.index === item.index && record.log === this.party.origin;
+      need(fits, `record ${item.index} of ${code} is not the one that should stand there`);
       need(last === null || same(record.prev, last), `record ${item.index} of ${code} does not chain to the one before it`);
       last = record.leaf;
       this.leaves.set(record.index, last);
       const before = isRestart(record.payload) ? await range.root() : null;
-      await range.push(record.leaf);
-      await atSize();
+      range.push(record.leaf);
+      atSize();
       this.last = record.time;
-      await this.take(record, before, context);
-      if (this.counts.records % PAUSE === 0) await pause(item.at);
+      if (record.type === "notification" || record.type === "receipt") notes.push(this.begin(record, context));
+      else {
+        // What it changes holds for what comes after it.
+        await settle();
+        await this.take(record, before, context);
+      }
+    };
+    wanted.add(0n);
+    atSize();
+    const parse = (item) => within(`record ${item.index} of ${code}`, async () => (item.bytes === undefined ? null : parseRecord(item.bytes)));
+    for (const batch of batches(items(this.file("records"), part !== null))) {
+      const take = sideBySide(batch, parse);
+      try {
+        for (const [at, item] of batch.entries()) await place(item, () => take(at));
+      } finally {
+        // A head that does not fit is said before what comes after it.
+        await settle();
+      }
+      await pause(batch.at(-1).at);
     }
+    await settle();
     this.size = range.size;
     need(checked === this.heads.size, `heads of ${code} within what is left out, or past its records`);
     need(this.signed === range.size, `the last records of ${this.party.code} are not covered by any head in the folder`);
@@ -135,36 +172,58 @@ class Log {
   }
 
   /** A restart certificate in its place: right after the head that goes on, whose root is that of the records before it. */
-  async restart(record, before, treaty, trace) {
+  async restart(record, before, { treaty, trace }) {
     if (!isRestart(record.payload)) return false;
     const restart = await verifyRestart(record.payload, this.at, treaty, trace);
-    const { kept } = restart;
+    const { kept, common, keptLeaf } = restart;
     need(kept.size === record.index && same(kept.root, before), "the certificate does not stand after the head that goes on");
+    // A record that a part leaves out speaks against nothing.
+    const leaf = this.leaves.get(common);
+    need(leaf === undefined || same(leaf, keptLeaf), "the certificate names another record where the branches part");
     this.restarts.push(restart);
     return true;
   }
 
-  async take(record, before, { treaty, keys, profile, trace, forked }) {
-    const kept = trace.checks.length;
+  /** Begins to check a note or a receipt; what is given finishes it, and is to be called in the records' order. */
+  begin(record, { treaty, keys, profile, trace }) {
+    const [apart, isNote] = [trace.apart(), record.type === "notification"];
+    this.adoption.pass(record.index, record.time, treaty);
+    const checked = isNote
+      ? judge(record, this.at, this.history, this.adoption.last(), treaty, profile, apart, (id) => this.logged(id, record.index))
+      : verifyReceipt(record.payload, this.at, record.index, keys, apart);
+    const settled = checked.then((value) => ({ value }), (error) => ({ error }));
+    this.counts[isNote ? "notifications" : "receipts"] += 1;
+    return async () => {
+      const { value, error } = await settled;
+      if (error !== undefined) this.countsForNothing(error);
+      else if (isNote) this.notes.push({ log: this.at, record, ...value });
+      else {
+        this.receipts.push({ ...value, index: record.index });
+        const most = this.given.get(value.log) ?? 0n;
+        this.given.set(value.log, value.size > most ? value.size : most);
+      }
+    };
+  }
+
+  /** It stands in the log, and counts for nothing. */
+  countsForNothing(error) {
+    if (!(error instanceof Refused)) throw error;
+    this.counts.void += 1;
+  }
+
+  /** Takes in a record by which something changes, or that speaks of another log. */
+  async take(record, before, context) {
+    const { treaty, keys, forked } = context;
+    const trace = context.trace.apart();
     if (record.type !== "amendment") this.adoption.pass(record.index, record.time, treaty);
     this.history.pass(record.index, record.time);
     try {
-      if (record.type === "notification") {
-        this.counts.notifications += 1;
-        const judged = await judge(record, this.at, this.history, this.adoption.last(), treaty, profile, trace, (id) => this.logged(id, record.index));
-        this.notes.push({ log: this.at, record, ...judged });
-      } else if (record.type === "credential") {
+      if (record.type === "credential") {
         this.counts.credentials += 1;
-        if (await this.restart(record, before, treaty, trace)) return;
+        if (await this.restart(record, before, { ...context, trace })) return;
         const credential = await this.history.take(record, trace);
         this.credentials.push(credential);
         if (credential.action === "rotate" && credential.counts) this.changes.push(record.leaf);
-      } else if (record.type === "receipt") {
-        this.counts.receipts += 1;
-        const receipt = await verifyReceipt(record.payload, this.at, record.index, keys, trace);
-        this.receipts.push({ ...receipt, index: record.index });
-        const most = this.given.get(receipt.log) ?? 0n;
-        this.given.set(receipt.log, receipt.size > most ? receipt.size : most);
       } else if (record.type === "amendment") {
         const taken = await this.adoption.take(record.index, record.time, record.payload, treaty, trace);
         if ((taken.grown ?? treaty).taken.length > treaty.taken.length) this.lacks = `record ${record.index} of ${this.party.code} is an amendment that is not in the folder \`amendments\``;
@@ -179,11 +238,8 @@ class Log {
         if (!late) forked.push({ party: code, why, heads: fork.heads });
       }
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      // It stands in the log, and counts for nothing.
-      this.counts.void += 1;
+      this.countsForNothing(error);
     }
-    trace.checks.length = kept;
   }
 }
 
@@ -239,19 +295,21 @@ export async function verifyLedger(files, given, profile, trace, progress) {
     });
   }
   const logs = treaty.parties.map((_, at) => new Log(at, treaty, files));
-  const total = logs.reduce((sum, log) => sum + log.file("records").length, 0);
+  const [HEADS, RECORDS] = ["checkpoints", "records"];
+  const total = logs.reduce((sum, log) => sum + log.file(HEADS).length + log.file(RECORDS).length, 0);
   let done = 0;
   for (const log of logs) {
     const pause = async (at) => {
-      progress(done + Math.min(at, log.file("records").length), total);
-      await new Promise((resolve) => setTimeout(resolve));
+      progress(done + at, total);
+      await breathe();
     };
-    await gather(log.name("checkpoints"), faults, () => log.readHeads(keys, trace));
-    if (log.signed !== undefined) await gather(log.name("records"), faults, () => log.walk({ treaty, keys, part, profile, trace, forked, pause }));
+    await gather(log.name(HEADS), faults, () => log.readHeads(keys, trace, pause));
+    done += log.file(HEADS).length;
+    if (log.signed !== undefined) await gather(log.name(RECORDS), faults, () => log.walk({ treaty, keys, part, profile, trace, forked, pause }));
     const sameChanges = log.changes.length === listed[log.at].length && log.changes.every((leaf, at) => same(leaf, listed[log.at][at]));
     if (log.complete && !sameChanges) faults.push({ file: log.name("keys"), what: "it does not list exactly the records by which this log's keys were changed" });
     if (log.lacks !== undefined) faults.push({ file: log.name("records"), what: log.lacks });
-    done += log.file("records").length;
+    done += log.file(RECORDS).length;
     await pause(0);
   }
   markAstray(logs);
@@ -369,11 +427,11 @@ async function moreRoots(log, part, heads) {
   };
   for (const item of items(log.file("records"), part)) {
     if (item.subtrees === undefined) {
-      await range.push((await parseRecord(item.bytes)).leaf);
+      range.push((await parseRecord(item.bytes)).leaf);
       await atSize();
     } else {
       for (const [leaves, root] of item.subtrees) {
-        await range.pushSubtree(leaves, root);
+        range.pushSubtree(leaves, root);
         await atSize();
       }
     }
@@ -386,7 +444,7 @@ async function branchRoots(bytes, { common, other, otherLeaf }, origin, treaty) 
   for (const item of items(bytes, true)) {
     if (item.subtrees !== undefined) {
       need(!item.withheld && item.index === 0n && range.size === 0n && item.count === common, "it does not begin with the common records");
-      for (const [leaves, root] of item.subtrees) await range.pushSubtree(leaves, root);
+      for (const [leaves, root] of item.subtrees) range.pushSubtree(leaves, root);
       continue;
     }
     const record = await within(`record ${item.index}`, () => parseRecord(item.bytes));
@@ -394,7 +452,7 @@ async function branchRoots(bytes, { common, other, otherLeaf }, origin, treaty) 
     const follows = (last === null || same(last, record.prev)) && (record.index > common || (otherLeaf !== null && same(record.leaf, otherLeaf)));
     need(place && follows, `record ${item.index} is not the one that should stand there`);
     last = record.leaf;
-    await range.push(record.leaf);
+    range.push(record.leaf);
     roots.set(range.size, await range.root());
   }
   need(range.size === other.size && same(await range.root(), other.root), "it does not lead to the head that the certificate names");

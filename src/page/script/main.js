@@ -12,6 +12,7 @@ import { sha256 } from "./hash.js";
 import { letter, numberOf } from "./letter.js";
 import { parseProfile } from "./profile.js";
 import { receiptsTable } from "./receipts.js";
+import { untar } from "./tar.js";
 import { timeline } from "./timeline.js";
 import { Tally, Trace } from "./trace.js";
 import { nameOf, parseTreaty } from "./treaty.js";
@@ -50,7 +51,11 @@ async function run() {
     if (whole && ![...state.files.keys()].some((name) => name.startsWith("logs/"))) fileNamed(EVIDENCE);
     if (whole) {
       need(profile !== null, "profile.toml is missing");
-      const report = await verifyLedger(state.files, treaty, profile, trace, progress);
+      const report = await verifyLedger(state.files, treaty, profile, trace, (done, total) => {
+        // Another file was given meanwhile: what is under way is of no interest any more.
+        if (number !== state.run) throw new Error("superseded");
+        progress(done, total);
+      });
       if (number === state.run) {
         showLedger(report, profile, trace);
         await showFiles();
@@ -64,15 +69,22 @@ async function run() {
     shownResult = () => showRefusal(error, trace);
   }
   if (number !== state.run) return;
+  progress(null);
   shownResult();
   await showFiles();
 }
 
+/** How much of a ledger was checked, in bytes; `null` where nothing is under way. */
 function progress(done, total) {
-  const bar = element("progress");
-  bar.hidden = false;
-  bar.max = Math.max(total, 1);
-  bar.value = done;
+  const [bar, words] = [element("progress"), element("progress-words")];
+  bar.hidden = words.hidden = done === null;
+  bar.max = Math.max(total ?? 1, 1);
+  bar.value = done ?? 0;
+  words.textContent = done === null ? "" : `${Math.floor((100 * done) / bar.max)} % of ${megabytes(total)} MB checked.`;
+}
+
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
 }
 
 function fileNamed(name) {
@@ -158,7 +170,7 @@ function showAmendments(treaty, places) {
 
 function showLedger(report, profile, trace) {
   const { treaty } = report;
-  element("progress").hidden = true;
+  progress(null);
   if (report.faults.length > 0) {
     const { file, what } = report.faults[0];
     const more = report.faults.length > 1 ? ` (and ${report.faults.length - 1} more faults)` : "";
@@ -224,6 +236,15 @@ async function showFiles() {
   put("commands", copyable(commands, "command for verbale"));
 }
 
+/** The files of an export in an archive, below a folder that has the ledger's name. */
+async function unpacked(bytes) {
+  const { root, files } = untar(bytes);
+  need(files.has(TREATY), "there is no treaty file in the archive");
+  const { name } = await parseTreaty(files.get(TREATY));
+  need(name === root, "the archive's folder does not have the ledger's name");
+  return files;
+}
+
 /** Takes files from the reader: a treaty file, its profile, another evidence file or page. */
 async function take(list) {
   put("given");
@@ -231,8 +252,8 @@ async function take(list) {
     try {
       const bytes = new Uint8Array(await file.arrayBuffer());
       const kind = await kindOf(bytes, state.treaty);
-      if (kind === "page") {
-        const inside = carried(new TextDecoder().decode(bytes));
+      if (kind === "page" || kind === "archive") {
+        const inside = kind === "page" ? carried(new TextDecoder().decode(bytes)) : await unpacked(bytes);
         need(inside.size > 0, "this page carries no evidence");
         for (const name of state.files.keys()) if (!state.given.has(name)) state.files.delete(name);
         // The reader's own treaty file stays: it is the one that is trusted.

@@ -54,6 +54,23 @@ export function isBy(signature, key) {
   return signature.name === key.name && same(signature.id, key.id);
 }
 
+/** Most signatures that are remembered; any more are verified as often as they come. */
+const MAX_KNOWN = 1 << 16;
+/** Longest text that is remembered with its signature. */
+const MAX_KNOWN_CHARACTERS = 400;
+const known = new Map();
+
+/** Whether a line is the key's signature of a text. Each party's receipt repeats the head that it is for: it is verified once. */
+function isSignature(key, text, message, line) {
+  if (text.length > MAX_KNOWN_CHARACTERS) return verifies(key.key, message, line.bytes);
+  const these = `${key.text}\n${line.line}\n${text}`;
+  const before = known.get(these);
+  if (before !== undefined) return before;
+  const verified = verifies(key.key, message, line.bytes);
+  if (known.size < MAX_KNOWN) known.set(these, verified);
+  return verified;
+}
+
 /**
  * Verifies a note's signature by a key of type 0x01: at least one line is by it, and each such line verifies.
  * `says` is told to the trace: what the signature states.
@@ -63,7 +80,7 @@ export async function verifyNote(note, key, trace, says) {
   need(lines.length > 0, `no signature by ${key.name} is on this note`);
   const message = utf8(note.text);
   for (const line of lines) {
-    const ok = key.kind === ED25519 && (await verifies(key.key, message, line.bytes));
+    const ok = key.kind === ED25519 && (await isSignature(key, note.text, message, line));
     trace.signature({ says, key, message, signature: line.bytes, ok });
     need(ok, `the signature by ${key.name} does not verify: the text or the signature was altered`);
   }

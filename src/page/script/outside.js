@@ -30,6 +30,8 @@ export async function verifyOutside(value, log, included, keys, trace) {
       for (const [place, key] of named.entries()) {
         const fits = !known.has(hex(key.key)) && isBy(note.signatures[place + 1], key);
         need(fits, "a key stands twice, is a party's own, or is not that of its line");
+        const partys = treaty.parties.some(({ origin }) => key.name === origin || key.name.startsWith(`${origin}/`));
+        need(!partys, "a key is named like a party's");
         known.add(hex(key.key));
         const time = await verifyCosignature(note, key, trace, `Somebody with the key of ${key.name} signed that it has seen this head,`);
         witnesses.push({ key: key.text, time, size: Number(head.size) });

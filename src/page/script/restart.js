@@ -32,7 +32,7 @@ export async function verifyRestart(bytes, log, treaty, trace) {
   need(value.keep === undefined || (smaller && fork.smaller < fork.larger), "the field `keep` should be `smaller`, where one of the heads is");
   need(note.signatures.length === 1, "a restart certificate carries the root's signature and no other");
   const [kept, other] = smaller ? fork.heads : [...fork.heads].reverse();
-  return { common, kept, other, otherLeaf, issued: value.issued };
+  return { common, kept, other, keptLeaf, otherLeaf, issued: value.issued };
 }
 
 function data({ common, kept, other, issued }, branch) {

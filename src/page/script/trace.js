@@ -61,4 +61,11 @@ export class Tally extends Trace {
   rule(says, ok = true) {
     this.keep("rule", { says, ok });
   }
+
+  /** For something that is checked beside other things, and may count for nothing: what fails in it is kept apart. */
+  apart() {
+    const apart = new Tally();
+    apart.count = this.count;
+    return apart;
+  }
 }

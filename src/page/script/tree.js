@@ -55,7 +55,10 @@ export async function verifyConsistency(old, oldRoot, size, root, proof) {
   need(s === 0n && same(fr, oldRoot) && same(sr, root), DOES_NOT_LEAD);
 }
 
-/** The first leaves of a tree as the roots of its complete subtrees, widest first, to which leaves are appended. */
+/**
+ * The first leaves of a tree as the roots of its complete subtrees, widest first, to which leaves are appended. A root may be
+ * one that is still being computed: hashes that do not wait for each other are computed side by side.
+ */
 export class CompactRange {
   constructor(size = 0n, roots = []) {
     const set = size.toString(2).split("").filter((bit) => bit === "1").length;
@@ -64,18 +67,18 @@ export class CompactRange {
     this.roots = [...roots];
   }
 
-  async push(leaf) {
+  push(leaf) {
     let root = leaf;
-    for (let size = this.size; (size & 1n) === 1n; size >>= 1n) root = await nodeHash(this.roots.pop(), root);
+    for (let size = this.size; (size & 1n) === 1n; size >>= 1n) root = nodeHash(this.roots.pop(), root);
     this.roots.push(root);
     this.size += 1n;
   }
 
   /** Appends a complete subtree of so many leaves, a power of two, by its root. */
-  async pushSubtree(leaves, subtree) {
+  pushSubtree(leaves, subtree) {
     need(this.size % leaves === 0n, "a subtree that does not begin here");
     let root = subtree;
-    for (let size = this.size / leaves; (size & 1n) === 1n; size >>= 1n) root = await nodeHash(this.roots.pop(), root);
+    for (let size = this.size / leaves; (size & 1n) === 1n; size >>= 1n) root = nodeHash(this.roots.pop(), root);
     this.roots.push(root);
     this.size += leaves;
   }
@@ -83,7 +86,7 @@ export class CompactRange {
   async root() {
     if (this.roots.length === 0) return sha256(new Uint8Array());
     let root = this.roots.at(-1);
-    for (const wider of this.roots.slice(0, -1).reverse()) root = await nodeHash(wider, root);
+    for (const wider of this.roots.slice(0, -1).reverse()) root = nodeHash(wider, root);
     return root;
   }
 }
