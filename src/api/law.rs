@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
 use super::thread::Threads;
 use super::view::PartyView;
+use crate::daemon::set_aside;
 use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, Registrar};
 use crate::ledger::{Profile, Timestamp, Treaty};
 use crate::node::{LogId, Read, ReadError};
@@ -40,7 +41,7 @@ pub struct Law<'a> {
 pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Result<Docket, ReadError> {
     let logs = treaty.parties().len();
     let mut registrar = Registrar::new(treaty.clone(), profile.clone());
-    let mut docket = Docket::new(treaty, profile);
+    let mut docket = Docket::new(treaty.clone(), profile.clone());
     for log in 0..logs {
         let size = read.size(log)?;
         while docket.size(log) < size {
@@ -54,6 +55,7 @@ pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Re
             }
         }
     }
+    set_aside(&mut docket, read, &treaty, &profile)?;
     Ok(docket)
 }
 
@@ -76,7 +78,7 @@ impl Law<'_> {
         });
         let file = self.docket.treaty().file();
         let disregarded = self.disregarded(as_of, of);
-        Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items, disregarded })
+        Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items, disregarded, not_held: self.not_held() })
     }
 
     /// Of the notes that count for nothing those that came last, of anybody or of one party.
@@ -87,9 +89,17 @@ impl Law<'_> {
         last.into_iter().filter_map(|place| self.docket.why_disregarded(place)).collect()
     }
 
+    fn not_held(&self) -> Vec<String> {
+        let words = |branch: String| {
+            format!("The records of the branch {branch}, which its log's restart set aside, are not held here: notes on it are not counted.")
+        };
+        self.docket.not_held().into_iter().map(words).collect()
+    }
+
     /// The thread of a note, with what follows from its notes.
     pub fn timeline(&self, party: &str, index: u64, as_of: Timestamp) -> Result<TimelineView, LawError> {
-        let (docket, place) = (self.docket, (self.party(party)?, index));
+        let unknown = || LawError::Unknown(format!("no party has the code {party}"));
+        let (docket, place) = (self.docket, self.docket.place(&format!("{party}/{index}")).ok_or_else(unknown)?);
         let (mut around, is_cut) = docket.thread(place, as_of);
         // What counts for nothing is shown where it stands.
         let void = docket.disregarded_about(&around, as_of);
@@ -99,7 +109,7 @@ impl Law<'_> {
             around.push(place);
         }
         let counts = |place| docket.why_disregarded(place).is_none();
-        let threads = Threads::load(self.read, (docket.treaty(), docket.profile()), &around, &counts, as_of)?;
+        let threads = Threads::load(self.read, docket, &around, &counts, as_of)?;
         if threads.get(place).is_none() {
             let text = format!("{party}/{index} is no notification that was logged by {}", as_of.display());
             return Err(LawError::Unknown(text));
@@ -108,7 +118,7 @@ impl Law<'_> {
         let (mut notes, mut items) = (Vec::new(), Vec::new());
         let places = threads.thread(place);
         for place in &places {
-            let mut note = threads.view(*place, self.read, as_of)?;
+            let mut note = threads.view(*place, as_of);
             if let Some((note, change)) = note.as_mut().zip(docket.sent_by_former_party(*place, &standings)) {
                 let since = change.from.map_or(String::new(), |from| format!(", which it is since {}", from.display()));
                 let by = change.number.as_ref().map_or(String::new(), |number| format!(" ({number})"));

@@ -24,6 +24,9 @@ pub struct DueList {
     /// Notes that stand in the logs and count for nothing, in sentences; the last 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disregarded: Vec<String>,
+    /// What is not held and might change all that, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_held: Vec<String>,
 }
 
 /// Something that is due, or that takes effect.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::aside::set_aside;
 use crate::law::{Docket, Filing, Registrar, Seen};
 use crate::ledger::{Profile, Receipt, Record, RecordType, Treaty};
 use crate::node::{Read, ReadError, ReceiptEntry};
@@ -45,6 +46,8 @@ pub(super) struct Law {
 
 struct State {
     docket: Docket,
+    /// The branches that do not go on were taken in.
+    has_branches: bool,
     failed: Option<ReadError>,
 }
 
@@ -53,7 +56,8 @@ struct State {
 pub(super) struct Committed {
     /// These receipts turned out to be of another branch.
     pub refuted: Vec<ReceiptEntry>,
-    /// A log goes on with another branch than was held: what followed from its records is computed anew.
+    /// A log goes on with another branch than was held, or the records of one came that does not go on: what followed from
+    /// the records is computed anew.
     pub turned: bool,
 }
 
@@ -64,7 +68,7 @@ impl Law {
         profile: Arc<Profile>,
         store: Arc<Store>,
     ) -> std::io::Result<(Arc<Self>, Sender<Committed>, JoinHandle<()>)> {
-        let state = State { docket: Docket::new(treaty, profile.clone()), failed: None };
+        let state = State { docket: Docket::new(treaty, profile.clone()), has_branches: false, failed: None };
         let (changed, stops) = (Condvar::new(), AtomicBool::new(false));
         let law = Arc::new(Self { state: Mutex::new(state), profile, changed, stops });
         let (committed, commits) = channel();
@@ -81,13 +85,21 @@ impl Law {
     fn run(&self, store: &Store, commits: &Receiver<Committed>) {
         let mut news = Committed::default();
         let mut registrar = Registrar::new(store.treaty(), self.profile.clone());
+        let mut branches_wait = true;
         loop {
             if news.turned {
+                branches_wait = true;
                 registrar = Registrar::new(store.treaty(), self.profile.clone());
                 let mut state = self.lock();
                 state.docket = Docket::new(store.treaty(), self.profile.clone());
+                state.has_branches = false;
             }
-            if let Err(error) = self.catch_up(&mut registrar, store, &news.refuted) {
+            let caught_up = self.catch_up(&mut registrar, store, &news.refuted);
+            let caught_up = caught_up.and_then(|()| if branches_wait { self.set_aside(store) } else { Ok(true) });
+            if let Ok(complete) = &caught_up {
+                branches_wait = !complete;
+            }
+            if let Err(error) = caught_up {
                 tracing::error!(%error, "what is due could not be read from the store");
                 self.lock().failed = Some(error);
                 self.changed.notify_all();
@@ -101,6 +113,16 @@ impl Law {
                 news.turned |= more.turned;
             }
         }
+    }
+
+    /// Takes in the branches that do not go on. `false` if a log does not reach its certificate yet.
+    fn set_aside(&self, store: &Store) -> Result<bool, ReadError> {
+        let mut state = self.lock();
+        let complete = set_aside(&mut state.docket, store, &store.treaty(), &self.profile)?;
+        state.has_branches = true;
+        drop(state);
+        self.changed.notify_all();
+        Ok(complete)
     }
 
     fn catch_up(&self, registrar: &mut Registrar, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
@@ -153,7 +175,7 @@ impl Law {
             if let Some(error) = &state.failed {
                 return Err(error.clone().into());
             }
-            if sizes.iter().enumerate().all(|(log, size)| state.docket.size(log) >= *size) {
+            if state.has_branches && sizes.iter().enumerate().all(|(log, size)| state.docket.size(log) >= *size) {
                 return Ok(question(&state.docket));
             }
             let left = until.saturating_duration_since(Instant::now());

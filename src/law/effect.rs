@@ -1,6 +1,7 @@
 //! When a note takes effect, and what a party is over time.
 
 use super::act::fits;
+use super::aside::on_branch;
 use super::docket::{Docket, Fact, Place};
 use super::due::is_depositary_start;
 use super::moment::{Stop, beyond, counted, event_of, is_depositary};
@@ -396,9 +397,10 @@ impl Docket {
         (then.standing == Standing::FormerParty).then_some(then)
     }
 
-    /// A note's place by its number, as `US/15`.
+    /// A note's place by its number, as `US/15` or `US~1/15`.
     pub fn place(&self, number: &str) -> Option<Place> {
-        let (code, index) = number.split_once('/')?;
-        Some((self.treaty.find(code)?, index.parse().ok()?))
+        let (log, index) = number.split_once('/')?;
+        let (code, branch) = log.split_once('~').map_or(Some((log, 0)), |(code, n)| Some((code, n.parse::<u8>().ok()?)))?;
+        Some(on_branch((self.treaty.find(code)?, index.parse().ok()?), u64::from(branch)))
     }
 }

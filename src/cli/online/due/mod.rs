@@ -74,9 +74,9 @@ fn print(list: &DueList, left_out: usize, args: &Args, ctx: &Context) {
     } else {
         print_table(list, ctx);
     }
-    if !list.disregarded.is_empty() {
+    if !list.disregarded.is_empty() || !list.not_held.is_empty() {
         out.line("");
-        list.disregarded.iter().for_each(|why| out.line(why));
+        list.not_held.iter().chain(&list.disregarded).for_each(|why| out.line(why));
     }
     if left_out > 0 {
         let items = display::count(left_out, "item", "items");
