@@ -1,21 +1,14 @@
 //! What follows from the notes, told from the docket: the same for a running node and for the data of one that is not.
 
-use std::sync::Arc;
-
 use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
 use super::thread::Threads;
 use super::view::PartyView;
-use crate::daemon::set_aside;
-use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, Registrar};
-use crate::ledger::{Profile, Timestamp, Treaty};
+use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, State};
+use crate::ledger::Timestamp;
 use crate::node::{LogId, Read, ReadError};
 
-/// Records read in one go.
-const PAGE_RECORDS: u64 = 4096;
 /// Most notes that count for nothing and are told of in a list.
 const MAX_DISREGARDED: usize = 20;
-/// Most bytes of them.
-const PAGE_BYTES: usize = 4 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -37,28 +30,6 @@ pub struct Law<'a> {
     pub read: &'a dyn Read,
 }
 
-/// The docket of stored data, read from its beginning.
-pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Result<Docket, ReadError> {
-    let logs = treaty.parties().len();
-    let mut registrar = Registrar::new(treaty.clone(), profile.clone());
-    let mut docket = Docket::new(treaty.clone(), profile.clone());
-    for log in 0..logs {
-        let size = read.size(log)?;
-        while docket.size(log) < size {
-            let from = docket.size(log);
-            let page = read.records(log, from, PAGE_RECORDS, PAGE_BYTES)?;
-            if page.is_empty() {
-                return Err(ReadError(format!("record {from} of log {log} is missing")));
-            }
-            for (index, bytes) in (from..).zip(&page) {
-                registrar.apply(&mut docket, log, index, bytes);
-            }
-        }
-    }
-    set_aside(&mut docket, read, &treaty, &profile)?;
-    Ok(docket)
-}
-
 impl Law<'_> {
     /// What is due and what takes effect, of anybody or of one party; with what is done, too, if `all` is wanted.
     pub fn due(&self, as_of: Timestamp, party: Option<&str>, all: bool) -> Result<DueList, LawError> {
@@ -78,7 +49,14 @@ impl Law<'_> {
         });
         let file = self.docket.treaty().file();
         let disregarded = self.disregarded(as_of, of);
-        Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items, disregarded, not_held: self.not_held() })
+        Ok(DueList {
+            as_of,
+            treaty: file.title.clone(),
+            ledger: file.name.clone(),
+            items,
+            disregarded,
+            not_held: self.not_held(),
+        })
     }
 
     /// Of the notes that count for nothing those that came last, of anybody or of one party.
@@ -91,7 +69,9 @@ impl Law<'_> {
 
     fn not_held(&self) -> Vec<String> {
         let words = |branch: String| {
-            format!("The records of the branch {branch}, which its log's restart set aside, are not held here: notes on it are not counted.")
+            format!(
+                "The records of the branch {branch}, which its log's restart set aside, are not held here: notes on it are not counted."
+            )
         };
         self.docket.not_held().into_iter().map(words).collect()
     }
@@ -207,7 +187,7 @@ impl Law<'_> {
             claimed: None,
             answer: item.act.as_ref().map(|act| act.number.clone()),
             answered: item.act.map(|act| act.time),
-            readings: readings(item.readings, item.from, item.until),
+            readings: readings(item.readings, item.from, item.until, Some(item.state)),
             steps: item.steps,
             unconfirmed: item.unconfirmed,
         }
@@ -241,7 +221,7 @@ impl Law<'_> {
             claimed: effect.claimed,
             answer: effect.revoked_by,
             answered: None,
-            readings: readings(effect.readings, None, until),
+            readings: readings(effect.readings, None, until, None),
             steps: effect.steps,
             unconfirmed: effect.unconfirmed,
         }
@@ -272,9 +252,15 @@ impl Law<'_> {
     }
 }
 
-fn readings(others: Vec<Other>, from: Option<Timestamp>, until: Option<Timestamp>) -> Vec<ReadingView> {
+fn readings(
+    others: Vec<Other>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    state: Option<State>,
+) -> Vec<ReadingView> {
     let view = |other: Other| ReadingView {
-        differs: (other.from, other.until) != (from, until),
+        differs: (other.from, other.until) != (from, until) || other.state.is_some_and(|other| Some(other) != state),
+        state_text: other.state.map(State::words),
         title: other.title,
         from: other.from,
         until: other.until,

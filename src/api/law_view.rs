@@ -88,7 +88,10 @@ pub struct ReadingView {
     pub until: Option<Timestamp>,
     /// Numbers of the records that say so.
     pub records: Vec<String>,
-    /// Its times are others than those that were computed.
+    /// How it stands by this reading, in words, where another moment of what does it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_text: Option<String>,
+    /// It comes to something else than what was computed.
     pub differs: bool,
 }
 

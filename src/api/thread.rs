@@ -85,7 +85,13 @@ impl<'a> Threads<'a> {
         while let Some(above) = self.answered_by(first).filter(|above| climbed.insert(*above)) {
             first = above;
         }
-        let mut thread: BTreeSet<Place> = self.earlier(first).into_iter().chain([first, of]).collect();
+        let earlier = self.earlier(first);
+        // What it rests on was acknowledged, or not.
+        let answers = earlier
+            .iter()
+            .flat_map(|place| self.replies.get(place).into_iter().flatten().map(|reply| (*place, *reply)));
+        let answers = answers.filter(|(place, reply)| self.answers_by_kind(*place, *reply)).map(|(_, reply)| reply);
+        let mut thread: BTreeSet<Place> = answers.chain(earlier.iter().copied()).chain([first, of]).collect();
         let mut edge = vec![first];
         for _ in 0..DEPTH {
             let next = edge.iter().flat_map(|place| self.replies.get(place).into_iter().flatten()).copied();
@@ -97,6 +103,15 @@ impl<'a> Threads<'a> {
     fn earlier(&self, of: Place) -> Vec<Place> {
         let noted = self.notes.get(&of).map(|noted| referred(&noted.note, self.docket, &self.notes));
         noted.unwrap_or_default()
+    }
+
+    /// Whether a note is of a kind that answers another's.
+    fn answers_by_kind(&self, asked: Place, answer: Place) -> bool {
+        let kind = |place: Place| self.notes.get(&place).map(|noted| &noted.note.kind);
+        let asked = kind(asked).and_then(|name| self.profile.kind.get(name));
+        let named =
+            asked.into_iter().flat_map(|kind| kind.reply.iter().chain(kind.due.iter().flat_map(|due| &due.answer)));
+        kind(answer).is_some_and(|answer| named.into_iter().any(|name| name == answer))
     }
 
     /// The note that this one answers by its kind: a reply to it, a depositary's note about it, what takes it back.

@@ -9,10 +9,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::aside::set_aside;
-use crate::law::{Docket, Filing, Registrar, Seen};
-use crate::ledger::{Profile, Receipt, Record, RecordType, Treaty};
-use crate::node::{Read, ReadError, ReceiptEntry};
+use crate::law::{Docket, Filing, Registrar};
+use crate::ledger::{Profile, Record, Treaty};
+use crate::node::{Read, ReadError, ReceiptEntry, counted, seen, set_aside};
 use crate::store::Store;
 
 /// Most records that are read at a time.
@@ -139,7 +138,7 @@ impl Law {
                 let records = store.records(log, from, PAGE, PAGE_BYTES)?;
                 let mut receipts = Vec::with_capacity(records.len());
                 for (index, bytes) in (from..).zip(&records) {
-                    receipts.push(counted(store, log, index, bytes)?);
+                    receipts.push(counted(store, &store.treaty(), log, index, bytes)?);
                 }
                 // Signatures are verified while the docket may be asked.
                 let filings = file(registrar, log, from, &records);
@@ -220,18 +219,4 @@ fn file(registrar: &mut Registrar, log: usize, from: u64, records: &[Vec<u8>]) -
         let found = work.into_iter().map(|work| work.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
         found.flatten().collect()
     })
-}
-
-fn seen(entry: &ReceiptEntry) -> Seen {
-    Seen { size: entry.size, index: entry.index, time: entry.time }
-}
-
-/// The receipt that a record is, if the engine has verified it and counts it.
-fn counted(store: &Store, by: usize, index: u64, bytes: &[u8]) -> Result<Option<ReceiptEntry>, ReadError> {
-    let Ok(record) = Record::parse(bytes) else { return Ok(None) };
-    if record.kind != RecordType::Receipt {
-        return Ok(None);
-    }
-    let Some((log, size)) = Receipt::stated(record.payload, &store.treaty()) else { return Ok(None) };
-    Ok(store.receipt_from(log, by, size)?.filter(|entry| entry.size == size && entry.index == index))
 }

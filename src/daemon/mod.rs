@@ -4,7 +4,6 @@
 //! syncs it, and only then carries out what the engine wants done: answers, gossip, requests. Many submissions that
 //! arrive together so share one sync. Reading, for peers and for people, goes past the thread, straight to the store.
 
-mod aside;
 mod asks;
 mod clock;
 mod handle;
@@ -20,7 +19,6 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-pub use aside::set_aside;
 pub use clock::now_ms;
 pub use handle::{Handle, Stopped};
 pub use law::LawError;

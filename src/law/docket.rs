@@ -182,7 +182,11 @@ impl Docket {
         if first != place {
             return Some(first);
         }
-        let others: Vec<Place> = self.places((place.0, 0)).map(branch).collect::<Vec<_>>().into_iter()
+        let others: Vec<Place> = self
+            .places((place.0, 0))
+            .map(branch)
+            .collect::<Vec<_>>()
+            .into_iter()
             .filter(|number| *number != branch(place))
             .filter_map(|number| self.ids.get(&(place.0, number, id)).copied())
             .collect();
@@ -466,7 +470,8 @@ impl Docket {
     pub fn disregarded_about(&self, notes: &[Place], as_of: Timestamp) -> Vec<Place> {
         let notes: BTreeSet<_> = notes.iter().collect();
         let place = |re: &Reference| Some((self.treaty.find(&re.log)?, re.index));
-        let about = |void: &Void| void.re.iter().filter_map(place).any(|re| self.places(re).any(|at| notes.contains(&at)));
+        let about =
+            |void: &Void| void.re.iter().filter_map(place).any(|re| self.places(re).any(|at| notes.contains(&at)));
         self.disregarded(as_of).into_iter().filter(|place| about(&self.void[place])).take(MAX_THREAD).collect()
     }
 

@@ -239,7 +239,8 @@ fn to(item: &ItemView, several: &[PartyView]) -> String {
 /// Another reading, what follows from it, and which records say so.
 pub fn reading(reading: &ReadingView) -> String {
     let records = if reading.records.is_empty() { String::new() } else { format!(" [{}]", reading.records.join(", ")) };
-    format!("{}: {}{records}", reading.title, reading_when(reading))
+    let state = reading.state_text.as_ref().map_or(String::new(), |state| format!(", {state}"));
+    format!("{}: {}{state}{records}", reading.title, reading_when(reading))
 }
 
 /// Who else comes to the same time.
