@@ -87,7 +87,7 @@ pub struct Docket {
     void: BTreeMap<Place, Void>,
     /// By log, then by party.
     receipts: Vec<Vec<Vec<Seen>>>,
-    sizes: Vec<u64>,
+    pub(super) sizes: Vec<u64>,
     used: BTreeMap<String, BTreeSet<String>>,
     live: Mutex<Live>,
 }
