@@ -476,7 +476,7 @@ fn what_was_said_on_the_branch_that_was_left_counts_on_every_node_as_before() {
             let items = docket.items(now, &Query { note: docket.place(number), ..Query::default() });
             items[0].state.name()
         };
-        assert_eq!((state(&left), state(&format!("RU/{other}"))), ("late", "missed"));
+        assert_eq!((state(&left), state(&format!("RU/{other}"))), ("met", "missed"));
     }
 }
 

@@ -300,7 +300,7 @@ impl Words<'_> {
                 let kind = self.profile.kind.get(of).unwrap_or(self.kind);
                 let note = format!("note no. {nth} of “{}”{}", kind.title, self.condition(when, Some(of)));
                 let begin = self.point(begin, self.kind, "it", true);
-                let came = if *at == Point::Sent { "sent" } else { "for which that was" };
+                let came = if *at == Point::Sent { "sent" } else { "that had come" };
                 let within =
                     within.map_or(String::new(), |within| format!(", of those {came} within {within} after {begin}"));
                 format!("{}{within}", self.point(at, kind, &note, itself))
