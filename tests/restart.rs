@@ -3,15 +3,18 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use common::restarted::{certificate, certificate_up_to, forked, head, head_up_to, keeping_the_smaller, signed};
-use common::{CA, HU, Ledger, PARTIES, RU, US, key};
+use common::{CA, HU, Ledger, PARTIES, PROFILE, RU, US, key};
+use verbale::law::{Docket, Query};
 use verbale::ledger::{
-    Branch, ForkProof, Keyring, NoteId, RecordType, Restart, RestartError, Timestamp, verify_evidence,
+    Branch, ForkProof, Keyring, NoteId, Profile, RecordType, Reference, Restart, RestartError, Timestamp,
+    verify_evidence,
 };
-use verbale::node::{BranchRead, Read, Refusal, RestartRefusal, prove};
+use verbale::node::{BranchRead, Memory, Read, Refusal, RestartRefusal, docket, prove};
 use verbale::note::SignedNote;
-use verbale::tlog::Checkpoint;
+use verbale::tlog::{Checkpoint, leaf_hash};
 
 fn frozen(ledger: &Ledger) -> Vec<usize> {
     (0..PARTIES.len()).filter(|party| ledger.nodes[*party].engine.fork(RU).is_some()).collect()
@@ -397,4 +400,123 @@ fn a_certificate_that_names_a_head_nobody_saw_makes_nothing_final() {
         assert!(engine.fork(RU).is_some() || !engine.doubts(RU).is_empty(), "node {party} holds nothing against it");
         assert!(engine.final_size(RU) <= before.max(kept_head.size), "node {party}");
     }
+}
+
+const LAW: &str = "[[kind.remark.due]]\nid = \"answer\"\ntitle = \"An answer\"\nby = [\"US\"]\nanswer = [\"remark\"]\n\
+    start = \"received\"\nwithin = \"24 hours\"\n\
+    [[kind.remark.effect]]\nid = \"e\"\ntitle = \"E\"\nstart = \"sent\"\nafter = \"1 day\"\n";
+
+fn docket_of(ledger: &Ledger, disk: &Memory) -> Docket {
+    let profile = Profile::parse(format!("{PROFILE}{LAW}").as_bytes()).unwrap();
+    docket(disk, &ledger.treaty, &Arc::new(profile)).unwrap()
+}
+
+fn told(docket: &Docket, as_of: Timestamp) -> String {
+    let items = docket.items(as_of, &Query::default());
+    serde_json::to_string_pretty(&(items, docket.effects(as_of, None), docket.standings(as_of))).unwrap()
+}
+
+#[test]
+fn what_was_said_on_the_branch_that_was_left_counts_on_every_node_as_before() {
+    let (mut ledger, kept, other, twin) = forked();
+    let as_of = |ledger: &Ledger| Timestamp::from_posix(ledger.now / 1000 + 40 * 3600);
+    // The United States held that branch, and knew what was due from it.
+    let before = docket_of(&ledger, &ledger.nodes[US].disk);
+    let of = |docket: &Docket, number: &str| {
+        let note = docket.place(number);
+        let items = docket.items(as_of(&ledger), &Query { note, ..Query::default() });
+        items.into_iter().map(|item| (item.state.name(), item.until)).collect::<Vec<_>>()
+    };
+    let owed = of(&before, &format!("RU/{other}"));
+    assert_eq!(owed[0].0, "missed");
+    assert_eq!(of(&before, &format!("RU/{kept}")).len(), 1, "of the one branch it has the other's place");
+    let note = signed(&ledger, RU, &ledger.nodes[CA].disk, &twin);
+    ledger.submit(RU, note).unwrap();
+    for _ in 0..4 {
+        ledger.settle();
+    }
+    ledger.remark(RU, 9);
+    ledger.settle();
+    let left = format!("RU~1/{other}");
+    let now = as_of(&ledger);
+    let all = told(&docket_of(&ledger, &ledger.nodes[CA].disk), now);
+    for again in [false, true] {
+        if again {
+            ledger.restart();
+        }
+        for party in [CA, HU, RU, US] {
+            let docket = docket_of(&ledger, &ledger.nodes[party].disk);
+            let place = docket.place(&left);
+            let items = docket.items(now, &Query { note: place, ..Query::default() });
+            assert_eq!(
+                (items[0].number.as_str(), items[0].state.name(), items[0].until),
+                (&*left, "missed", owed[0].1)
+            );
+            assert_eq!(
+                docket.items(now, &Query { note: docket.place(&format!("RU/{kept}")), ..Query::default() }).len(),
+                1
+            );
+            assert_eq!(docket.not_held(), Vec::<String>::new());
+            assert_eq!(told(&docket, now), all, "{}", PARTIES[party].0);
+        }
+    }
+    // An answer to it refers to the record of that branch, by its hash; the node that lacks nothing lets it pass.
+    let disk = &ledger.nodes[US].disk;
+    let branch = BranchRead::open(disk, &ledger.treaty, RU, 1).unwrap().unwrap();
+    let leaf = leaf_hash(&branch.record(RU, other).unwrap().unwrap());
+    let re = vec![Reference { index: other, leaf, log: "RU".into() }];
+    ledger.submit(US, ledger.reply(US, 10, "minister", re)).unwrap();
+    ledger.settle();
+    let wrong = vec![Reference { index: other, leaf: verbale::tlog::Hash([1; 32]), log: "RU".into() }];
+    assert!(matches!(ledger.submit(US, ledger.reply(US, 11, "minister", wrong)), Err(Refusal::Reference(_))));
+    let now = as_of(&ledger);
+    for party in [CA, US] {
+        let docket = docket_of(&ledger, &ledger.nodes[party].disk);
+        let state = |number: &str| {
+            let items = docket.items(now, &Query { note: docket.place(number), ..Query::default() });
+            items[0].state.name()
+        };
+        assert_eq!((state(&left), state(&format!("RU/{other}"))), ("met", "missed"));
+    }
+}
+
+#[test]
+fn a_branch_that_is_not_held_is_said_to_be_missing_and_in_whatever_order_it_comes_it_counts_the_same() {
+    let (mut ledger, _, other, twin) = forked();
+    let note = signed(&ledger, RU, &ledger.nodes[CA].disk, &twin);
+    ledger.submit(RU, note).unwrap();
+    for _ in 0..4 {
+        ledger.settle();
+    }
+    // The same note once more, on the branch that goes on: it was said before.
+    let again = twin.record(RU, other).unwrap().unwrap();
+    let payload = verbale::ledger::Record::parse(&again).unwrap().payload.to_vec();
+    let again = ledger.log_anyway(RU, RecordType::Notification, &payload);
+    ledger.settle();
+    let disk = &ledger.nodes[RU].disk;
+    let now = Timestamp::from_posix(ledger.now / 1000 + 40 * 3600);
+    let whole = docket_of(&ledger, disk);
+    let profile = Arc::new(whole.profile().clone());
+    let mut registrar = verbale::law::Registrar::new(ledger.treaty.clone(), profile.clone());
+    let mut late = Docket::new(ledger.treaty.clone(), profile.clone());
+    late.set_aside(RU, 1, false);
+    for log in [US, RU, HU, CA] {
+        for index in 0..disk.size(log).unwrap() {
+            let bytes = disk.record(log, index).unwrap().unwrap();
+            registrar.learn(log, &verbale::ledger::Record::parse(&bytes).unwrap());
+            late.enter(registrar.file(log, index, &bytes));
+            if let Some(entry) = verbale::node::counted(disk, &ledger.treaty, log, index, &bytes).unwrap() {
+                late.apply_receipt(entry.log, entry.by, verbale::node::seen(&entry));
+            }
+        }
+    }
+    assert_eq!(late.not_held(), ["RU~1"]);
+    assert!(!told(&late, now).contains("RU~1/") && told(&whole, now).contains("RU~1/"));
+    assert_eq!(late.why_disregarded((RU, again)), None);
+    assert!(verbale::node::set_aside(&mut late, disk, &ledger.treaty, &profile).unwrap());
+    assert_eq!(late.not_held(), Vec::<String>::new());
+    assert_eq!(told(&late, now), told(&whole, now));
+    let why = whole.why_disregarded((RU, again)).unwrap();
+    assert!(why.contains(&format!("as RU~1/{other}")), "{why}");
+    assert_eq!(late.why_disregarded((RU, again)), Some(why));
 }

@@ -1,20 +1,14 @@
 //! What follows from the notes, told from the docket: the same for a running node and for the data of one that is not.
 
-use std::sync::Arc;
-
 use super::law_view::{DueList, ItemView, PartiesView, QuotasView, ReadingView, StandingView, TimelineView};
 use super::thread::Threads;
 use super::view::PartyView;
-use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, Registrar};
-use crate::ledger::{Profile, Timestamp, Treaty};
+use crate::law::{Docket, EffectView, Force, Item, Other, PartyStanding, Place, Query, State};
+use crate::ledger::Timestamp;
 use crate::node::{LogId, Read, ReadError};
 
-/// Records read in one go.
-const PAGE_RECORDS: u64 = 4096;
 /// Most notes that count for nothing and are told of in a list.
 const MAX_DISREGARDED: usize = 20;
-/// Most bytes of them.
-const PAGE_BYTES: usize = 4 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,27 +30,6 @@ pub struct Law<'a> {
     pub read: &'a dyn Read,
 }
 
-/// The docket of stored data, read from its beginning.
-pub fn docket(read: &dyn Read, treaty: Arc<Treaty>, profile: Arc<Profile>) -> Result<Docket, ReadError> {
-    let logs = treaty.parties().len();
-    let mut registrar = Registrar::new(treaty.clone(), profile.clone());
-    let mut docket = Docket::new(treaty, profile);
-    for log in 0..logs {
-        let size = read.size(log)?;
-        while docket.size(log) < size {
-            let from = docket.size(log);
-            let page = read.records(log, from, PAGE_RECORDS, PAGE_BYTES)?;
-            if page.is_empty() {
-                return Err(ReadError(format!("record {from} of log {log} is missing")));
-            }
-            for (index, bytes) in (from..).zip(&page) {
-                registrar.apply(&mut docket, log, index, bytes);
-            }
-        }
-    }
-    Ok(docket)
-}
-
 impl Law<'_> {
     /// What is due and what takes effect, of anybody or of one party; with what is done, too, if `all` is wanted.
     pub fn due(&self, as_of: Timestamp, party: Option<&str>, all: bool) -> Result<DueList, LawError> {
@@ -76,7 +49,14 @@ impl Law<'_> {
         });
         let file = self.docket.treaty().file();
         let disregarded = self.disregarded(as_of, of);
-        Ok(DueList { as_of, treaty: file.title.clone(), ledger: file.name.clone(), items, disregarded })
+        Ok(DueList {
+            as_of,
+            treaty: file.title.clone(),
+            ledger: file.name.clone(),
+            items,
+            disregarded,
+            not_held: self.not_held(),
+        })
     }
 
     /// Of the notes that count for nothing those that came last, of anybody or of one party.
@@ -87,9 +67,19 @@ impl Law<'_> {
         last.into_iter().filter_map(|place| self.docket.why_disregarded(place)).collect()
     }
 
+    fn not_held(&self) -> Vec<String> {
+        let words = |branch: String| {
+            format!(
+                "The records of the branch {branch}, which its log's restart set aside, are not held here: notes on it are not counted."
+            )
+        };
+        self.docket.not_held().into_iter().map(words).collect()
+    }
+
     /// The thread of a note, with what follows from its notes.
     pub fn timeline(&self, party: &str, index: u64, as_of: Timestamp) -> Result<TimelineView, LawError> {
-        let (docket, place) = (self.docket, (self.party(party)?, index));
+        let unknown = || LawError::Unknown(format!("no party has the code {party}"));
+        let (docket, place) = (self.docket, self.docket.place(&format!("{party}/{index}")).ok_or_else(unknown)?);
         let (mut around, is_cut) = docket.thread(place, as_of);
         // What counts for nothing is shown where it stands.
         let void = docket.disregarded_about(&around, as_of);
@@ -99,7 +89,7 @@ impl Law<'_> {
             around.push(place);
         }
         let counts = |place| docket.why_disregarded(place).is_none();
-        let threads = Threads::load(self.read, (docket.treaty(), docket.profile()), &around, &counts, as_of)?;
+        let threads = Threads::load(self.read, docket, &around, &counts, as_of)?;
         if threads.get(place).is_none() {
             let text = format!("{party}/{index} is no notification that was logged by {}", as_of.display());
             return Err(LawError::Unknown(text));
@@ -108,7 +98,7 @@ impl Law<'_> {
         let (mut notes, mut items) = (Vec::new(), Vec::new());
         let places = threads.thread(place);
         for place in &places {
-            let mut note = threads.view(*place, self.read, as_of)?;
+            let mut note = threads.view(*place, as_of);
             if let Some((note, change)) = note.as_mut().zip(docket.sent_by_former_party(*place, &standings)) {
                 let since = change.from.map_or(String::new(), |from| format!(", which it is since {}", from.display()));
                 let by = change.number.as_ref().map_or(String::new(), |number| format!(" ({number})"));
@@ -197,7 +187,7 @@ impl Law<'_> {
             claimed: None,
             answer: item.act.as_ref().map(|act| act.number.clone()),
             answered: item.act.map(|act| act.time),
-            readings: readings(item.readings, item.from, item.until),
+            readings: readings(item.readings, item.from, item.until, Some(item.state)),
             steps: item.steps,
             unconfirmed: item.unconfirmed,
         }
@@ -231,7 +221,7 @@ impl Law<'_> {
             claimed: effect.claimed,
             answer: effect.revoked_by,
             answered: None,
-            readings: readings(effect.readings, None, until),
+            readings: readings(effect.readings, None, until, None),
             steps: effect.steps,
             unconfirmed: effect.unconfirmed,
         }
@@ -262,9 +252,15 @@ impl Law<'_> {
     }
 }
 
-fn readings(others: Vec<Other>, from: Option<Timestamp>, until: Option<Timestamp>) -> Vec<ReadingView> {
+fn readings(
+    others: Vec<Other>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    state: Option<State>,
+) -> Vec<ReadingView> {
     let view = |other: Other| ReadingView {
-        differs: (other.from, other.until) != (from, until),
+        differs: (other.from, other.until) != (from, until) || other.state.is_some_and(|other| Some(other) != state),
+        state_text: other.state.map(State::words),
         title: other.title,
         from: other.from,
         until: other.until,

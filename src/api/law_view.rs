@@ -24,6 +24,9 @@ pub struct DueList {
     /// Notes that stand in the logs and count for nothing, in sentences; the last 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disregarded: Vec<String>,
+    /// What is not held and might change all that, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_held: Vec<String>,
 }
 
 /// Something that is due, or that takes effect.
@@ -85,7 +88,10 @@ pub struct ReadingView {
     pub until: Option<Timestamp>,
     /// Numbers of the records that say so.
     pub records: Vec<String>,
-    /// Its times are others than those that were computed.
+    /// How it stands by this reading, in words, where another moment of what does it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_text: Option<String>,
+    /// It comes to something else than what was computed.
     pub differs: bool,
 }
 

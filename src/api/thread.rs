@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::law_view::{DepositaryView, ThreadNote};
 use super::view::PartyView;
-use crate::law::Place;
-use crate::ledger::{Notification, Profile, Record, RecordType, Reference, Role, Timestamp, Treaty};
+use crate::law::{Docket, Place};
+use crate::ledger::{
+    MAX_RECORD_BYTES, Notification, Profile, Record, RecordType, Reference, Restart, Role, Timestamp, Treaty,
+};
 use crate::node::{Read, ReadError};
 use crate::tlog::{Hash, leaf_hash};
 
@@ -27,6 +29,7 @@ pub(super) struct Noted {
 
 /// Notes as of a time, and how they refer to each other.
 pub(super) struct Threads<'a> {
+    docket: &'a Docket,
     treaty: &'a Treaty,
     profile: &'a Profile,
     notes: BTreeMap<Place, Noted>,
@@ -37,30 +40,31 @@ impl<'a> Threads<'a> {
     /// Reads those notes that were logged up to a time.
     pub fn load(
         read: &dyn Read,
-        (treaty, profile): (&'a Treaty, &'a Profile),
+        docket: &'a Docket,
         places: &[Place],
         counts: &dyn Fn(Place) -> bool,
         as_of: Timestamp,
     ) -> Result<Self, ReadError> {
+        let (treaty, profile) = (docket.treaty(), docket.profile());
         let mut notes = BTreeMap::new();
-        for (log, index) in places {
-            if let Some(bytes) = read.record(*log, *index)?
+        for place in places {
+            if let Some(bytes) = record(read, docket, *place)?
                 && let Ok(record) = Record::parse(&bytes)
                 && record.kind == RecordType::Notification
                 && record.time <= as_of
                 && let Ok((_, note)) = Notification::of_note(record.payload)
             {
-                let (leaf, counts) = (leaf_hash(&bytes), counts((*log, *index)));
-                notes.insert((*log, *index), Noted { logged: record.time, note, leaf, counts });
+                let (leaf, counts) = (leaf_hash(&bytes), counts(*place));
+                notes.insert(*place, Noted { logged: record.time, note, leaf, counts });
             }
         }
         let mut replies: BTreeMap<Place, Vec<Place>> = BTreeMap::new();
         for (place, noted) in &notes {
-            for earlier in referred(&noted.note, treaty, &notes) {
+            for earlier in referred(&noted.note, docket, &notes) {
                 replies.entry(earlier).or_default().push(*place);
             }
         }
-        Ok(Self { treaty, profile, notes, replies })
+        Ok(Self { docket, treaty, profile, notes, replies })
     }
 
     /// A note, if it was logged by then.
@@ -70,7 +74,7 @@ impl<'a> Threads<'a> {
 
     /// How people call a note.
     pub fn number(&self, place: Place) -> String {
-        format!("{}/{}", self.treaty.party(place.0).code, place.1)
+        self.docket.number(place)
     }
 
     /// The places of the notes that belong together with one: from the note that it answers, if it is an answer, what
@@ -81,7 +85,13 @@ impl<'a> Threads<'a> {
         while let Some(above) = self.answered_by(first).filter(|above| climbed.insert(*above)) {
             first = above;
         }
-        let mut thread: BTreeSet<Place> = self.earlier(first).into_iter().chain([first, of]).collect();
+        let earlier = self.earlier(first);
+        // What it rests on was acknowledged, or not.
+        let answers = earlier
+            .iter()
+            .flat_map(|place| self.replies.get(place).into_iter().flatten().map(|reply| (*place, *reply)));
+        let answers = answers.filter(|(place, reply)| self.answers_by_kind(*place, *reply)).map(|(_, reply)| reply);
+        let mut thread: BTreeSet<Place> = answers.chain(earlier.iter().copied()).chain([first, of]).collect();
         let mut edge = vec![first];
         for _ in 0..DEPTH {
             let next = edge.iter().flat_map(|place| self.replies.get(place).into_iter().flatten()).copied();
@@ -91,8 +101,17 @@ impl<'a> Threads<'a> {
     }
 
     fn earlier(&self, of: Place) -> Vec<Place> {
-        let noted = self.notes.get(&of).map(|noted| referred(&noted.note, self.treaty, &self.notes));
+        let noted = self.notes.get(&of).map(|noted| referred(&noted.note, self.docket, &self.notes));
         noted.unwrap_or_default()
+    }
+
+    /// Whether a note is of a kind that answers another's.
+    fn answers_by_kind(&self, asked: Place, answer: Place) -> bool {
+        let kind = |place: Place| self.notes.get(&place).map(|noted| &noted.note.kind);
+        let asked = kind(asked).and_then(|name| self.profile.kind.get(name));
+        let named =
+            asked.into_iter().flat_map(|kind| kind.reply.iter().chain(kind.due.iter().flat_map(|due| &due.answer)));
+        kind(answer).is_some_and(|answer| named.into_iter().any(|name| name == answer))
     }
 
     /// The note that this one answers by its kind: a reply to it, a depositary's note about it, what takes it back.
@@ -115,14 +134,13 @@ impl<'a> Threads<'a> {
     }
 
     /// A note as people see it in its thread.
-    pub fn view(&self, place: Place, read: &dyn Read, as_of: Timestamp) -> Result<Option<ThreadNote>, ReadError> {
-        let Some(Noted { logged, note, .. }) = self.notes.get(&place) else { return Ok(None) };
+    pub fn view(&self, place: Place, as_of: Timestamp) -> Option<ThreadNote> {
+        let Noted { logged, note, .. } = self.notes.get(&place)?;
         let kind = self.profile.kind.get(&note.kind);
         let mut depositaries = Vec::new();
         for (by, party) in self.treaty.parties().iter().enumerate() {
             if by != place.0 && party.roles.contains(&Role::Depositary) && note.to.contains(&party.code) {
-                let receipt = read.receipt_from(place.0, by, place.1 + 1)?;
-                let receipt = receipt.filter(|receipt| receipt.time <= as_of);
+                let receipt = self.docket.received(place, by, as_of);
                 depositaries.push(DepositaryView {
                     party: PartyView { code: party.code.clone(), name: party.name.clone() },
                     received: receipt.map(|receipt| receipt.time),
@@ -133,7 +151,7 @@ impl<'a> Threads<'a> {
         let party = self.treaty.party(place.0);
         let fields = kind.into_iter().flat_map(|kind| &kind.fields);
         let says = fields.filter_map(|field| Some((field.title.clone(), words(note.body.get(&field.name)?))));
-        Ok(Some(ThreadNote {
+        Some(ThreadNote {
             number: self.number(place),
             kind: note.kind.clone(),
             title: kind.map_or(note.kind.clone(), |kind| kind.title.clone()),
@@ -145,7 +163,7 @@ impl<'a> Threads<'a> {
             says: says.collect(),
             remarks: self.remarks(place),
             depositaries,
-        }))
+        })
     }
 
     fn remarks(&self, place: Place) -> Vec<String> {
@@ -163,10 +181,19 @@ impl<'a> Threads<'a> {
 }
 
 /// The notes that one refers to, of these: by place and hash.
-fn referred(note: &Notification, treaty: &Treaty, notes: &BTreeMap<Place, Noted>) -> Vec<Place> {
-    let place = |re: &Reference| Some((treaty.find(&re.log)?, re.index));
-    let is_there = |re: &Reference, place: &Place| notes.get(place).is_some_and(|noted| noted.leaf == re.leaf);
-    note.re.iter().filter_map(|re| place(re).filter(|place| is_there(re, place))).collect()
+fn referred(note: &Notification, docket: &Docket, notes: &BTreeMap<Place, Noted>) -> Vec<Place> {
+    let is_it = |place: &Place, re: &Reference| notes.get(place).is_some_and(|noted| noted.leaf == re.leaf);
+    note.re.iter().filter_map(|re| docket.places_of(re).into_iter().find(|place| is_it(place, re))).collect()
+}
+
+/// A record by its place, on a branch that was set aside as well.
+fn record(read: &dyn Read, docket: &Docket, place: Place) -> Result<Option<Vec<u8>>, ReadError> {
+    let (log, index, branch) = docket.parts(place);
+    let Some(at) = branch.checked_sub(1) else { return read.record(log, index) };
+    let certificates = read.restarts(log)?;
+    let restart = certificates.get(at).and_then(|note| Restart::verify(note, log, docket.treaty()).ok());
+    let Some(restart) = restart else { return Ok(None) };
+    Ok(read.branch(log, restart.kept_head().size, index, 1, MAX_RECORD_BYTES)?.pop())
 }
 
 /// A field's value as people write it.

@@ -10,9 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::law::{Docket, Filing, Registrar, Seen};
-use crate::ledger::{Credentials, Profile, Receipt, Record, RecordType, Treaty};
-use crate::node::{Read, ReadError, ReceiptEntry};
+use crate::law::{Docket, Filing, Registrar};
+use crate::ledger::{Credentials, Profile, Record, Treaty};
+use crate::node::{Read, ReadError, ReceiptEntry, counted, seen, set_aside};
 use crate::store::Store;
 
 /// Most records that are read at a time.
@@ -48,6 +48,8 @@ struct State {
     docket: Docket,
     /// By log, where officials' keys end at a time: what is known of its officials, and by how many of its records.
     officials: BTreeMap<usize, (Credentials, u64)>,
+    /// The branches that do not go on were taken in.
+    has_branches: bool,
     failed: Option<ReadError>,
 }
 
@@ -56,7 +58,8 @@ struct State {
 pub(super) struct Committed {
     /// These receipts turned out to be of another branch.
     pub refuted: Vec<ReceiptEntry>,
-    /// A log goes on with another branch than was held: what followed from its records is computed anew.
+    /// A log goes on with another branch than was held, or the records of one came that does not go on: what followed from
+    /// the records is computed anew.
     pub turned: bool,
 }
 
@@ -67,7 +70,8 @@ impl Law {
         profile: Arc<Profile>,
         store: Arc<Store>,
     ) -> std::io::Result<(Arc<Self>, Sender<Committed>, JoinHandle<()>)> {
-        let state = State { docket: Docket::new(treaty, profile.clone()), officials: BTreeMap::new(), failed: None };
+        let docket = Docket::new(treaty, profile.clone());
+        let state = State { docket, officials: BTreeMap::new(), has_branches: false, failed: None };
         let (changed, stops) = (Condvar::new(), AtomicBool::new(false));
         let law = Arc::new(Self { state: Mutex::new(state), profile, changed, stops });
         let (committed, commits) = channel();
@@ -84,14 +88,22 @@ impl Law {
     fn run(&self, store: &Store, commits: &Receiver<Committed>) {
         let mut news = Committed::default();
         let mut registrar = Registrar::new(store.treaty(), self.profile.clone());
+        let mut branches_wait = true;
         loop {
             if news.turned {
+                branches_wait = true;
                 registrar = Registrar::new(store.treaty(), self.profile.clone());
                 let mut state = self.lock();
                 state.docket = Docket::new(store.treaty(), self.profile.clone());
                 state.officials.clear();
+                state.has_branches = false;
             }
-            if let Err(error) = self.catch_up(&mut registrar, store, &news.refuted) {
+            let caught_up = self.catch_up(&mut registrar, store, &news.refuted);
+            let caught_up = caught_up.and_then(|()| if branches_wait { self.set_aside(store) } else { Ok(true) });
+            if let Ok(complete) = &caught_up {
+                branches_wait = !complete;
+            }
+            if let Err(error) = caught_up {
                 tracing::error!(%error, "what is due could not be read from the store");
                 self.lock().failed = Some(error);
                 self.changed.notify_all();
@@ -105,6 +117,16 @@ impl Law {
                 news.turned |= more.turned;
             }
         }
+    }
+
+    /// Takes in the branches that do not go on. `false` if a log does not reach its certificate yet.
+    fn set_aside(&self, store: &Store) -> Result<bool, ReadError> {
+        let mut state = self.lock();
+        let complete = set_aside(&mut state.docket, store, &store.treaty(), &self.profile)?;
+        state.has_branches = true;
+        drop(state);
+        self.changed.notify_all();
+        Ok(complete)
     }
 
     fn catch_up(&self, registrar: &mut Registrar, store: &Store, refuted: &[ReceiptEntry]) -> Result<(), ReadError> {
@@ -121,7 +143,7 @@ impl Law {
                 let records = store.records(log, from, PAGE, PAGE_BYTES)?;
                 let mut receipts = Vec::with_capacity(records.len());
                 for (index, bytes) in (from..).zip(&records) {
-                    receipts.push(counted(store, log, index, bytes)?);
+                    receipts.push(counted(store, &store.treaty(), log, index, bytes)?);
                 }
                 // Signatures are verified while the docket may be asked.
                 let filings = file(registrar, log, from, &records);
@@ -160,7 +182,7 @@ impl Law {
             if let Some(error) = &state.failed {
                 return Err(error.clone().into());
             }
-            if sizes.iter().enumerate().all(|(log, size)| state.docket.size(log) >= *size) {
+            if state.has_branches && sizes.iter().enumerate().all(|(log, size)| state.docket.size(log) >= *size) {
                 return Ok(question(&state.docket));
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -211,18 +233,4 @@ fn file(registrar: &mut Registrar, log: usize, from: u64, records: &[Vec<u8>]) -
         let found = work.into_iter().map(|work| work.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
         found.flatten().collect()
     })
-}
-
-fn seen(entry: &ReceiptEntry) -> Seen {
-    Seen { size: entry.size, index: entry.index, time: entry.time }
-}
-
-/// The receipt that a record is, if the engine has verified it and counts it.
-fn counted(store: &Store, by: usize, index: u64, bytes: &[u8]) -> Result<Option<ReceiptEntry>, ReadError> {
-    let Ok(record) = Record::parse(bytes) else { return Ok(None) };
-    if record.kind != RecordType::Receipt {
-        return Ok(None);
-    }
-    let Some((log, size)) = Receipt::stated(record.payload, &store.treaty()) else { return Ok(None) };
-    Ok(store.receipt_from(log, by, size)?.filter(|entry| entry.size == size && entry.index == index))
 }

@@ -164,7 +164,7 @@ impl Worker {
         }
         if let Some(committed) = self.committed.as_ref().filter(|_| !batch.is_empty()) {
             // Whoever keeps the docket reads the rest from the store; it may have failed, and the node goes on.
-            let turned = !batch.restarts.is_empty();
+            let turned = !batch.restarts.is_empty() || !batch.branches.is_empty();
             let _ = committed.send(Committed { refuted: batch.refuted.clone(), turned });
         }
         let status = Status::of(&self.engine);

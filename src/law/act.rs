@@ -40,10 +40,9 @@ pub(super) struct Acts {
 }
 
 impl Docket {
-    /// What did it. `from` is the first time at which it could be done.
-    pub(super) fn acts(&self, owed: Owed, from: Option<Timestamp>, at: At) -> Acts {
+    /// What did it, by that moment of it. `from` is the first time at which it could be done.
+    pub(super) fn acts(&self, owed: Owed, point: &Point, from: Option<Timestamp>, at: At) -> Acts {
         let (mut out, due) = (Acts::default(), owed.due);
-        let point = due.act.as_ref().unwrap_or(&Point::Sent);
         let mut acts: Vec<(bool, Timestamp, Place, Act, Step)> = Vec::new();
         let mut take = |out: &mut Acts, place: Place, fact: &Fact, found: Result<(Event, Step), Stop>| {
             let title = self.profile.title_of(&fact.kind).to_owned();
@@ -63,7 +62,10 @@ impl Docket {
             }
         };
         if due.itself {
-            take(&mut out, owed.place, owed.fact, self.point(owed.place, point, &[], at));
+            // Received by those to whom it is due; where the rule names nobody, by each addressee.
+            let to = if due.to.is_empty() { Vec::new() } else { self.creditors(owed) };
+            let by = if *point == Point::Received { to.as_slice() } else { &[] };
+            take(&mut out, owed.place, owed.fact, self.point(owed.place, point, by, at));
         } else {
             let to = self.creditors(owed);
             for (answer, fact) in self.standing_answers(owed, point, &mut out, at) {

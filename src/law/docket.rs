@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
+use super::aside::{Aside, branch, plain};
 use super::live::Live;
 use super::registrar::{Filed, Filing};
 use super::used::used_fields;
@@ -15,7 +16,8 @@ use crate::ledger::profile::Profile;
 use crate::ledger::{Disowned, MAX_PARTIES, NoteId, Reference, Role, Timestamp, Treaty};
 use crate::tlog::Hash;
 
-/// A note's place: its log, by the party's place in the treaty file, and its index.
+/// A note's place: its log, by the party's place in the treaty file, and its index; on a branch that was set aside, that
+/// branch stands in the index as well ([`Docket::number`] tells it).
 pub type Place = (usize, u64);
 
 /// Most references from a note to one that bears on it. Whoever writes a note chooses what it refers to, so that no other
@@ -44,7 +46,15 @@ pub(super) struct Fact {
 struct Void {
     sent: Timestamp,
     re: Vec<Reference>,
-    why: Disowned,
+    why: Why,
+}
+
+/// Why nothing follows from a note.
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    Disowned(Disowned),
+    /// It stands here already.
+    Repeated(Place),
 }
 
 /// A receipt of a log by a party, as it counts for notes below `size`.
@@ -70,12 +80,14 @@ pub struct Docket {
     referrers: BTreeSet<(Place, Hash, Place)>,
     /// All references of those notes that refer to a log which the treaty does not have yet.
     unknown: BTreeMap<Place, Vec<Reference>>,
-    /// By log and id, where it stands first: a note that a party logs once more says nothing new.
-    ids: HashMap<(usize, NoteId), u64>,
+    /// By log, branch and id, where it stands first: a note that a party logs once more says nothing new.
+    ids: HashMap<(usize, u64, NoteId), Place>,
+    /// By log and number: the branches that were set aside.
+    pub(super) asides: BTreeMap<(usize, u64), Aside>,
     void: BTreeMap<Place, Void>,
     /// By log, then by party.
     receipts: Vec<Vec<Vec<Seen>>>,
-    sizes: Vec<u64>,
+    pub(super) sizes: Vec<u64>,
     used: BTreeMap<String, BTreeSet<String>>,
     live: Mutex<Live>,
 }
@@ -112,6 +124,7 @@ impl Docket {
             referrers: BTreeSet::new(),
             unknown: BTreeMap::new(),
             ids: HashMap::new(),
+            asides: BTreeMap::new(),
             void: BTreeMap::new(),
             receipts: vec![vec![Vec::new(); parties]; parties],
             sizes: vec![0; parties],
@@ -136,10 +149,17 @@ impl Docket {
     pub fn enter(&mut self, Filing { log, index, note }: Filing) {
         let Some(size) = self.sizes.get_mut(log) else { return };
         *size = (*size).max(index + 1);
-        let Some(Filed { leaf, sent, note, disowned }) = note else { return };
-        let place = (log, index);
-        let first = disowned.is_none().then(|| *self.ids.entry((log, note.id)).or_insert(index));
-        if let Some(why) = disowned.or(first.filter(|first| *first != index).map(Disowned::Repeated)) {
+        if let Some(filed) = note {
+            self.take((log, index), filed);
+        }
+    }
+
+    pub(super) fn take(&mut self, place: Place, Filed { leaf, sent, note, disowned }: Filed) {
+        let repeated = match disowned {
+            Some(why) => Some(Why::Disowned(why)),
+            None => self.repeated(place, note.id, sent).map(Why::Repeated),
+        };
+        if let Some(why) = repeated {
             self.void.insert(place, Void { sent, re: note.re, why });
             return;
         }
@@ -153,6 +173,47 @@ impl Docket {
         // Whatever rests on it has to be looked at again.
         let owing: Vec<_> = self.above(place).into_iter().filter(|place| self.is_owing(*place)).collect();
         owing.into_iter().for_each(|place| self.live().open(place));
+    }
+
+    /// Where the same note stands as well and counts: before in the log; and of several branches on that where it was sent
+    /// first.
+    fn repeated(&mut self, place: Place, id: NoteId, sent: Timestamp) -> Option<Place> {
+        let first = *self.ids.entry((place.0, branch(place), id)).or_insert(place);
+        if first != place {
+            return Some(first);
+        }
+        let others: Vec<Place> = self
+            .places((place.0, 0))
+            .map(branch)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter(|number| *number != branch(place))
+            .filter_map(|number| self.ids.get(&(place.0, number, id)).copied())
+            .collect();
+        let sent_at = |other: &Place| {
+            let void = self.void.get(other).map(|void| void.sent);
+            self.notes.get(other).map(|fact| fact.sent).or(void).map(|sent| (sent, *other))
+        };
+        let (before, other) = others.iter().filter_map(sent_at).min()?;
+        if (before, other) < (sent, place) {
+            return Some(other);
+        }
+        self.withdraw(other, place);
+        None
+    }
+
+    /// A note was logged on another branch before.
+    fn withdraw(&mut self, place: Place, first: Place) {
+        let Some(fact) = self.notes.remove(&place) else { return };
+        self.of_kind.get_mut(&fact.kind).map(|places| places.remove(&place));
+        let known = fact.re.iter().map(|(earlier, leaf)| {
+            self.referrers.remove(&(*earlier, *leaf, place));
+            Reference { index: earlier.1, leaf: *leaf, log: self.treaty.party(earlier.0).code.clone() }
+        });
+        let re = known.collect();
+        let re = self.unknown.remove(&place).unwrap_or(re);
+        self.void.insert(place, Void { sent: fact.sent, re, why: Why::Repeated(first) });
+        self.reopen();
     }
 
     /// Keeps to which notes one refers.
@@ -170,10 +231,7 @@ impl Docket {
 
     /// The notes to which one refers, as far as they are held.
     fn earlier(&self, fact: &Fact) -> impl Iterator<Item = (Place, &Fact)> {
-        fact.re.iter().filter_map(|(place, leaf)| {
-            let earlier = self.notes.get(place)?;
-            (earlier.leaf == *leaf).then_some((*place, earlier))
-        })
+        fact.re.iter().filter_map(|re| self.meant(re))
     }
 
     /// A note, and those to which it refers, as far as an answer may be away from what it answers, and one step more: what
@@ -202,7 +260,7 @@ impl Docket {
     }
 
     /// What was done may be undone.
-    fn reopen(&mut self) {
+    pub(super) fn reopen(&mut self) {
         let live = Live::new(self.owing());
         *self.live() = live;
     }
@@ -281,6 +339,9 @@ impl Docket {
     /// A party's first receipt that covers a note, if it had been given by `as_of`. A receipt of records that are not
     /// held yet does not count yet.
     pub fn received(&self, note: Place, by: usize, as_of: Timestamp) -> Option<Seen> {
+        if branch(note) > 0 {
+            return self.received_aside(note, by, as_of);
+        }
         let receipts = self.receipts.get(note.0)?.get(by)?;
         let first = receipts.get(receipts.partition_point(|seen| seen.size <= note.1))?;
         (first.size <= self.size(note.0) && first.time <= as_of).then_some(*first)
@@ -303,6 +364,7 @@ impl Docket {
         as_of: Timestamp,
     ) -> impl Iterator<Item = (Place, &Fact)> {
         let leaf = self.notes.get(&note).map(|fact| fact.leaf);
+        let note = plain(note);
         let found = leaf.map(|leaf| self.referrers.range((note, leaf, *places.start())..=(note, leaf, *places.end())));
         found.into_iter().flatten().filter_map(move |(.., place)| {
             let fact = self.notes.get(place)?;
@@ -351,16 +413,16 @@ impl Docket {
         while !level.is_empty() && seen.len() < MAX_EARLIER {
             let mut next = Vec::new();
             for fact in level.iter().filter_map(|place| self.notes.get(place)) {
-                for (place, leaf) in &fact.re {
-                    let found = self.notes.get(place);
-                    // By a wrong hash it refers to nothing that can ever be held.
-                    if found.is_some_and(|found| found.leaf != *leaf) || !seen.insert(*place) {
-                        continue;
-                    }
-                    match found.filter(|found| found.sent <= as_of) {
-                        Some(found) if of.is_none_or(|kind| *found.kind == *kind) => return Earlier::Found(*place),
-                        Some(_) => next.push(*place),
-                        None => all_held = false,
+                for re in &fact.re {
+                    match self.meant(re) {
+                        Some((place, _)) if !seen.insert(place) => {}
+                        Some((_, found)) if found.sent > as_of => all_held = false,
+                        Some((place, found)) if of.is_none_or(|kind| *found.kind == *kind) => {
+                            return Earlier::Found(place);
+                        }
+                        Some((place, _)) => next.push(place),
+                        // By a wrong hash it refers to nothing that can ever be held.
+                        None => all_held &= !self.may_come(re.0),
                     }
                 }
             }
@@ -408,13 +470,17 @@ impl Docket {
     pub fn disregarded_about(&self, notes: &[Place], as_of: Timestamp) -> Vec<Place> {
         let notes: BTreeSet<_> = notes.iter().collect();
         let place = |re: &Reference| Some((self.treaty.find(&re.log)?, re.index));
-        let about = |void: &Void| void.re.iter().filter_map(place).any(|place| notes.contains(&place));
+        let about =
+            |void: &Void| void.re.iter().filter_map(place).any(|re| self.places(re).any(|at| notes.contains(&at)));
         self.disregarded(as_of).into_iter().filter(|place| about(&self.void[place])).take(MAX_THREAD).collect()
     }
 
     /// Why a note counts for nothing, in a sentence; `None` if it counts.
     pub fn why_disregarded(&self, note: Place) -> Option<String> {
-        let why = self.void.get(&note)?.why.words(&self.code(note.0));
+        let why = match self.void.get(&note)?.why {
+            Why::Disowned(why) => why.words(&self.code(note.0)),
+            Why::Repeated(first) => format!("the same note stands in the log already, as {}", self.number(first)),
+        };
         Some(format!("{} counts for nothing: {why}.", self.number(note)))
     }
 
@@ -423,9 +489,13 @@ impl Docket {
         self.treaty.party(party).roles == [Role::Observer]
     }
 
-    /// A note's number, as `US/15`.
+    /// A note's number, as `US/15`; on a branch that was set aside, as `US~1/15`.
     pub fn number(&self, place: Place) -> String {
-        format!("{}/{}", self.treaty.party(place.0).code, place.1)
+        let (code, index) = (&self.treaty.party(place.0).code, plain(place).1);
+        match branch(place) {
+            0 => format!("{code}/{index}"),
+            number => format!("{code}~{number}/{index}"),
+        }
     }
 
     pub(super) fn name(&self, party: usize) -> &str {

@@ -207,8 +207,19 @@ impl Docket {
         }
         item.readings =
             due.disputed.iter().map(|reading| self.reading(place, due, reading, event, receivers, at)).collect();
-        let mut acts = self.acts(owed, item.from, at);
+        let point = due.act.as_ref().unwrap_or(&Point::Sent);
+        let mut acts = self.acts(owed, point, item.from, at);
         let stopped = self.stopped(owed, &mut acts, at);
+        for (other, reading) in item.readings.iter_mut().zip(&due.disputed) {
+            let is_timed = (other.from, other.until) != (None, None);
+            let Some(point) = reading.act.as_ref().filter(|_| is_timed) else { continue };
+            // The same clock, and another moment of what does it.
+            let bounds = Item { from: other.from, until: other.until, ..self.blank(place, fact, due, by, at.bound) };
+            let mut acts = self.acts(owed, point, other.from, at);
+            let is_stopped = self.stopped(owed, &mut acts, at).is_some();
+            other.state = Some(judge(&bounds, due, &acts, &clock, is_stopped, at.time).0);
+            other.records = acts.done.into_iter().flat_map(|(_, why)| why.records).collect();
+        }
         let (state, reason) = judge(&item, due, &acts, &clock, stopped.is_some(), at.time);
         item.state = state;
         item.steps.append(&mut acts.steps);
@@ -279,7 +290,7 @@ impl Docket {
             None => start,
         };
         let bounds = start.map(|event| bounds(event, &rule)).unwrap_or_default();
-        Other { title: reading.title.clone(), from: bounds.from, until: bounds.until, records: Vec::new() }
+        Other { title: reading.title.clone(), from: bounds.from, until: bounds.until, ..Other::default() }
     }
 }
 

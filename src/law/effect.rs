@@ -1,6 +1,7 @@
 //! When a note takes effect, and what a party is over time.
 
 use super::act::fits;
+use super::aside::on_branch;
 use super::docket::{Docket, Fact, Place};
 use super::due::is_depositary_start;
 use super::moment::{Stop, beyond, counted, event_of, is_depositary};
@@ -237,7 +238,7 @@ impl Docket {
         let number = self.number(place);
         if let Some(claimed) = claimed {
             let title = format!("{}, in the note itself", self.name(place.0));
-            readings.push(Other { title, from: None, until: Some(claimed), records: vec![number] });
+            readings.push(Other { title, from: None, until: Some(claimed), records: vec![number], state: None });
         }
         if is_depositary_start(&effect.start) {
             for party in self.addressees(place, fact).into_iter().filter(|party| is_depositary(&self.treaty, *party)) {
@@ -245,7 +246,7 @@ impl Docket {
                 let until = self.takes_effect(Event::Moment(seen.time), effect, None).ok().map(|(time, _)| time);
                 let title = format!("counted from the receipt of {}", self.name(party));
                 let records = vec![format!("{}/{}", self.code(party), seen.index)];
-                readings.push(Other { title, from: None, until, records });
+                readings.push(Other { title, from: None, until, records, state: None });
             }
         }
         for (circular, said) in self.answers(place, as_of) {
@@ -258,12 +259,12 @@ impl Docket {
                 if let Some(received) = event(&stated.received) {
                     let until = self.takes_effect(received, effect, None).ok().map(|(time, _)| time);
                     let title = format!("counted from the receipt that {name} states");
-                    readings.push(Other { title, from: None, until, records: records.clone() });
+                    readings.push(Other { title, from: None, until, records: records.clone(), state: None });
                 }
                 if let Some(effective) = event(&stated.effective) {
                     let zone = zone(effect.zone.as_deref().or(self.profile.zone.as_deref()));
                     let title = format!("the date that {name} states");
-                    readings.push(Other { title, from: None, until: effective.moment(&zone), records });
+                    readings.push(Other { title, from: None, until: effective.moment(&zone), records, state: None });
                 }
             }
         }
@@ -273,7 +274,7 @@ impl Docket {
             let event = self.start(place, start, &[], days, at).ok();
             let until = event.and_then(|(event, _)| self.takes_effect(event, effect, Some(reading)).ok());
             let until = until.map(|(time, _)| time);
-            readings.push(Other { title: reading.title.clone(), from: None, until, records: Vec::new() });
+            readings.push(Other { title: reading.title.clone(), from: None, until, records: Vec::new(), state: None });
         }
         readings
     }
@@ -396,9 +397,11 @@ impl Docket {
         (then.standing == Standing::FormerParty).then_some(then)
     }
 
-    /// A note's place by its number, as `US/15`.
+    /// A note's place by its number, as `US/15` or `US~1/15`.
     pub fn place(&self, number: &str) -> Option<Place> {
-        let (code, index) = number.split_once('/')?;
-        Some((self.treaty.find(code)?, index.parse().ok()?))
+        let (log, index) = number.split_once('/')?;
+        let (code, branch) =
+            log.split_once('~').map_or(Some((log, 0)), |(code, n)| Some((code, n.parse::<u8>().ok()?)))?;
+        Some(on_branch((self.treaty.find(code)?, index.parse().ok()?), u64::from(branch)))
     }
 }

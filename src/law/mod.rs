@@ -8,6 +8,7 @@
 //!
 //! - [`calendar`]: hours, days, calendar months, in a zone; a floor further down, as a profile is checked by it too
 //! - `registrar`: whose word a record is; `docket`: the facts, kept up record by record
+//! - `aside`: branches that a restart certificate set aside
 //! - `live`: which of them may still be outstanding
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
@@ -17,6 +18,7 @@
 //! - `view`: how it is told
 
 mod act;
+mod aside;
 mod docket;
 mod due;
 mod effect;

@@ -100,13 +100,14 @@ impl Docket {
         // In the order of time, and at one time what comes before what goes: from when to when each of them stood.
         let mut turns: Vec<(Timestamp, bool, Place)> = Vec::new();
         for (answer, fact) in self.answers(place, at.time) {
-            let in_time = limit.is_none_or(|limit| fact.sent < limit);
             let counts = !self.is_observer(answer.0) && at.bound.at(answer.0, fact.sent) && self.may_send(answer, fact);
-            if *fact.kind != *nth.of || !fits(&fact.body, &nth.when) || !in_time || !counts {
+            if *fact.kind != *nth.of || !fits(&fact.body, &nth.when) || !counts {
                 continue;
             }
             let event = self.point(answer, &nth.at, &[], at).ok().and_then(|(event, _)| event.moment(&days));
-            let Some(came) = event.filter(|came| *came <= at.time) else { continue };
+            // In time is what came in time, by the same moment as starts the clock.
+            let came = event.filter(|came| *came <= at.time && limit.is_none_or(|limit| *came < limit));
+            let Some(came) = came else { continue };
             let went = self.revocation(answer, fact, at.time).map(|(_, went)| went);
             if went.is_none_or(|went| went >= came) {
                 turns.push((came, false, answer));

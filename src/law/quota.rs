@@ -148,7 +148,10 @@ impl Docket {
     fn transfers(&self, quota: &Quota, year: i64, as_of: Timestamp, views: &mut BTreeMap<String, QuotaView>) {
         let Some(transfer) = &quota.transfer else { return };
         for (place, fact) in self.of_kinds(|kind| kind == transfer.kind) {
-            if fact.sent <= as_of && self.stands(place, fact, as_of) {
+            // Nobody hands over another's.
+            let giver = fact.body.get(&transfer.from).and_then(Value::as_str);
+            let is_own = giver.is_some_and(|name| self.profile.members(name, &self.treaty).contains(&place.0));
+            if fact.sent <= as_of && is_own && self.stands(place, fact, as_of) {
                 self.transfer(quota, transfer, year, fact, views);
             }
         }
@@ -190,10 +193,21 @@ impl Docket {
     fn allocated(&self, quota: &Quota, year: i64, as_of: Timestamp) -> Option<(i64, Place, &Fact)> {
         let allocation = quota.allocation.as_ref()?;
         let notes = self.of_kinds(|kind| kind == allocation.kind).into_iter();
-        let notes = notes.filter(|(place, fact)| fact.sent <= as_of && self.stands(*place, fact, as_of));
+        let counts = |place: Place, fact: &Fact| self.is_named(place, fact) && self.stands(place, fact, as_of);
+        let notes = notes.filter(|(place, fact)| fact.sent <= as_of && counts(*place, fact));
         let named = notes.filter_map(|(place, fact)| Some((fact.body.get(&allocation.year)?.as_i64()?, place, fact)));
         let counts = named.filter(|(of, ..)| *of == year || allocation.stands && *of < year);
         counts.max_by_key(|(of, place, fact)| (*of, fact.sent, *place))
+    }
+
+    /// Whether the profile names a note's sender as one of those who send its kind, and not only the note itself does: who
+    /// calls itself the Chair is not believed.
+    fn is_named(&self, place: Place, fact: &Fact) -> bool {
+        let from = self.profile.kind.get(&*fact.kind).map(|kind| kind.from.as_slice()).unwrap_or_default();
+        let names = |who: &Who| matches!(who, Who::Party(_) | Who::Role(_) | Who::Group(_));
+        let named = from.iter().filter(|address| names(&address.who));
+        let said = self.said(place, fact);
+        named.flat_map(|address| address.parties(said, &self.profile, &self.treaty)).any(|party| party == place.0)
     }
 
     fn allocate(&self, quota: &Quota, fact: &Fact, views: &mut BTreeMap<String, QuotaView>) {

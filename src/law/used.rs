@@ -54,9 +54,10 @@ pub(super) fn used_fields(profile: &Profile) -> BTreeMap<String, BTreeSet<String
             due.when.keys().for_each(|field| used.add(name, field));
             used.start(name, &due.start, profile);
             due.disputed.iter().flat_map(|r| &r.start).for_each(|start| used.start(name, start, profile));
+            let acts = || due.act.iter().chain(due.disputed.iter().flat_map(|reading| &reading.act));
             let answers = due.answer.iter().chain(due.itself.then_some(name));
             for answer in answers {
-                due.act.iter().for_each(|act| used.point(answer, act));
+                acts().for_each(|act| used.point(answer, act));
                 due.answer_when.keys().for_each(|field| used.add(answer, field));
             }
         }

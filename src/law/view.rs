@@ -114,7 +114,7 @@ pub struct Act {
 }
 
 /// Another way to count, and what it gives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Other {
     /// Whose reading it is, or why.
     pub title: String,
@@ -126,6 +126,9 @@ pub struct Other {
     pub until: Option<Timestamp>,
     /// Records that say so.
     pub records: Vec<String>,
+    /// How it stands by this reading, where another moment of what does it counts.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<State>,
 }
 
 /// Something that is due.

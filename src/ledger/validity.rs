@@ -171,8 +171,6 @@ pub enum Disowned {
     OtherSender,
     /// Fewer officials signed it than its kind demands, whose keys the party's root had granted for it.
     Unsigned,
-    /// The note stands in the log before, in this record.
-    Repeated(u64),
 }
 
 impl Disowned {
@@ -184,7 +182,6 @@ impl Disowned {
             Self::Unsigned => {
                 format!("too few officials signed it whose keys the root of {party} had granted for that")
             }
-            Self::Repeated(index) => format!("the same note stands in the log already, as {party}/{index}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::replica::{End, Head};
 use super::storage::{Read, ReadError};
 use crate::ledger::{
     AmendmentError, Credential, CredentialError, MAX_RECORD_BYTES, Mark, NewKey, Notification, NotificationError,
-    Record, RecordType, Restart, Timestamp, check_notification,
+    Record, RecordType, Reference, Restart, Timestamp, check_notification,
 };
 use crate::note::{SignedNote, SigningKey};
 use crate::tlog::{Checkpoint, Hash, leaf_hash};
@@ -130,7 +130,8 @@ impl Engine {
         for reference in &notification.re {
             let Some(log) = treaty.find(&reference.log) else { continue };
             let held = self.record(log, reference.index, read)?;
-            if held.as_ref().is_some_and(|bytes| leaf_hash(bytes) != reference.leaf) {
+            let is_other = held.as_ref().is_some_and(|bytes| leaf_hash(bytes) != reference.leaf);
+            if is_other && !self.is_on_branch(log, reference, read)? {
                 let text = format!("{}/{}", treaty.party(log).code, reference.index);
                 return Ok(Err(Refusal::Reference(text)));
             }
@@ -157,6 +158,17 @@ impl Engine {
         Ok(self.append_own(RecordType::Notification, note).inspect(|accepted| {
             self.fresh_ids.insert(id, accepted.index);
         }))
+    }
+
+    /// Whether a reference is to a record of a branch that the log's root accepted as well: of one that is not held, it may be.
+    fn is_on_branch(&self, log: usize, reference: &Reference, read: &dyn Read) -> Result<bool, ReadError> {
+        for (restart, _) in self.logs[log].restarts.iter().filter(|(restart, _)| restart.common <= reference.index) {
+            let held = read.branch(log, restart.kept_head().size, reference.index, 1, MAX_RECORD_BYTES)?;
+            if held.first().is_none_or(|bytes| leaf_hash(bytes) == reference.leaf) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A note with this id is in the log: the same one is acknowledged again, another one is refused.

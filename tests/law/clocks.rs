@@ -261,3 +261,40 @@ fn what_is_due_every_year_is_met_late_or_missed_by_each_party() {
     assert_eq!(years(&later).into_iter().collect::<Vec<_>>(), ["2023"]);
     assert_eq!(years(&w).into_iter().collect::<Vec<_>>(), ["2021", "2022", "2023"]);
 }
+
+#[test]
+fn the_third_request_is_in_time_by_the_moment_that_starts_the_clock() {
+    for (at, state) in [("received-by-depositary", "waiting"), ("sent", "open")] {
+        let mut w = World::new(&format!(
+            "[kind.proposal]\ntitle = \"Proposal\"\n[[kind.proposal.due]]\nid = \"c\"\ntitle = \"C\"\nby = [\"any depositary\"]\n\
+             answer = [\"ack\"]\nstart = {{ nth = 1, of = \"request\", at = \"{at}\", within = \"90 days\" }}\nwithin = \"60 days\"\n\
+             [kind.request]\ntitle = \"Request\"\n"
+        ));
+        let proposal = w.send(US, "2020-01-01T00:00:00Z", "proposal", &["*"], &[], nothing());
+        let request = w.send(RU, "2020-03-30T00:00:00Z", "request", &["CA"], &[proposal], nothing());
+        w.receipt(CA, request, "2020-04-02T00:00:00Z");
+        assert_eq!(w.item(proposal, "c", "2020-04-03T00:00:00Z").state.name(), state, "{at}");
+    }
+}
+
+#[test]
+fn another_reading_counts_by_the_receipt_and_says_how_it_stands() {
+    let mut w = World::new(
+        "[kind.flight]\ntitle = \"Flight\"\nfield = [{ name = \"arrival\", title = \"A\", type = \"time\", required = true },\n\
+         { name = \"observed\", title = \"O\", type = \"party\", required = true }]\n\
+         [[kind.flight.due]]\nid = \"notice\"\ntitle = \"N\"\nitself = true\nto = [\"field:observed\"]\nstart = \"field:arrival\"\n\
+         before = \"72 hours\"\ndisputed = [{ title = \"By receipt\", start = \"field:arrival\", act = \"received\" }]\n",
+    );
+    let body = json!({"arrival": "2020-01-10T12:00:00Z", "observed": "RU"});
+    let flight = w.send(US, "2020-01-07T11:00:00Z", "flight", &["*"], &[], body);
+    w.receipt(PL, flight, "2020-01-07T11:05:00Z");
+    let reading = |w: &World, at: &str| {
+        let item = w.item(flight, "notice", at);
+        (item.state.words(), item.until, item.readings[0].until, item.readings[0].state.unwrap().words())
+    };
+    let until = Some(time("2020-01-07T12:00:00Z"));
+    let waits = reading(&w, "2020-01-07T11:30:00Z");
+    assert_eq!(waits, ("met".into(), until, until, "open".into()), "the observed party has not received it");
+    w.receipt(RU, flight, "2020-01-07T13:00:00Z");
+    assert_eq!(reading(&w, "2020-01-08T00:00:00Z"), ("met".into(), until, until, "late by 1 h".into()));
+}

@@ -304,3 +304,23 @@ fn who_has_left_owes_nothing_that_is_due_of_all_and_has_no_quota() {
     let holders = |year| w.docket.quotas(year, as_of).into_iter().map(|view| view.holder).collect::<Vec<_>>();
     assert_eq!((holders(2020), holders(2021)), (vec!["RU".to_owned(), "US".to_owned()], vec!["RU".to_owned()]));
 }
+
+#[test]
+fn who_names_itself_distributes_no_quota_and_nobody_hands_over_anothers() {
+    for (from, counts) in [("field:chair", false), ("sender", false), ("PL", true), ("state-party", true)] {
+        let mut w = World::new(&format!(
+            "[quota]\ntitle = \"Flights\"\npassive = {{ RU = 42 }}\nuse = [{{ kind = \"flight\", active = \"sender\", passive = \"field:observed\" }}]\n\
+             allocation = {{ kind = \"decision\", year = \"year\", rows = \"rows\", holder = \"observing\", observed = \"observed\", count = \"flights\" }}\n\
+             [kind.flight]\ntitle = \"Flight\"\nfield = [{{ name = \"observed\", title = \"O\", type = \"party\", required = true }}]\n\
+             [kind.decision]\ntitle = \"Decision\"\nfrom = [\"{from}\"]\nfield = [{{ name = \"year\", title = \"Y\", type = \"integer\", required = true }},\n\
+             {{ name = \"chair\", title = \"Chair\", type = \"party\", required = true }},\n\
+             {{ name = \"rows\", title = \"R\", type = \"group\", repeatable = true, field = [\n\
+             {{ name = \"observing\", title = \"A\", type = \"party\", required = true }}, {{ name = \"observed\", title = \"B\", type = \"party\", required = true }},\n\
+             {{ name = \"flights\", title = \"F\", type = \"integer\", required = true }}] }}]\n"
+        ));
+        let rows = json!([{"observing": "PL", "observed": "RU", "flights": 42}]);
+        let body = json!({"year": 2020, "chair": "PL", "rows": rows});
+        w.send(PL, "2020-01-10T00:00:00Z", "decision", &["*"], &[], body);
+        assert_eq!(w.docket.allocation(2020, time("2020-12-01T00:00:00Z")).is_some(), counts, "{from}");
+    }
+}

@@ -6,12 +6,12 @@ use serde::de::DeserializeOwned;
 
 use super::client::Client;
 use super::data::Data;
-use crate::api::law::{Law, LawError, docket};
+use crate::api::law::{Law, LawError};
 use crate::api::law_view::{DueList, PartiesView, TimelineView};
 use crate::cli::online::number::Number;
 use crate::cli::{Code, Context, Failure, NodeConfig, clock};
 use crate::ledger::Timestamp;
-use crate::node::ReadError;
+use crate::node::{ReadError, docket};
 /// As of when: a time, or the first moment of a day, in UTC.
 pub fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
@@ -64,7 +64,7 @@ fn ask<T: DeserializeOwned>(
     })?;
     let damaged =
         |error: ReadError| Failure::new(Code::Damaged, error.to_string()).hint("`verbale fsck` names what is damaged");
-    let docket = docket(&data.store, treaty.clone(), profile).map_err(damaged)?;
+    let docket = docket(&data.store, &treaty, &profile).map_err(damaged)?;
     compute(&Law { docket: &docket, read: &data.store }).map_err(|error| match error {
         LawError::Unknown(what) => Failure::new(Code::Input, what),
         LawError::Read(error) => damaged(error),

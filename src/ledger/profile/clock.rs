@@ -203,6 +203,10 @@ pub struct Reading {
     /// IANA time zone.
     #[serde(default)]
     pub zone: Option<String>,
+    /// Another moment of what does it that counts: `sent`, `received` or `field:NAME`. Such a reading says by itself how it
+    /// stands.
+    #[serde(default)]
+    pub act: Option<Point>,
 }
 
 /// `[[kind.X.due]]`: what is due when a note of the kind is sent, from whom, and by when.

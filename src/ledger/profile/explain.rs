@@ -300,8 +300,9 @@ impl Words<'_> {
                 let kind = self.profile.kind.get(of).unwrap_or(self.kind);
                 let note = format!("note no. {nth} of “{}”{}", kind.title, self.condition(when, Some(of)));
                 let begin = self.point(begin, self.kind, "it", true);
+                let came = if *at == Point::Sent { "sent" } else { "that had come" };
                 let within =
-                    within.map_or(String::new(), |within| format!(", of those sent within {within} after {begin}"));
+                    within.map_or(String::new(), |within| format!(", of those {came} within {within} after {begin}"));
                 format!("{}{within}", self.point(at, kind, &note, itself))
             }
         }
@@ -365,6 +366,11 @@ impl Words<'_> {
             Ends::EndOfDay => "at the end of the last day".to_owned(),
         }));
         ways.extend(reading.zone.as_ref().map(|zone| format!("in days of {zone}")));
+        ways.extend(reading.act.as_ref().map(|act| match act {
+            Point::Received => "what counts is when it was received".to_owned(),
+            Point::Sent => "what counts is when it was sent".to_owned(),
+            act => format!("what counts is {}", self.point(act, self.kind, "it", true)),
+        }));
         format!("Another reading, computed beside it: {} ({}).", reading.title, ways.join(", "))
     }
 

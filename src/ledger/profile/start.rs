@@ -40,7 +40,7 @@ pub struct Nth {
     pub at: Point,
     /// Only those whose fields are so.
     pub when: BTreeMap<String, Value>,
-    /// Only those sent within this time …
+    /// Only those whose moment `at` lies within this time …
     pub within: Option<Count>,
     /// … from this moment of the note that they refer to.
     pub from: Point,

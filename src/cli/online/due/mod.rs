@@ -74,9 +74,9 @@ fn print(list: &DueList, left_out: usize, args: &Args, ctx: &Context) {
     } else {
         print_table(list, ctx);
     }
-    if !list.disregarded.is_empty() {
+    if !list.disregarded.is_empty() || !list.not_held.is_empty() {
         out.line("");
-        list.disregarded.iter().for_each(|why| out.line(why));
+        list.not_held.iter().chain(&list.disregarded).for_each(|why| out.line(why));
     }
     if left_out > 0 {
         let items = display::count(left_out, "item", "items");
@@ -239,7 +239,8 @@ fn to(item: &ItemView, several: &[PartyView]) -> String {
 /// Another reading, what follows from it, and which records say so.
 pub fn reading(reading: &ReadingView) -> String {
     let records = if reading.records.is_empty() { String::new() } else { format!(" [{}]", reading.records.join(", ")) };
-    format!("{}: {}{records}", reading.title, reading_when(reading))
+    let state = reading.state_text.as_ref().map_or(String::new(), |state| format!(", {state}"));
+    format!("{}: {}{state}{records}", reading.title, reading_when(reading))
 }
 
 /// Who else comes to the same time.
