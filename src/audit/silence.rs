@@ -224,12 +224,12 @@ impl ExportedSilence {
         if self.answers.is_empty() {
             out.push(match self.as_of {
                 Some(time) => format!(
-                    "None of the {records} records of {party} refers to {note}: until {}, as a quorum saw it, {party} had not \\
+                    "None of the {records} records of {party} refers to {note}: until {}, as a quorum saw it, {party} had not \
                      answered.",
                     time.display()
                 ),
                 None => format!(
-                    "None of the {records} records of {party} refers to {note}. Without the sender those who saw them are not a \\
+                    "None of the {records} records of {party} refers to {note}. Without the sender those who saw them are not a \
                      quorum: that {party} did not answer is the word of each of them alone."
                 ),
             });
