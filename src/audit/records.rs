@@ -224,7 +224,6 @@ impl Audit<'_> {
                 let valid = restart.is_some()
                     || Credential::verify(record.payload, party, record.log, &self.treaty.hash()).is_ok();
                 if let Some(restart) = restart {
-                    self.references.parted(log, restart.common);
                     self.report.restarted(&party.code, restart);
                 }
                 walk.out.void += u64::from(!valid);

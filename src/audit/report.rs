@@ -274,7 +274,6 @@ impl Report {
         }
     }
 
-    /// A log holds a restart certificate in its place.
     /// Marks the notes that refer to other records than stand where they say: in the order of the logs, as all others.
     pub(super) fn astray(&mut self, notes: BTreeMap<(usize, u64), (bool, Vec<Mark>)>, treaty: &Treaty) {
         for ((log, index), (marked, marks)) in notes {
@@ -290,6 +289,7 @@ impl Report {
         self.marked.truncate(MAX_LISTED);
     }
 
+    /// A log holds a restart certificate in its place.
     pub(super) fn restarted(&mut self, party: &str, restart: Restart) {
         if self.restarts.len() < MAX_LISTED {
             self.restarts.push(RestartedLog {
@@ -327,6 +327,12 @@ impl Report {
             out.entry(restarted.party.clone()).or_default().insert(restarted.common);
         }
         out
+    }
+
+    /// The same, by the party's place in the treaty's order.
+    pub(super) fn partings_by_place(&self, treaty: &Treaty) -> Vec<(usize, u64)> {
+        let of = |restarted: &RestartedLog| Some((treaty.find(&restarted.party)?, restarted.common));
+        self.restarts.iter().filter_map(of).collect()
     }
 
     /// Takes out those certificates of a log that name another record where the branches part than stands there: they

@@ -146,11 +146,15 @@ pub fn verify_export_by(
     for log in 0..treaty.parties().len() {
         audit.log(log);
     }
-    let astray = audit.references.astray(treaty);
-    audit.report.astray(astray, treaty);
     audit.receipt_sets();
     audit.asked_for();
     audit.restarted(path);
+    // Where a log parted, a place says nothing: by those certificates that count.
+    for (log, common) in audit.report.partings_by_place(treaty) {
+        audit.references.parted(log, common);
+    }
+    let astray = std::mem::take(&mut audit.references).astray(treaty);
+    audit.report.astray(astray, treaty);
     let Audit { source, mut report, .. } = audit;
     if let Err(error) = source.finish() {
         let means = "The archive is not one that an export makes; what was read of it is above.";

@@ -192,10 +192,6 @@ fn outside(out: &mut Vec<Golden>) {
         let key = common::key(CA, "witness");
         e.outside = vec![part(e, &key)];
     });
-    bend("named-like-a-party", "outside[0]", &|e| {
-        let key = SigningKey::from_seed("trial/CA/witness", KeyType::Cosignature, &[9; 32]).unwrap();
-        e.outside = vec![part(e, &key)];
-    });
     bend("twice", "outside[1]", &|e| e.outside.push(e.outside[0].clone()));
 }
 

@@ -2,15 +2,15 @@
 //! before and after. Exports of it, evidence of notes on either branch, and what can be done to them.
 
 use verbale::audit::Selection;
-use verbale::ledger::{Evidence, RecordType, Restart, Timestamp};
+use verbale::ledger::{Evidence, OutsidePart, RecordType, Restart, Timestamp};
 use verbale::node::{BranchRead, Memory, prove};
-use verbale::note::{SignedNote, SigningKey};
-use verbale::tlog::Hash;
+use verbale::note::{KeyType, SignedNote, SigningKey};
+use verbale::tlog::{Cosignature, Hash};
 
-use crate::common::bend::bent_note;
+use crate::common::bend::{bent_note, with_lines};
 use crate::common::files::{Files, bent, cut, exported, swap};
 use crate::common::restarted::{certificate, part_ways, signed};
-use crate::common::{CA, HU, Ledger, RU, US, append, key, later_key};
+use crate::common::{CA, HU, Ledger, RU, START, US, append, key, later_key};
 use crate::write::{Golden, put, rewritten, twins};
 use crate::write_ledger::Folder;
 
@@ -72,7 +72,26 @@ pub fn golden() -> Vec<Golden> {
         twins(out, kind, &ledger, &good);
         branches(out, kind, &ledger, &good);
     }
+    outside(out, &ledger, &evidence(kept));
     std::mem::take(out)
+}
+
+/// A witness outside the ledger, with a name of its own and with that of a party's key.
+fn outside(out: &mut Vec<Golden>, ledger: &Ledger, kept: &[u8]) {
+    for (name, outcome, words, witness) in [
+        ("good", "sound", "Somebody with the key of witness.example/university", "witness.example/university"),
+        ("named-like-a-party", "refused", "outside[0]", "trial/CA/witness"),
+        ("named-like-a-log", "refused", "outside[0]", "trial/RU"),
+    ] {
+        let witness = SigningKey::from_seed(witness, KeyType::Cosignature, &[9; 32]).unwrap();
+        let bytes = rewritten(ledger, kept, |e| {
+            let mut checkpoint = with_lines(&e.checkpoint, |at| at == 0);
+            Cosignature::sign(&mut checkpoint, &witness, START + 86_400);
+            let (keys, path) = (vec![witness.public().clone()], e.record.path.clone());
+            e.outside = vec![OutsidePart { checkpoint, keys, path }];
+        });
+        put(out, &format!("outside/{name}"), outcome, words, bytes);
+    }
 }
 
 /// What can be done to a file that speaks of two branches and of later keys.
