@@ -108,12 +108,10 @@ fn take(
     Ok(())
 }
 
-fn each(
-    read: &dyn Read,
-    log: LogId,
-    (from, to): (u64, u64),
-    found: &mut dyn FnMut(u64, &[u8]) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
+/// Takes a record: its index and its bytes.
+type Found<'a> = dyn FnMut(u64, &[u8]) -> Result<(), ReadError> + 'a;
+
+fn each(read: &dyn Read, log: LogId, (from, to): (u64, u64), found: &mut Found<'_>) -> Result<(), ReadError> {
     let mut at = from;
     while at < to {
         let page = read.records(log, at, PAGE.min(to - at), PAGE_BYTES)?;
