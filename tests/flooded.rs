@@ -61,6 +61,10 @@ fn a_flood_hides_no_silence_from_who_has_a_whole_export() {
     assert!(shown.as_of.unwrap() > query.after, "as of two days later: {shown:?}");
     assert!(shown.received.unwrap() < query.after, "received at once");
     assert!(shown.sentences().iter().any(|text| text.contains("CA had not answered")));
+    // Also where no time is named: of the heads that a quorum saw, the latest is given.
+    let any = SilenceQuery { after: Timestamp::from_posix(0), ..query.clone() };
+    let latest = seen_head(disk, &ledger.treaty, US, &any).unwrap().unwrap();
+    assert_eq!(ask(Some(&latest)).unwrap().as_of, shown.as_of);
     // Without that head, as of when others last receipted it.
     assert!(ask(None).unwrap().as_of.unwrap() < query.after);
     // The sender vouches for nothing, and one other is no quorum of this treaty.

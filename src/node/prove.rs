@@ -108,7 +108,7 @@ pub fn seen_head(
     let adoption = adoption(log, &mut treaty, read)?;
     let (keys, held) = (load_keyring(&treaty, read)?, read.size(log)?);
     let gather = Gather { read, treaty: &treaty, adoption: &adoption, keys: &keys, log, index: 0, held };
-    Ok(gather.seen_head(query, 0, held)?.map(|(_, head)| head.to_bytes()).ok_or(ProveError::NotSeen))
+    Ok(gather.seen_head(query, (0, held), true)?.map(|(_, head)| head.to_bytes()).ok_or(ProveError::NotSeen))
 }
 
 fn gather(

@@ -43,7 +43,7 @@ impl Gather<'_> {
     ) -> Result<Result<SilencePart, ProveError>, ReadError> {
         let party = query.party;
         let (since, from) = self.since(party, size)?;
-        let (until, head) = match self.seen_head(query, from, size)? {
+        let (until, head) = match self.seen_head(query, (from, size), false)? {
             Some(found) => found,
             None => return Ok(Err(ProveError::NotSeen)),
         };
@@ -88,15 +88,16 @@ impl Gather<'_> {
         Ok(if held { (Some(item), covered) } else { (None, 0) })
     }
 
-    /// The smallest head of the party's log that a quorum saw late enough, or that which most have seen so.
+    /// The smallest head of the party's log from a size on that a quorum saw late enough, or the largest one, if the `latest`
+    /// is wanted; or else that which most have seen so. `size` is that of the note's log.
     ///
     /// The quorum is that at the end of the note's log in this file, as a verifier will count it: later amendments than
     /// the note's place hold for what was seen later.
     pub(super) fn seen_head(
         &self,
         query: &SilenceQuery,
-        from: u64,
-        size: u64,
+        (from, size): (u64, u64),
+        latest: bool,
     ) -> Result<Option<(u64, SignedNote)>, ReadError> {
         let is_quorum =
             |head: &Seen| self.treaty.is_quorum(self.adoption.of_size(size), &|by| head.by.contains_key(&by));
@@ -125,10 +126,9 @@ impl Gather<'_> {
             at_least = size + 1;
         }
         let most = heads.values().map(|head| head.by.len()).max();
-        let found = heads
-            .iter()
-            .find(|(_, head)| is_quorum(head))
-            .or_else(|| heads.iter().find(|(_, head)| Some(head.by.len()) == most));
+        let with_quorum = |(_, head): &(&u64, &Seen)| is_quorum(head);
+        let found = if latest { heads.iter().rev().find(with_quorum) } else { heads.iter().find(with_quorum) };
+        let found = found.or_else(|| heads.iter().find(|(_, head)| Some(head.by.len()) == most));
         found.map(|(size, head)| Ok((*size, head.note()?))).transpose()
     }
 
