@@ -53,6 +53,7 @@ impl Filing {
 }
 
 /// Knows which keys are in force where in each log, by the records that it was shown.
+#[derive(Clone)]
 pub struct Registrar {
     treaty: Arc<Treaty>,
     profile: Arc<Profile>,
@@ -70,6 +71,15 @@ impl Registrar {
     pub fn amend(&mut self, treaty: Arc<Treaty>) {
         self.keys.amend(&treaty);
         self.treaty = treaty;
+    }
+
+    /// One that knows of a log only what its first records say: for a branch that has these in common with it.
+    pub fn up_to(&self, log: usize, common: u64) -> Self {
+        let mut known = self.clone();
+        if log < known.keys.len() {
+            known.keys.party_mut(log).forget_from(common);
+        }
+        known
     }
 
     /// Takes in what a record says of its party's keys; those of a log come in its order. Logs of parties that the treaty

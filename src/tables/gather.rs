@@ -79,8 +79,31 @@ impl Gathered {
         for (log, size) in reading.sizes.iter().enumerate() {
             gathered.docket.known_to(log, *size);
         }
+        gathered.branches(reading)?;
         gathered.astray = std::mem::take(&mut gathered.references).astray(&reading.treaty);
         Ok(gathered)
+    }
+
+    /// What stands on branches that logs left bears on what is due as what stands in the logs.
+    fn branches(&mut self, reading: &Reading<'_>) -> Result<(), TablesError> {
+        for (at, branch) in (0..).zip(&reading.branches) {
+            let (log, number, is_held) = (branch.log, branch.number as u64, branch.is_held());
+            self.docket.set_aside(log, number, is_held);
+            let mut registrar = self.registrar.up_to(log, branch.restart.common);
+            reading.each_on(branch, &mut |index, bytes| {
+                if let Some(record) = Record::parse(&bytes).ok().filter(|_| is_held) {
+                    registrar.learn(log, &record);
+                    self.docket.enter_aside(number, registrar.file(log, index, &bytes));
+                }
+                Ok::<_, TablesError>(())
+            })?;
+            for (by, given) in self.receipts.iter().enumerate() {
+                for Given { index, size, time, .. } in given.iter().filter(|given| given.branch == Some(at)) {
+                    self.docket.receipt_aside(log, number, by, Seen { size: *size, index: *index, time: *time });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn record(&mut self, by: LogId, record: &Record<'_>, bytes: &[u8], reading: &Reading<'_>) {

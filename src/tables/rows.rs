@@ -163,11 +163,7 @@ impl<'a> Rows<'a> {
         match record.kind {
             RecordType::Notification => {
                 self.notification(record, bytes, out)?;
-                // What follows from a note on a branch that was left is for the parties to say: nothing is computed of it.
-                if self.branch.is_some() {
-                    return Ok(());
-                }
-                let place = (self.log, record.index);
+                let Some(place) = self.gathered.docket.place(&self.number(record.index)) else { return Ok(()) };
                 let query = Query { note: Some(place), ..Query::default() };
                 let items = self.gathered.docket.items_among(self.as_of, &query, &self.bound);
                 items.into_iter().try_for_each(|item| self.deadline(item, out))?;
