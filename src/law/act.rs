@@ -167,8 +167,8 @@ impl Docket {
         if owed.due.to.is_empty() {
             return vec![owed.place.0];
         }
-        let said = self.said(owed.place, owed.fact);
-        owed.due.to.iter().flat_map(|to| to.parties(said, &self.profile, &self.treaty)).collect()
+        let (said, then) = (self.said(owed.place, owed.fact), self.at(owed.fact.sent));
+        owed.due.to.iter().flat_map(|to| to.parties(said, &self.profile, &then)).collect()
     }
 
     /// What ended it without an answer: a note that belongs to it and ends it, or that the sender took it back.

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use super::aside::{Aside, branch, plain};
 use super::live::Live;
 use super::registrar::{Filed, Filing};
+use super::roles::Roles;
 use super::used::used_fields;
 use crate::ledger::profile::Profile;
-use crate::ledger::{Disowned, MAX_PARTIES, NoteId, Reference, Role, Timestamp, Treaty};
+use crate::ledger::{Disowned, MAX_PARTIES, NoteId, Reference, Timestamp, Treaty};
 use crate::tlog::Hash;
 
 /// A note's place: its log, by the party's place in the treaty file, and its index; on a branch that was set aside, that
@@ -89,6 +90,8 @@ pub struct Docket {
     receipts: Vec<Vec<Vec<Seen>>>,
     pub(super) sizes: Vec<u64>,
     used: BTreeMap<String, BTreeSet<String>>,
+    /// Which roles the parties had when.
+    pub(super) roles: Roles,
     live: Mutex<Live>,
 }
 
@@ -116,6 +119,7 @@ impl Docket {
     pub fn new(treaty: Arc<Treaty>, profile: Arc<Profile>) -> Self {
         let parties = treaty.parties().len();
         let used = used_fields(&profile);
+        let roles = Roles::of(&treaty);
         Self {
             treaty,
             profile,
@@ -129,6 +133,7 @@ impl Docket {
             receipts: vec![vec![Vec::new(); parties]; parties],
             sizes: vec![0; parties],
             used,
+            roles,
             live: Mutex::default(),
         }
     }
@@ -137,6 +142,7 @@ impl Docket {
     pub fn amend(&mut self, treaty: Arc<Treaty>) {
         let parties = treaty.parties().len().max(self.sizes.len());
         self.sizes.resize(parties, 0);
+        self.roles = Roles::of(&treaty);
         self.treaty = treaty;
         for (place, references) in std::mem::take(&mut self.unknown) {
             self.refer(place, references);
@@ -482,11 +488,6 @@ impl Docket {
             Why::Repeated(first) => format!("the same note stands in the log already, as {}", self.number(first)),
         };
         Some(format!("{} counts for nothing: {why}.", self.number(note)))
-    }
-
-    /// Whether a party only looks on.
-    pub(super) fn is_observer(&self, party: usize) -> bool {
-        self.treaty.party(party).roles == [Role::Observer]
     }
 
     /// A note's number, as `US/15`; on a branch that was set aside, as `US~1/15`.

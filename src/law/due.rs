@@ -6,6 +6,7 @@ use super::act::{Acts, Owed};
 use super::docket::{Docket, Fact, MAX_DEPTH, Place};
 use super::effect::{At, Bound};
 use super::moment::{Stop, beyond, counted};
+use super::roles::is_observer;
 use super::view::{Item, Other, State, Step};
 use crate::ledger::calendar::{Event, Manner, end, length, zone};
 use crate::ledger::profile::{Address, Count, Counting, Due, Ends, Point, Reading, Start, Unit, Who};
@@ -124,7 +125,8 @@ impl Docket {
     /// Whom an address means as those who owe: not observers, nor whom the treaty did not bind when the note was sent, and
     /// the sender only where it is named. A group owes as one.
     fn debtors(&self, place: Place, fact: &Fact, address: &Address, bound: &Bound) -> Vec<Debtor> {
-        let (said, profile, treaty) = (self.said(place, fact), &self.profile, &self.treaty);
+        let (said, profile, then) = (self.said(place, fact), &self.profile, self.at(fact.sent));
+        let treaty = &*then;
         let group = |name: &str| Debtor {
             parties: profile.members(name, treaty),
             group: profile.group.get(name).map(|group| group.title.clone()),
@@ -153,7 +155,7 @@ impl Docket {
         let several = debtors.len() > 1;
         for debtor in &mut debtors {
             // Who is depositary is so for the treaty, and not as one of those whom it binds.
-            debtor.parties.retain(|party| !self.is_observer(*party) && (depositary || bound.at(*party, fact.sent)));
+            debtor.parties.retain(|party| !is_observer(treaty, *party) && (depositary || bound.at(*party, fact.sent)));
             if matches!(address.who, Who::Role(_) | Who::Addressee) && several {
                 // A depositary that gives a notice itself still informs the others; a state party owes itself nothing.
                 debtor.parties.retain(|party| depositary || *party != place.0);
@@ -179,7 +181,8 @@ impl Docket {
             item.text = format!("Not due: it applies where `{name}` is {value}.");
             return item;
         }
-        if !due.itself && !self.is_observer(place.0) && !at.bound.at(place.0, fact.sent) {
+        let then = self.then(fact.sent, place.0);
+        if !due.itself && !is_observer(&then, place.0) && !at.bound.at(place.0, fact.sent) {
             let text = format!("{} was no state party when it sent {}.", self.name(place.0), item.number);
             item.steps.push(Step { text, records: vec![item.number.clone()] });
         }
@@ -247,8 +250,8 @@ impl Docket {
     }
 
     fn blank(&self, place: Place, fact: &Fact, due: &Due, by: &[usize], bound: &Bound) -> Item {
-        let said = self.said(place, fact);
-        let mut to: Vec<usize> = due.to.iter().flat_map(|to| to.parties(said, &self.profile, &self.treaty)).collect();
+        let (said, then) = (self.said(place, fact), self.at(fact.sent));
+        let mut to: Vec<usize> = due.to.iter().flat_map(|to| to.parties(said, &self.profile, &then)).collect();
         if due.to.is_empty() {
             to = if due.itself { self.addressees(place, fact) } else { vec![place.0] };
         }
@@ -256,7 +259,7 @@ impl Docket {
         to.dedup();
         // A former party is owed nothing that goes to all; who sent the note is.
         to.retain(|party| {
-            by != [*party] && (*party == place.0 || self.is_observer(*party) || bound.at(*party, fact.sent))
+            by != [*party] && (*party == place.0 || is_observer(&then, *party) || bound.at(*party, fact.sent))
         });
         Item {
             number: self.number(place),

@@ -4,7 +4,8 @@ use super::act::fits;
 use super::aside::on_branch;
 use super::docket::{Docket, Fact, Place};
 use super::due::is_depositary_start;
-use super::moment::{Stop, beyond, counted, event_of, is_depositary};
+use super::moment::{Stop, beyond, counted, event_of};
+use super::roles::is_depositary;
 use super::view::{Change, EffectView, Force, Other, PartyStanding, Step};
 use crate::ledger::calendar::{Event, Manner, RANGE, end, zone};
 use crate::ledger::profile::{Effect, Ends, Point, Reading, Standing, Start, Unit};
@@ -96,7 +97,7 @@ impl Docket {
         let known = effects.map(|effect| {
             let of = match &effect.of {
                 None => vec![place.0],
-                Some(address) => address.parties(self.said(place, fact), &self.profile, &self.treaty),
+                Some(address) => address.parties(self.said(place, fact), &self.profile, &self.then(fact.sent, place.0)),
             };
             let view = self.effect(place, fact, effect, &of, at);
             Known { place, of, effect, view }
@@ -241,7 +242,8 @@ impl Docket {
             readings.push(Other { title, from: None, until: Some(claimed), records: vec![number], state: None });
         }
         if is_depositary_start(&effect.start) {
-            for party in self.addressees(place, fact).into_iter().filter(|party| is_depositary(&self.treaty, *party)) {
+            let then = self.at(fact.sent);
+            for party in self.addressees(place, fact).into_iter().filter(|party| is_depositary(&then, *party)) {
                 let Some(seen) = self.received(place, party, as_of) else { continue };
                 let until = self.takes_effect(Event::Moment(seen.time), effect, None).ok().map(|(time, _)| time);
                 let title = format!("counted from the receipt of {}", self.name(party));

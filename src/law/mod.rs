@@ -10,6 +10,7 @@
 //! - `registrar`: whose word a record is; `docket`: the facts, kept up record by record
 //! - `aside`: branches that a restart certificate set aside
 //! - `live`: which of them may still be outstanding
+//! - `roles`: which roles the parties had when
 //! - `used`: which fields of a note are kept
 //! - `moment`: when something happened
 //! - `due`, `periodic`, `effect`, `quota`: what follows
@@ -28,6 +29,7 @@ mod moment;
 mod periodic;
 mod quota;
 mod registrar;
+mod roles;
 mod silence;
 mod used;
 mod view;

@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::act::fits;
 use super::docket::{Docket, Earlier, Fact, Place};
 use super::effect::At;
+use super::roles::{is_depositary, is_observer};
 use super::view::Step;
+use crate::ledger::Timestamp;
 use crate::ledger::calendar::{End, Event, Manner, RANGE, end, zone};
 use crate::ledger::profile::{Counting, Ends, Nth, Point, Said, Start, is_zoned};
-use crate::ledger::{Role, Timestamp, Treaty};
 
 /// Something that has happened, and why; or why there is no time.
 pub(super) type Found = Result<(Event, Step), Stop>;
@@ -37,10 +38,6 @@ pub(super) fn event_of(value: &Value) -> Option<Event> {
     }
     // Also a day beyond the years that are computed: why there is no time is said where it is counted.
     text.parse::<Date>().ok().filter(|date| date.to_string() == text).map(Event::Day)
-}
-
-pub(super) fn is_depositary(treaty: &Treaty, party: usize) -> bool {
-    treaty.party(party).roles.contains(&Role::Depositary)
 }
 
 fn step(text: String, records: Vec<String>) -> Step {
@@ -100,7 +97,8 @@ impl Docket {
         // In the order of time, and at one time what comes before what goes: from when to when each of them stood.
         let mut turns: Vec<(Timestamp, bool, Place)> = Vec::new();
         for (answer, fact) in self.answers(place, at.time) {
-            let counts = !self.is_observer(answer.0) && at.bound.at(answer.0, fact.sent) && self.may_send(answer, fact);
+            let is_observer = is_observer(&self.then(fact.sent, answer.0), answer.0);
+            let counts = !is_observer && at.bound.at(answer.0, fact.sent) && self.may_send(answer, fact);
             if *fact.kind != *nth.of || !fits(&fact.body, &nth.when) || !counts {
                 continue;
             }
@@ -151,9 +149,9 @@ impl Docket {
                 self.receipt(place, fact, &self.reached(place, fact, at), true, at)
             }
             Point::ReceivedByDepositary | Point::ReceivedByEachDepositary => {
-                let mut depositaries = self.addressees(place, fact);
-                depositaries.retain(|party| is_depositary(&self.treaty, *party));
-                if is_depositary(&self.treaty, place.0) {
+                let (mut depositaries, then) = (self.addressees(place, fact), self.then(fact.sent, place.0));
+                depositaries.retain(|party| is_depositary(&then, *party));
+                if is_depositary(&then, place.0) {
                     // A depositary needs no post to itself.
                     depositaries.push(place.0);
                 }
@@ -188,8 +186,8 @@ impl Docket {
     /// Whom a note has to reach where each of its addressees counts: of all, those whom the treaty bound when it was sent;
     /// an observer only if the note names it.
     fn reached(&self, place: Place, fact: &Fact, at: At) -> Vec<usize> {
-        let mut parties = self.addressees(place, fact);
-        parties.retain(|party| match self.is_observer(*party) {
+        let (mut parties, then) = (self.addressees(place, fact), self.at(fact.sent));
+        parties.retain(|party| match is_observer(&then, *party) {
             true => fact.to.contains(&self.treaty.party(*party).code),
             false => at.bound.at(*party, fact.sent),
         });
@@ -262,7 +260,7 @@ impl Docket {
         let informs = |kind: &str| self.profile.kind.get(kind).is_some_and(|kind| kind.informs);
         let mut first: Option<(Event, Step)> = None;
         for (circular, fact) in self.answers(place, at.time) {
-            if !informs(&fact.kind) || !is_depositary(&self.treaty, circular.0) {
+            if !informs(&fact.kind) || !is_depositary(&self.then(fact.sent, circular.0), circular.0) {
                 continue;
             }
             if circular.0 != party && !self.addressees(circular, fact).contains(&party) {

@@ -8,9 +8,10 @@ use super::calendar::{Event, start_of_day, zone};
 use super::docket::Docket;
 use super::due::sentence;
 use super::effect::Bound;
+use super::roles::is_observer;
 use super::view::{Act, Item, State, Step};
-use crate::ledger::Timestamp;
 use crate::ledger::profile::{Address, Periodic, Said, Who};
+use crate::ledger::{Timestamp, Treaty};
 
 /// Most years for which it is told what was due in each.
 const MAX_YEARS: i16 = 200;
@@ -29,7 +30,6 @@ impl Docket {
     /// What is due every year, from the first year that is known to that of `as_of`.
     pub(super) fn periodic(&self, as_of: Timestamp, bound: &Bound, items: &mut Vec<Item>) {
         for rule in &self.profile.periodic {
-            let (by, to) = (self.owing_yearly(&rule.by), self.all_of(&rule.to));
             let answers = self.of_kinds(|kind| rule.answer.iter().any(|answer| answer == kind));
             let mut sent = Vec::new();
             for (place, fact) in answers.into_iter().filter(|(_, fact)| fact.sent <= as_of) {
@@ -43,6 +43,8 @@ impl Docket {
             for (term, is_last) in terms.iter().enumerate().map(|(at, term)| (term, at + 1 == terms.len())) {
                 let about = i64::from(term.year) + i64::from(rule.ahead);
                 let until = Timestamp::from_posix(term.ends.posix().saturating_sub(1));
+                let then = self.at(until);
+                let (by, to) = (self.owing_yearly(&rule.by, &then), self.all_of(&rule.to, &then));
                 let holders = if rule.holders { self.holders(about, until.min(as_of)) } else { None };
                 let owes = |party: &usize| {
                     bound.at(*party, until) && holders.as_ref().is_none_or(|holders| holders.contains(party))
@@ -102,10 +104,10 @@ impl Docket {
     }
 
     /// Who owes, whoever sends what: each by itself; a group, or any of several, as one.
-    fn owing_yearly(&self, addresses: &[Address]) -> Vec<Vec<usize>> {
+    fn owing_yearly(&self, addresses: &[Address], then: &Treaty) -> Vec<Vec<usize>> {
         let mut owing: Vec<Vec<usize>> = Vec::new();
         for address in addresses {
-            let parties = self.all_of(std::slice::from_ref(address));
+            let parties = self.all_of(std::slice::from_ref(address), then);
             let debtors = match address.any || matches!(address.who, Who::Group(_)) {
                 true => vec![parties],
                 false => parties.into_iter().map(|party| vec![party]).collect(),
@@ -118,11 +120,11 @@ impl Docket {
     }
 
     /// Parties that are meant whoever sends what. Observers owe nothing.
-    fn all_of(&self, addresses: &[Address]) -> Vec<usize> {
+    fn all_of(&self, addresses: &[Address], then: &Treaty) -> Vec<usize> {
         let nobody = Map::new();
         let said = Said { from: usize::MAX, to: &[], body: &nobody };
-        let all = addresses.iter().flat_map(|address| address.parties(said, &self.profile, &self.treaty));
-        let owing = all.filter(|party| !self.is_observer(*party));
+        let all = addresses.iter().flat_map(|address| address.parties(said, &self.profile, then));
+        let owing = all.filter(|party| !is_observer(then, *party));
         owing.collect::<BTreeSet<_>>().into_iter().collect()
     }
 

@@ -10,4 +10,5 @@ mod faults;
 mod fixture;
 mod nodes;
 mod order;
+mod roles;
 mod word;
