@@ -201,6 +201,48 @@ fn a_withdrawal_takes_effect_and_the_former_party_stays_provable_and_keeps_recei
 }
 
 #[test]
+fn a_quorum_that_is_amended_counts_for_what_is_said_after_it() {
+    let mut ledger = Ledger::with_roots(3);
+    ledger.run_all();
+    envoy(&ledger, 0);
+    let before = remark(&ledger, 0, "before");
+    let quorum = ledger.path("quorum.txt");
+    fs::write(&quorum, "group others\nquorum others\n").unwrap();
+    ledger.fails(0, &["treaty", "amend", "--quorum", &quorum], Code::Refused, &["quorum", "nothing was written"]);
+    fs::write(&quorum, "group others all P1 P2\nquorum others\n").unwrap();
+    let file = composed(&ledger, "a.note", &["--quorum", &quorum]);
+    assert_ne!(signed(&ledger, &file, &[0])["needed"], json!([]));
+    ledger.fails(0, &["submit", &file], Code::Refused, &["signatures are missing"]);
+    signed(&ledger, &file, &[1]);
+    ledger.json(0, &["submit", &file, "--wait", "none"]);
+    until_amended(&ledger, 3, 1);
+
+    // One receipt was enough before, and is not now.
+    assert_eq!(ledger.stop(2), 0);
+    let draft = ledger.path("after");
+    ledger.json(0, &["new", "remark", "--set", "text=good", "--to", "*", "-o", &draft]);
+    ledger.json(0, &["sign", &draft, "--key", "envoy", "--yes"]);
+    let sent = ledger.json(0, &["submit", &format!("{draft}.note"), "--wait", "none"]);
+    let (index, number) = (sent[0]["index"].as_u64().unwrap(), sent[0]["number"].as_str().unwrap());
+    let own = |ledger: &Ledger| ledger.status(0).unwrap().logs[0].clone();
+    ledger.until("P1 has received it", || {
+        own(&ledger).receipts.iter().any(|receipt| receipt.party == "P1" && receipt.records > index)
+    });
+    assert!(own(&ledger).final_records <= index, "{:?}", own(&ledger));
+    ledger.start(2, &[]);
+    ledger.until("P2 has received it too, and it is final", || own(&ledger).final_records > index);
+    ledger.until_settled();
+
+    // Whoever has only the treaty file as it was at first counts each note by the quorum of its place.
+    let verdict = ledger.verified(1, number);
+    assert_eq!(verdict["amended"], json!({ "held": 1, "known": 1 }));
+    assert_eq!(verdict["final"], true);
+    assert_eq!(ledger.verified(1, &before)["sound"], true);
+    ledger.nobody_forked();
+    ledger.all_sound();
+}
+
+#[test]
 fn nodes_find_one_that_moved_by_an_amendment_alone() {
     let mut ledger = Ledger::with_roots(3);
     ledger.run_all();
