@@ -237,7 +237,7 @@ fn a_quorum_that_is_amended_counts_for_what_is_said_after_it() {
     let verdict = ledger.verified(1, number);
     assert_eq!(verdict["amended"], json!({ "held": 1, "known": 1 }));
     assert_eq!(verdict["final"], true);
-    assert_eq!(ledger.verified(1, &before)["sound"], true);
+    assert_eq!(ledger.verified(1, &before)["final"], true);
     ledger.nobody_forked();
     ledger.all_sound();
 }
