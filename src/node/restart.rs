@@ -28,7 +28,10 @@ pub enum RestartRefusal {
     #[error("a signed head of {0} records is known that is on neither of the two branches which it names")]
     Hides(u64),
     /// The records held are of neither branch.
-    #[error("the records held here are of neither of the two branches which it names")]
+    #[error(
+        "the records held here are of neither of the two branches which it names: make it from two exports, one of \
+         them this node's"
+    )]
     Neither,
     /// A certificate that was accepted stands on the branch that would not go on.
     #[error("the branch that it does not keep holds a restart certificate, which cannot be taken back")]

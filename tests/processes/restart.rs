@@ -2,13 +2,24 @@
 
 use std::fs;
 
+use verbale::api::view::AcceptedView;
 use verbale::cli::Code;
 
 use crate::crashes::copy;
 use crate::ledger::{Ledger, said};
 
-#[test]
-fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
+/// P0's log after its disk was put back and it was let sign alone: two branches, and an export with each.
+struct Forked {
+    ledger: Ledger,
+    /// On the branch that the others hold.
+    theirs: Vec<AcceptedView>,
+    /// On the shorter one that P0 holds.
+    mine: Vec<AcceptedView>,
+    /// The exports.
+    files: [String; 2],
+}
+
+fn forked() -> Forked {
     let mut ledger = Ledger::with_roots(3);
     ledger.run_all();
     let (home, old) = (ledger.trial.home(0), ledger.dir.path().join("old"));
@@ -18,7 +29,7 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
     copy(&home.join("data"), &old);
     ledger.start(0, &[]);
     ledger.until_signing();
-    let kept: Vec<_> = (2..8).map(|number| ledger.submit(0, ledger.trial.note(0, number)).unwrap()).collect();
+    let theirs: Vec<_> = (2..8).map(|number| ledger.submit(0, ledger.trial.note(0, number)).unwrap()).collect();
     ledger.until_settled();
     for party in 0..3 {
         assert_eq!(ledger.stop(party), 0);
@@ -29,8 +40,8 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
     copy(&old, &home.join("data"));
     ledger.start(0, &["--sign-without-peers"]);
     ledger.until("it signs alone", || ledger.status(0).is_some_and(|status| status.signs));
-    let other: Vec<_> = (20..22).map(|number| ledger.submit(0, ledger.trial.note(0, number)).unwrap()).collect();
-    assert!(other[0].index <= kept[0].index, "it says anew what it had said otherwise");
+    let mine: Vec<_> = (20..22).map(|number| ledger.submit(0, ledger.trial.note(0, number)).unwrap()).collect();
+    assert!(mine[0].index <= theirs[0].index, "it says anew what it had said otherwise");
     ledger.start(1, &[]);
     ledger.start(2, &[]);
     ledger.until("all know that it forked", || {
@@ -38,9 +49,27 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
     });
     assert_eq!(ledger.submit(0, ledger.trial.note(0, 30)).unwrap_err().code, Code::NotSigning);
 
-    let (mine, theirs, note) = (ledger.path("mine"), ledger.path("theirs"), ledger.path("restart.note"));
-    ledger.json(0, &["export", &mine]);
-    ledger.json(1, &["export", &theirs]);
+    let files = [ledger.path("mine"), ledger.path("theirs")];
+    ledger.json(0, &["export", &files[0]]);
+    ledger.json(1, &["export", &files[1]]);
+    Forked { ledger, theirs, mine, files }
+}
+
+/// P0 hands in its certificate, and all go on by it.
+fn goes_on(ledger: &Ledger, note: &str) -> AcceptedView {
+    ledger.json(0, &["submit", note, "--wait", "none"]);
+    ledger.until("all have accepted it", || {
+        (0..3).all(|party| ledger.status(party).is_some_and(|status| !status.logs[0].forked && status.signs))
+    });
+    let after = ledger.submit(0, ledger.trial.note(0, 30)).unwrap();
+    ledger.until_settled();
+    after
+}
+
+#[test]
+fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
+    let Forked { mut ledger, theirs: kept, mine: other, files: [mine, theirs] } = forked();
+    let note = ledger.path("restart.note");
     let tried = ledger.run(0, &["restart", &mine, &theirs]);
     let text = String::from_utf8(tried.stdout.clone()).unwrap();
     assert!(tried.status.success(), "{}", said(&tried).1);
@@ -51,13 +80,8 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
     assert_eq!(shown["kept"]["notes"].as_array().map(Vec::len), Some(6), "{shown}");
     // Another party's node does not take it: it is not for its log.
     ledger.fails(1, &["submit", &note], Code::Refused, &["it is not a restart certificate of the party"]);
-    ledger.json(0, &["submit", &note, "--wait", "none"]);
-    ledger.until("all have accepted it", || {
-        (0..3).all(|party| ledger.status(party).is_some_and(|status| !status.logs[0].forked && status.signs))
-    });
-    let after = ledger.submit(0, ledger.trial.note(0, 30)).unwrap();
+    let after = goes_on(&ledger, &note);
     assert!(after.index > kept.last().unwrap().index);
-    ledger.until_settled();
     // Stopped and started again, all of it is still so.
     for party in 0..3 {
         assert_eq!(ledger.stop(party), 0);
@@ -87,6 +111,75 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
         ledger.json(party, &["export", &export]);
         let report = ledger.json(party, &["verify", &export]);
         assert_eq!(report["report"]["restarts"].as_array().map(Vec::len), Some(1), "{report}");
+    }
+    ledger.all_sound();
+}
+
+#[test]
+fn the_smaller_branch_goes_on_if_the_root_says_so() {
+    let Forked { mut ledger, theirs: other, mine: kept, files: [mine, theirs] } = forked();
+    let note = ledger.path("restart.note");
+    let shown = ledger
+        .json(0, &["restart", &theirs, &mine, "--keep", "second", "--reason", "what I hold goes on", "-o", &note]);
+    assert_eq!(shown["other"]["notes"].as_array().map(Vec::len), Some(other.len()), "{shown}");
+    let after = goes_on(&ledger, &note);
+    // The certificate is the record behind the kept ones.
+    assert!(after.index > kept.last().unwrap().index && after.index < other.last().unwrap().index + 1, "{after:?}");
+    for party in 0..3 {
+        assert_eq!(ledger.stop(party), 0);
+        ledger.start(party, &[]);
+    }
+    ledger.until_signing();
+    let last = format!("P0~1/{}", other.last().unwrap().index);
+    ledger.until("each has the other branch", || {
+        (0..3).all(|party| ledger.run(party, &["--json", "show", &last]).status.success())
+    });
+    for party in 0..3 {
+        for number in [&kept[0].number, &after.number, &last] {
+            let file = ledger.path(&format!("{party}-{}.tlog-proof", number.replace('/', "-")));
+            ledger.json(party, &["prove", number, "-o", &file]);
+            let verdict = ledger.run(1, &["--json", "verify", &file]);
+            assert!(verdict.status.success(), "{number}: {}", said(&verdict).1);
+        }
+    }
+    ledger.all_sound();
+}
+
+#[test]
+fn a_head_is_accepted_by_the_proof_of_the_fork_where_nobody_gives_its_records() {
+    let Forked { mut ledger, theirs: kept, mine: _, files: [_, theirs] } = forked();
+    let note = ledger.path("restart.note");
+    let proof = format!("{theirs}/forks/P0.txt");
+    ledger.fails(0, &["restart", &theirs], Code::Usage, &["<SECOND>"]);
+    ledger.fails(
+        0,
+        &["restart", &theirs, "--proof", &format!("{theirs}/README.txt")],
+        Code::Input,
+        &["proves no fork"],
+    );
+    ledger
+        .json(0, &["restart", &theirs, "--proof", &proof, "--reason", "the log's key was used elsewhere", "-o", &note]);
+    // As long as its own node holds those records, they are not given up for one head of them.
+    ledger.fails(0, &["submit", &note], Code::Refused, &["neither of the two branches", "export"]);
+    assert_eq!(ledger.stop(0), 0);
+    let home = ledger.trial.home(0);
+    fs::remove_dir_all(home.join("data")).unwrap();
+    fs::remove_file(home.join("high-water")).unwrap();
+    ledger.start(0, &[]);
+    ledger.until("it has taken its log back", || {
+        ledger.status(0).is_some_and(|status| status.logs[0].records > kept.last().unwrap().index)
+    });
+    let after = goes_on(&ledger, &note);
+    assert!(after.index > kept.last().unwrap().index);
+    for party in 0..3 {
+        assert_eq!(ledger.stop(party), 0);
+        ledger.start(party, &[]);
+    }
+    ledger.until_signing();
+    for party in 0..3 {
+        let export = ledger.path(&format!("export-{party}"));
+        ledger.json(party, &["export", &export]);
+        assert_eq!(ledger.json(party, &["verify", &export])["sound"], true);
     }
     ledger.all_sound();
 }
