@@ -141,9 +141,10 @@ impl Law {
                     break;
                 }
                 let records = store.records(log, from, PAGE, PAGE_BYTES)?;
+                let now = store.treaty();
                 let mut receipts = Vec::with_capacity(records.len());
                 for (index, bytes) in (from..).zip(&records) {
-                    receipts.push(counted(store, &store.treaty(), log, index, bytes)?);
+                    receipts.push(counted(store, &now, log, index, bytes)?);
                 }
                 // Signatures are verified while the docket may be asked.
                 let filings = file(registrar, log, from, &records);

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::Value;
 use verbale::api::view::AcceptedView;
 use verbale::cli::Code;
 
@@ -66,6 +67,38 @@ fn goes_on(ledger: &Ledger, note: &str) -> AcceptedView {
     after
 }
 
+/// All are stopped, each is started again.
+fn started_again(ledger: &mut Ledger) {
+    for party in 0..3 {
+        assert_eq!(ledger.stop(party), 0);
+        ledger.start(party, &[]);
+    }
+    ledger.until_signing();
+}
+
+/// All have that record of the branch that does not go on.
+fn until_all_have(ledger: &Ledger, number: &str) {
+    ledger.until("each has the other branch", || {
+        (0..3).all(|party| ledger.run(party, &["--json", "show", number]).status.success())
+    });
+}
+
+/// The file of a party's evidence.
+#[track_caller]
+fn proved(ledger: &Ledger, party: usize, number: &str) -> String {
+    let file = ledger.path(&format!("{party}-{}.tlog-proof", number.replace('/', "-")));
+    ledger.json(party, &["prove", number, "-o", &file]);
+    file
+}
+
+/// What is found in a party's export.
+#[track_caller]
+fn audited(ledger: &Ledger, party: usize) -> Value {
+    let export = ledger.path(&format!("export-{party}"));
+    ledger.json(party, &["export", &export]);
+    ledger.json(party, &["verify", &export])
+}
+
 #[test]
 fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
     let Forked { mut ledger, theirs: kept, mine: other, files: [mine, theirs] } = forked();
@@ -83,15 +116,8 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
     let after = goes_on(&ledger, &note);
     assert!(after.index > kept.last().unwrap().index);
     // Stopped and started again, all of it is still so.
-    for party in 0..3 {
-        assert_eq!(ledger.stop(party), 0);
-        ledger.start(party, &[]);
-    }
-    ledger.until_signing();
-    ledger.until("each has the other branch", || {
-        let name = format!("P0~1/{}", other[1].index);
-        (0..3).all(|party| ledger.run(party, &["--json", "show", &name]).status.success())
-    });
+    started_again(&mut ledger);
+    until_all_have(&ledger, &format!("P0~1/{}", other[1].index));
     for party in 0..3 {
         for (number, branch) in [
             (kept[0].number.clone(), "kept"),
@@ -99,17 +125,13 @@ fn a_log_that_forked_by_accident_goes_on_by_its_roots_certificate() {
             (format!("P0~1/{}", other[0].index), "other"),
             (format!("P0~1/{}", other[1].index), "other"),
         ] {
-            let file = ledger.path(&format!("{party}-{}.tlog-proof", number.replace('/', "-")));
-            ledger.json(party, &["prove", &number, "-o", &file]);
+            let file = proved(&ledger, party, &number);
             let text = String::from_utf8(ledger.run(1, &["verify", &file]).stdout).unwrap();
-            let verdict: serde_json::Value =
-                serde_json::from_slice(&ledger.run(1, &["--json", "verify", &file]).stdout).unwrap();
+            let verdict: Value = serde_json::from_slice(&ledger.run(1, &["--json", "verify", &file]).stdout).unwrap();
             assert_eq!(verdict["verdict"]["restarts"][0]["branch"], branch, "{number}: {verdict}");
             assert!(text.contains("accepted both as its own"), "{text}");
         }
-        let export = ledger.path(&format!("export-{party}"));
-        ledger.json(party, &["export", &export]);
-        let report = ledger.json(party, &["verify", &export]);
+        let report = audited(&ledger, party);
         assert_eq!(report["report"]["restarts"].as_array().map(Vec::len), Some(1), "{report}");
     }
     ledger.all_sound();
@@ -125,19 +147,12 @@ fn the_smaller_branch_goes_on_if_the_root_says_so() {
     let after = goes_on(&ledger, &note);
     // The certificate is the record behind the kept ones.
     assert!(after.index > kept.last().unwrap().index && after.index < other.last().unwrap().index + 1, "{after:?}");
-    for party in 0..3 {
-        assert_eq!(ledger.stop(party), 0);
-        ledger.start(party, &[]);
-    }
-    ledger.until_signing();
+    started_again(&mut ledger);
     let last = format!("P0~1/{}", other.last().unwrap().index);
-    ledger.until("each has the other branch", || {
-        (0..3).all(|party| ledger.run(party, &["--json", "show", &last]).status.success())
-    });
+    until_all_have(&ledger, &last);
     for party in 0..3 {
         for number in [&kept[0].number, &after.number, &last] {
-            let file = ledger.path(&format!("{party}-{}.tlog-proof", number.replace('/', "-")));
-            ledger.json(party, &["prove", number, "-o", &file]);
+            let file = proved(&ledger, party, number);
             let verdict = ledger.run(1, &["--json", "verify", &file]);
             assert!(verdict.status.success(), "{number}: {}", said(&verdict).1);
         }
@@ -171,15 +186,9 @@ fn a_head_is_accepted_by_the_proof_of_the_fork_where_nobody_gives_its_records() 
     });
     let after = goes_on(&ledger, &note);
     assert!(after.index > kept.last().unwrap().index);
+    started_again(&mut ledger);
     for party in 0..3 {
-        assert_eq!(ledger.stop(party), 0);
-        ledger.start(party, &[]);
-    }
-    ledger.until_signing();
-    for party in 0..3 {
-        let export = ledger.path(&format!("export-{party}"));
-        ledger.json(party, &["export", &export]);
-        assert_eq!(ledger.json(party, &["verify", &export])["sound"], true);
+        assert_eq!(audited(&ledger, party)["sound"], true);
     }
     ledger.all_sound();
 }
