@@ -6,6 +6,7 @@ use super::client::Client;
 use crate::api::view::SnapshotView;
 use crate::cli::{Code, Context, Failure, NodeConfig};
 use crate::ledger::Treaty;
+use crate::node::ReadError;
 use crate::store::{Store, StoreError};
 
 /// Stored data that nobody writes to while it is read.
@@ -58,6 +59,11 @@ fn unreadable(error: StoreError) -> Failure {
         StoreError::Io(text) => Failure::new(Code::Input, text),
         other => failure(other),
     }
+}
+
+/// Stored records that cannot be read, and what to do next.
+pub fn damaged(error: ReadError) -> Failure {
+    Failure::new(Code::Damaged, error.to_string()).hint("`verbale fsck` names what is damaged")
 }
 
 /// A failure of the database, with its exit code and what to do next.

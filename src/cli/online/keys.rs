@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::data::Data;
-use crate::cli::{Code, Context, Failure};
+use super::data::{Data, damaged};
+use crate::cli::{Context, Failure};
 use crate::ledger::{KeyLife, Treaty};
 use crate::node::load_keyring;
 
@@ -11,8 +11,7 @@ use crate::node::load_keyring;
 pub fn stored_keys(context: &Context) -> Result<(Arc<Treaty>, Vec<KeyLife>), Failure> {
     let data = Data::open(None, &context.treaty()?, context)?;
     let treaty = data.store.treaty();
-    let keys = load_keyring(&treaty, &data.store)
-        .map_err(|error| Failure::new(Code::Damaged, error.to_string()).hint("`verbale fsck` says what is damaged"))?;
+    let keys = load_keyring(&treaty, &data.store).map_err(damaged)?;
     let lives = (0..keys.len()).flat_map(|party| keys.party(party).lives()).collect();
     Ok((treaty, lives))
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::client::Client;
-use super::data::Data;
+use super::data::{Data, damaged};
 use crate::api::law::{Law, LawError};
 use crate::api::law_view::{DueList, PartiesView, TimelineView};
 use crate::cli::online::number::Number;
 use crate::cli::{Code, Context, Failure, NodeConfig, clock};
 use crate::ledger::Timestamp;
-use crate::node::{ReadError, docket};
+use crate::node::docket;
 /// As of when: a time, or the first moment of a day, in UTC.
 pub fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
@@ -62,8 +62,6 @@ fn ask<T: DeserializeOwned>(
         Code::Locked => none,
         _ => failure,
     })?;
-    let damaged =
-        |error: ReadError| Failure::new(Code::Damaged, error.to_string()).hint("`verbale fsck` names what is damaged");
     let docket = docket(&data.store, &treaty, &profile).map_err(damaged)?;
     compute(&Law { docket: &docket, read: &data.store }).map_err(|error| match error {
         LawError::Unknown(what) => Failure::new(Code::Input, what),

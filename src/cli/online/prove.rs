@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::client::Client;
-use super::data::Data;
+use super::data::{Data, damaged};
 use super::number::Number;
 use crate::cli::{Code, Failure};
 use crate::cli::{Context, NodeConfig, files};
 use crate::ledger::{MAX_PROFILE_BYTES, MAX_TREATY_BYTES, Timestamp, is_kind_name, is_party_code};
-use crate::node::{BranchRead, ReadError, prove};
+use crate::node::{BranchRead, prove};
 use crate::page::evidence_page;
 
 /// Write the evidence for one note: who said what to whom, between which times, and who has received it
@@ -108,10 +108,6 @@ fn stored(folder: &Path, number: &Number, ctx: &Context) -> Result<Vec<u8>, Fail
         },
     };
     proof.map_err(damaged)?.map_err(|why| Failure::new(Code::Refused, format!("{number}: {why}")))
-}
-
-fn damaged(error: ReadError) -> Failure {
-    Failure::new(Code::Damaged, error.to_string()).hint("`verbale fsck` says what is wrong with the data")
 }
 
 /// Runs the command.
